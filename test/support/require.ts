@@ -1,0 +1,58 @@
+import { describe, it } from 'vitest';
+import { findPostgres } from './parts/postgres-programs.ts';
+import type { ToolName } from './tools/definitions.ts';
+import { findBao, findTool } from './tools/find-tool.ts';
+
+/** A real part that a suite starts. */
+export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes';
+
+/** Set by the gate that must not pass with suites left out. */
+const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
+
+/** OpenBao cannot be built here, so no machine can be asked to have it. */
+const neverRequired = new Set<Part>(['bao']);
+
+const missingTools = (...names: readonly ToolName[]): readonly string[] =>
+  names.flatMap((name) => {
+    const found = findTool(name);
+    return 'missing' in found ? [found.missing] : [];
+  });
+
+const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
+  vault: () => missingTools('vault'),
+  bao: () => {
+    const found = findBao();
+    return 'missing' in found ? [found.missing] : [];
+  },
+  postgres: () => {
+    const found = findPostgres();
+    return 'missing' in found ? [found.missing] : [];
+  },
+  kubernetes: () => missingTools('etcd', 'kube-apiserver', 'kube-controller-manager'),
+};
+
+/** Why a part cannot be started on this machine; empty where it can. */
+export const missingReasons = (part: Part): readonly string[] => reasonsByPart[part]();
+
+/**
+ * `describe` for suites that start real parts. Where a part is missing the suite is skipped, with the reason in its
+ * title and on stderr; under LEASEHOLD_REQUIRE_PARTS=1 it fails instead.
+ */
+export const describeWith = (parts: readonly Part[], name: string, suite: () => void): void => {
+  const lacking = parts.filter((part) => missingReasons(part).length > 0);
+  if (lacking.length === 0) {
+    describe(name, suite);
+    return;
+  }
+  const reason = lacking.flatMap(missingReasons).join('; ');
+  if (REQUIRE_PARTS && lacking.some((part) => !neverRequired.has(part))) {
+    describe(name, () => {
+      it(`has its parts (${parts.join(', ')})`, () => {
+        throw new Error(`LEASEHOLD_REQUIRE_PARTS=1, but ${reason}`);
+      });
+    });
+    return;
+  }
+  process.stderr.write(`\nSKIPPED: ${name}: ${reason}\n\n`);
+  describe.skip(`${name} [skipped: ${reason}]`, suite);
+};

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { ToolName } from './definitions.ts';
+import { toolDefinition } from './definitions.ts';
+import { cachedToolPath, toolCacheFolder } from './tool-cache.ts';
+
+/** Where a tool is, or the reason why a suite that needs it cannot run. */
+export type FoundTool =
+  | { readonly path: string; readonly source: 'LEASEHOLD_TOOLS_DIR' | 'PATH' | 'cache' }
+  | { readonly missing: string };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const VERSION_DEADLINE_MS = 20_000;
+
+const isProgram = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+/** First executable of that name in the folders of PATH. */
+export const findOnPath = (program: string, env: Environment): string | undefined =>
+  (env['PATH'] ?? '')
+    .split(delimiter)
+    // An empty or relative entry means the current folder: never look for a program there.
+    .filter((folder) => folder.startsWith('/'))
+    .map((folder) => join(folder, program))
+    .find(isProgram);
+
+const prints = (path: string, expected: RegExp): boolean => {
+  try {
+    const text = execFileSync(path, ['--version'], { encoding: 'utf8', timeout: VERSION_DEADLINE_MS });
+    return expected.test(text);
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * Looks for a tool in the folder named by LEASEHOLD_TOOLS_DIR, then on PATH, then in the cache. Builds nothing.
+ * A program on PATH counts only when its version is one the tests are written for.
+ */
+export const findTool = (name: ToolName, env: Environment = process.env): FoundTool => {
+  const tool = toolDefinition(name);
+  const chosenFolder = env['LEASEHOLD_TOOLS_DIR'];
+  if (chosenFolder !== undefined && chosenFolder !== '') {
+    const path = join(chosenFolder, name);
+    if (isProgram(path)) return { path, source: 'LEASEHOLD_TOOLS_DIR' };
+  }
+  const onPath = findOnPath(name, env);
+  if (onPath !== undefined && (tool.acceptedVersion === undefined || prints(onPath, tool.acceptedVersion))) {
+    return { path: onPath, source: 'PATH' };
+  }
+  const cached = cachedToolPath(tool, toolCacheFolder(env));
+  if (isProgram(cached)) return { path: cached, source: 'cache' };
+  return { missing: `${name} is neither on PATH nor built; "npm run tools" builds it` };
+};
+
+/** OpenBao is never built here; where a site has it on PATH, suites may run against it too. */
+export const findBao = (env: Environment = process.env): FoundTool => {
+  const path = findOnPath('bao', env);
+  return path === undefined
+    ? { missing: 'bao (OpenBao) is not on PATH and cannot be built here' }
+    : { path, source: 'PATH' };
+};
+
+/** Path of a tool that a suite has already made sure of; throws the reason where it is missing. */
+export const toolPath = (name: ToolName): string => {
+  const found = findTool(name);
+  if ('missing' in found) throw new Error(found.missing);
+  return found.path;
+};
