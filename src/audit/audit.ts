@@ -1,0 +1,99 @@
+import type { ErrorCode } from '../platform/error.ts';
+
+/** The closed list of what is recorded. */
+export type AuditAction =
+  | 'attach'
+  | 'open'
+  | 'issue'
+  | 'deliver'
+  | 'delivered'
+  | 'rotate'
+  | 'revoke'
+  | 'settle'
+  | 'wiped'
+  | 'lock_add'
+  | 'lock_remove'
+  | 'tombstone_lift'
+  | 'write_off'
+  | 'explain'
+  | 'admin_read'
+  | 'admin_refused'
+  | 'policy_reload'
+  | 'refused_summary'
+  | 'start'
+  | 'stop';
+
+export const auditActions = [
+  'attach',
+  'open',
+  'issue',
+  'deliver',
+  'delivered',
+  'rotate',
+  'revoke',
+  'settle',
+  'wiped',
+  'lock_add',
+  'lock_remove',
+  'tombstone_lift',
+  'write_off',
+  'explain',
+  'admin_read',
+  'admin_refused',
+  'policy_reload',
+  'refused_summary',
+  'start',
+  'stop',
+] as const satisfies readonly AuditAction[];
+
+/**
+ * What happened, without position in the chain. Never holds a secret, a token, an accessor or a lease id in clear.
+ * Absent facts are left out, not null.
+ */
+export interface AuditEvent {
+  readonly action: AuditAction;
+  readonly outcome: 'ok' | 'refused' | 'failed';
+  /** Why it was refused or failed. */
+  readonly code?: ErrorCode;
+  /** SPIFFE-style id, `admin:<name>` or `broker`; absent for strangers. */
+  readonly actor?: string;
+  readonly workload?: string;
+  readonly spiffeId?: string;
+  /** `namespace/name`, for reading by people. */
+  readonly pod?: string;
+  readonly node?: string;
+  readonly holder?: string;
+  /** Peer address without port, for refusals of strangers. */
+  readonly peer?: string;
+  readonly credentialId?: string;
+  readonly bundle?: string;
+  readonly session?: string;
+  readonly leaseSet?: string;
+  readonly generation?: string;
+  readonly rule?: string;
+  readonly policyRevision?: string;
+  /** Engine paths, token role first. */
+  readonly paths?: readonly string[];
+  /** Keyed hashes of accessor and lease ids, in the order of `paths`. */
+  readonly hmacs?: readonly string[];
+  readonly settlement?: string;
+  /** In words, from a person. */
+  readonly reason?: string;
+  /** Selector, as JSON text. */
+  readonly selector?: string;
+  /** Of a summary, or of matched sessions. */
+  readonly count?: number;
+}
+
+/**
+ * The audit log. `record` resolves when the event is durable, within the sink's bounded wait, and throws
+ * `audit_unavailable` otherwise; nothing may be issued then. Order of calls is order of records.
+ */
+export interface Audit {
+  record(event: AuditEvent): Promise<void>;
+  /** Refusals of callers that proved nothing: the first of a kind in a window is recorded, the rest counted into a summary. */
+  recordStranger(event: AuditEvent): Promise<void>;
+  /** Keyed hash (16 hex characters or more) of an accessor or lease id, as it stands in records and output. */
+  hmac(reference: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,360 @@
+import type { Identity } from '../identity/identity.ts';
+import type { ErrorCode } from '../platform/error.ts';
+import type { Selector } from '../policy/selector.ts';
+
+/**
+ * The durable record of sessions and leases. No secret values, ever; lease ids and accessors stand in clear.
+ * Each method is one durable transaction: when it resolves, the change survives a power cut; when it rejects, nothing changed.
+ * Throws `ledger_unavailable`, `ledger_unusable`, or `ledger_conflict` where the state did not allow the change.
+ * All instants are milliseconds since the Unix epoch and are given by the caller.
+ */
+export interface Ledger {
+  // -- sessions ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Step 2. Returns the live session (opening or active) of that workload and bundle when there is one, else inserts the
+   * given one with its holders and, when `leaseSet` is given, an intent with a `settle` work item due at `settleAt`. A session without a lease
+   * set is active at once.
+   * With `supersedes`, that session becomes superseded in the same transaction, and only its replacement may be live.
+   * Throws `tombstoned` when the workload and bundle have a tombstone.
+   */
+  beginSession(
+    input: NewSession,
+  ): Promise<{ readonly outcome: 'created' | 'existing'; readonly session: Session }>;
+  /** Inserts an intent for a further lease set of an active session. `ledger_conflict` when one is pending already. */
+  beginLeaseSet(input: {
+    readonly session: string;
+    readonly leaseSet: NewLeaseSet;
+    readonly at: number;
+  }): Promise<void>;
+  /** Step 4: intent → token. */
+  recordToken(input: {
+    readonly leaseSet: string;
+    readonly accessor: string;
+    readonly path: string;
+    readonly expiresAt: number;
+    readonly at: number;
+  }): Promise<void>;
+  /** Step 5: one lease as soon as its reply was read. Keeps state token. */
+  recordLease(input: {
+    readonly leaseSet: string;
+    readonly leaseId: string;
+    readonly path: string;
+    readonly renewable: boolean;
+    readonly expiresAt: number;
+    readonly at: number;
+  }): Promise<void>;
+  /**
+   * Step 6: the lease set becomes current and the session active with the given generation; the lease set that was current
+   * becomes retiring with a `revoke` work item due at `retireAt`. Removes the `settle` item and puts the given work items.
+   * `ledger_conflict` when the session is no longer opening, active or superseded: the caller revokes what it made.
+   * Without a lease set: a new generation of static secrets only.
+   */
+  activate(input: {
+    readonly session: string;
+    readonly leaseSet?: { readonly id: string; readonly expiresAt: number };
+    readonly generation: string;
+    readonly retireAt: number;
+    readonly work: readonly NewWork[];
+    readonly at: number;
+  }): Promise<Session>;
+  /** Also puts the next `renew` item. */
+  recordRenewal(input: {
+    readonly leaseSet: string;
+    readonly expiresAt: number;
+    readonly work: readonly NewWork[];
+    readonly at: number;
+  }): Promise<void>;
+  findSession(id: string): Promise<Session | undefined>;
+  /** The one that is opening or active. */
+  findLive(workload: string, bundle: string): Promise<Session | undefined>;
+  /** Newest first. `after` is the id of the last one of the page before. */
+  listSessions(query: SessionQuery): Promise<readonly Session[]>;
+  /** Live or superseded sessions, distinct workloads of them: what the clusters are asked about. */
+  listHeldWorkloads(): Promise<readonly string[]>;
+
+  // -- holders ----------------------------------------------------------------------------------------------------
+
+  /** Removes the `detached` work item of the session. */
+  attachHolder(input: {
+    readonly session: string;
+    readonly holder: string;
+    readonly at: number;
+  }): Promise<void>;
+  /** When no holder is attached any more, puts a `detached` work item due at `dueAt`. */
+  detachHolder(input: {
+    readonly session: string;
+    readonly holder: string;
+    readonly dueAt: number;
+    readonly at: number;
+  }): Promise<void>;
+  /** At start: whatever the ledger says about attached holders is of an earlier life. */
+  detachAll(input: { readonly dueAt: number; readonly at: number }): Promise<void>;
+  /** Returns the session; `ledger_conflict` when the generation is not one of the session's current. */
+  recordDelivered(input: {
+    readonly session: string;
+    readonly holder: string;
+    readonly generation: string;
+    readonly at: number;
+  }): Promise<Session>;
+  recordWiped(input: {
+    readonly session: string;
+    readonly holder: string;
+    readonly at: number;
+  }): Promise<void>;
+
+  // -- revocation -------------------------------------------------------------------------------------------------
+
+  /**
+   * Step 8, first part. The session becomes revoking, all its lease sets too, their credentials outstanding, with a `revoke`
+   * work item due now for each; without lease sets it ends at once. Writes the tombstone when asked. A session that is revoking or ended
+   * already is returned as it is (the tombstone is still written).
+   */
+  beginRevoke(input: {
+    readonly session: string;
+    readonly end: SessionEnd;
+    readonly tombstone: boolean;
+    readonly at: number;
+  }): Promise<Session>;
+  /** One lease set only (a retiring one, or one whose issue failed); its session goes on. */
+  beginRevokeLeaseSet(input: { readonly leaseSet: string; readonly at: number }): Promise<void>;
+  /** What is known about one credential now. */
+  settleCredential(input: {
+    readonly credential: string;
+    readonly settlement: Settlement;
+    readonly why: ErrorCode | undefined;
+    readonly nextTryAt: number | undefined;
+    readonly at: number;
+  }): Promise<void>;
+  /**
+   * Ends the lease set when none of its credentials is held or outstanding, removes its work items, and ends the session when it was revoking
+   * and this was its last one. Returns the session.
+   */
+  finishLeaseSet(input: { readonly leaseSet: string; readonly at: number }): Promise<Session>;
+  findLeaseSet(id: string): Promise<LeaseSet | undefined>;
+  findCredential(
+    id: string,
+  ): Promise<{ readonly credential: Credential; readonly session: string } | undefined>;
+
+  // -- work -------------------------------------------------------------------------------------------------------
+
+  /** Inserts or, for the same kind and subject, replaces. */
+  putWork(items: readonly NewWork[]): Promise<void>;
+  /** Due items, oldest first, claimed by `owner` until `claimUntil`; an expired claim is anybody's. */
+  claimWork(input: {
+    readonly owner: string;
+    readonly now: number;
+    readonly claimUntil: number;
+    readonly limit: number;
+  }): Promise<readonly Work[]>;
+  /** Removes the item, or moves it when `dueAt` is given; in both cases only if it was not replaced since it was claimed. */
+  finishWork(input: { readonly work: Work; readonly dueAt?: number }): Promise<void>;
+  /** When the next unclaimed item is due. */
+  nextWorkAt(): Promise<number | undefined>;
+
+  // -- tombstones and locks ---------------------------------------------------------------------------------------
+
+  findTombstone(workload: string, bundle: string): Promise<Tombstone | undefined>;
+  listTombstones(): Promise<readonly Tombstone[]>;
+  /** False when there was none. */
+  liftTombstone(workload: string, bundle: string): Promise<boolean>;
+  /** When a workload has ended its tombstones are of no more use. */
+  removeTombstonesOf(workload: string): Promise<void>;
+  addLock(lock: Lock): Promise<void>;
+  /** Undefined when there was none. */
+  removeLock(id: string): Promise<Lock | undefined>;
+  listLocks(): Promise<readonly Lock[]>;
+
+  // -- the rest ---------------------------------------------------------------------------------------------------
+
+  /** Small facts, such as the backend's cluster id and the head of the audit chain. */
+  readMeta(key: string): Promise<string | undefined>;
+  writeMeta(key: string, value: string): Promise<void>;
+  count(): Promise<LedgerCount>;
+  /** Deletes sessions that ended before that instant, at most `limit`; returns how many. */
+  prune(input: { readonly endedBefore: number; readonly limit: number }): Promise<number>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * opening → active → revoking → ended
+ *    │         └→ superseded ┘        superseded: its successor session is live; it ends by its own work item
+ *    └──────────→ revoking            the issue failed or was revoked in the middle
+ */
+export type SessionState = 'opening' | 'active' | 'superseded' | 'revoking' | 'ended';
+
+export interface Session {
+  /** `ses_` and 26 random characters. */
+  readonly id: string;
+  readonly workload: string;
+  readonly bundle: string;
+  readonly requestKey: string;
+  readonly identity: Identity;
+  readonly state: SessionState;
+  readonly leased: boolean;
+  /** Rule of the decision. */
+  readonly grant: string;
+  readonly policyRevision: string;
+  readonly createdAt: number;
+  /** Absolute, by the backend's clock. */
+  readonly deadlineAt: number;
+  readonly endedAt: number | undefined;
+  readonly end: SessionEnd | undefined;
+  /** Id and number of the current generation; number 0 before the first. */
+  readonly generation: { readonly id: string; readonly number: number };
+  readonly holders: readonly Holder[];
+  /** Those not ended; ended ones only from `findSession`. */
+  readonly leaseSets: readonly LeaseSet[];
+}
+
+export interface SessionEnd {
+  readonly reason: EndReason;
+  /** In words, from a person. */
+  readonly note: string;
+  /** Who: `admin:<name>` or `broker`. */
+  readonly by: string;
+}
+
+export type EndReason =
+  | 'admin'
+  | 'locked'
+  | 'workload_ended'
+  | 'deadline'
+  | 'released'
+  | 'detached'
+  | 'lost'
+  | 'not_granted'
+  | 'superseded'
+  | 'issue_failed';
+
+export interface Holder {
+  readonly name: string;
+  readonly attached: boolean;
+  readonly generation: { readonly id: string; readonly number: number };
+  readonly deliveredAt: number | undefined;
+  readonly wipedAt: number | undefined;
+}
+
+/** intent → token → current → retiring → revoking → ended; any → revoking */
+export type LeaseSetState = 'intent' | 'token' | 'current' | 'retiring' | 'revoking' | 'ended';
+
+/** What one backend token stands for. */
+export interface LeaseSet {
+  /** `set_` and 26 random characters; also the intent id in the token's metadata. */
+  readonly id: string;
+  readonly session: string;
+  readonly state: LeaseSetState;
+  readonly tokenRole: string;
+  readonly createdAt: number;
+  /** Soonest end of its token and leases at the backend; 0 while unknown. */
+  readonly expiresAt: number;
+  readonly credentials: readonly Credential[];
+}
+
+/** One thing that is alive at the backend until it is settled. */
+export interface Credential {
+  readonly id: string;
+  readonly kind: 'token' | 'lease';
+  /** Token role, or engine path. */
+  readonly path: string;
+  /** Accessor or lease id. */
+  readonly reference: string;
+  readonly renewable: boolean;
+  readonly expiresAt: number;
+  readonly settlement: Settlement;
+  readonly why: ErrorCode | undefined;
+  readonly since: number;
+  readonly nextTryAt: number | undefined;
+  readonly attempts: number;
+}
+
+/**
+ * held: in use. outstanding: must go, not yet seen gone. confirmed: seen, revoked by us, then not seen. vanished: not seen, and
+ * not by our doing. lapsed: ended with its token or by its own ttl. expires: the backend cannot revoke it, it ends at `expiresAt`.
+ * written_off: a person gave up on it.
+ */
+export type Settlement =
+  'held' | 'outstanding' | 'confirmed' | 'vanished' | 'lapsed' | 'expires' | 'written_off';
+
+export interface NewSession {
+  readonly id: string;
+  readonly workload: string;
+  readonly bundle: string;
+  readonly requestKey: string;
+  readonly identity: Identity;
+  readonly holders: readonly string[];
+  readonly grant: string;
+  readonly policyRevision: string;
+  readonly deadlineAt: number;
+  readonly leaseSet?: NewLeaseSet;
+  readonly supersedes?: string;
+  readonly work: readonly NewWork[];
+  readonly at: number;
+}
+
+export interface NewLeaseSet {
+  readonly id: string;
+  readonly tokenRole: string;
+  /** When an intent of which nothing more was heard is settled: intent + the backend's request limit + 60 s. */
+  readonly settleAt: number;
+}
+
+/** Kinds of work; each has one handler. Subjects are session ids except where noted. */
+export type WorkKind =
+  /** Lease set: an intent or token that never became current. */
+  | 'settle'
+  /** Lease set: extend token and leases. */
+  | 'renew'
+  /** Session: a new lease set. */
+  | 'rotate'
+  /** Lease set: drive its credentials to their settlement. */
+  | 'revoke'
+  /** Session: its absolute end. */
+  | 'deadline'
+  /** Session: nobody has been attached for too long. */
+  | 'detached';
+
+export interface NewWork {
+  readonly kind: WorkKind;
+  readonly subject: string;
+  readonly dueAt: number;
+}
+
+export interface Work extends NewWork {
+  /** Changes with every put, so that finishing a stale claim does nothing. */
+  readonly version: number;
+}
+
+export interface SessionQuery {
+  /** Applied to each row; undefined selects all. */
+  readonly selector?: Selector;
+  readonly states?: readonly SessionState[];
+  readonly workload?: string;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface Tombstone {
+  readonly workload: string;
+  readonly bundle: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: number;
+}
+
+export interface Lock {
+  /** `loc_` and 26 random characters. */
+  readonly id: string;
+  readonly selector: Selector;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: number;
+}
+
+export interface LedgerCount {
+  readonly sessions: Readonly<Record<SessionState, number>>;
+  readonly credentials: Readonly<Record<Settlement, number>>;
+  /** Oldest outstanding credential's `since`; undefined when there is none. */
+  readonly oldestOutstandingAt: number | undefined;
+  readonly work: number;
+}

@@ -1,0 +1,31 @@
+import type { ErrorCode } from '../platform/error.ts';
+import type { Bundle } from './bundle.ts';
+
+/** What the policy says about one workload and one bundle. Always names the rule, where one decided. */
+export type Decision =
+  | {
+      readonly allowed: true;
+      readonly bundle: Bundle;
+      /** Name of the grant. */
+      readonly rule: string;
+      /** Absolute life of a session under this grant, seconds: the smaller of the bundle's and the grant's. */
+      readonly maxSeconds: number;
+      readonly trace: readonly RuleTrace[];
+    }
+  | {
+      readonly allowed: false;
+      /** `bundle_unknown` and `not_granted` look the same to the workload. */
+      readonly code: Extract<ErrorCode, 'bundle_unknown' | 'not_granted'>;
+      /** Name of the deny rule; undefined when nothing matched. */
+      readonly rule: string | undefined;
+      readonly trace: readonly RuleTrace[];
+    };
+
+/** How one rule that names the bundle fared. */
+export interface RuleTrace {
+  readonly rule: string;
+  readonly effect: 'allow' | 'deny';
+  readonly matched: boolean;
+  /** First condition that failed, for example `namespace` or `labels.team`. */
+  readonly failed: string | undefined;
+}
