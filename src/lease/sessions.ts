@@ -14,6 +14,8 @@ export interface Sessions {
    */
   attach(options: {
     readonly verified: Verified;
+    /** False: the workload is terminating or knowledge is stale, so only sessions that it holds already may go on. */
+    readonly mayOpen: boolean;
     readonly send: (message: HolderMessage) => void;
   }): Promise<Attachment>;
   /** Nothing new is opened any more; resolves when reads under way have ended or the signal aborts. */

@@ -15,13 +15,14 @@ export interface Ledger {
    * Step 2. Returns the live session (opening or active) of that workload and bundle when there is one, else inserts the
    * given one with its holders and, when `leaseSet` is given, an intent with a `settle` work item due at `settleAt`. A session without a lease
    * set is active at once.
+   * The asking holder is attached in the same transaction. A static session may bring its first generation along.
    * With `supersedes`, that session becomes superseded in the same transaction, and only its replacement may be live.
    * Throws `tombstoned` when the workload and bundle have a tombstone.
    */
   beginSession(
     input: NewSession,
   ): Promise<{ readonly outcome: 'created' | 'existing'; readonly session: Session }>;
-  /** Inserts an intent for a further lease set of an active session. `ledger_conflict` when one is pending already. */
+  /** Inserts an intent for a further lease set of an opening or active session. `ledger_conflict` when one is pending already. */
   beginLeaseSet(input: {
     readonly session: string;
     readonly leaseSet: NewLeaseSet;
@@ -53,7 +54,7 @@ export interface Ledger {
   activate(input: {
     readonly session: string;
     readonly leaseSet?: { readonly id: string; readonly expiresAt: number };
-    readonly generation: string;
+    readonly generation: NewGeneration;
     readonly retireAt: number;
     readonly work: readonly NewWork[];
     readonly at: number;
@@ -200,8 +201,8 @@ export interface Session {
   readonly deadlineAt: number;
   readonly endedAt: number | undefined;
   readonly end: SessionEnd | undefined;
-  /** Id and number of the current generation; number 0 before the first. */
-  readonly generation: { readonly id: string; readonly number: number };
+  /** The current generation; number 0 and an empty id before the first. */
+  readonly generation: NewGeneration & { readonly number: number };
   readonly holders: readonly Holder[];
   /** Those not ended; ended ones only from `findSession`. */
   readonly leaseSets: readonly LeaseSet[];
@@ -287,9 +288,20 @@ export interface NewSession {
   readonly policyRevision: string;
   readonly deadlineAt: number;
   readonly leaseSet?: NewLeaseSet;
+  /** Of a static session: its first generation (number 1); undefined leaves number 0. */
+  readonly generation: NewGeneration | undefined;
+  /** Holder that asks, attached at once; also when the outcome is `existing`. */
+  readonly attach: string;
   readonly supersedes?: string;
   readonly work: readonly NewWork[];
   readonly at: number;
+}
+
+export interface NewGeneration {
+  /** `gen_` and 26 random characters. */
+  readonly id: string;
+  /** Versions of its static secrets as the backend names them, so that a broker without values can tell whether they changed. */
+  readonly versions: string;
 }
 
 export interface NewLeaseSet {
