@@ -15,6 +15,7 @@ export const errorMessages = {
   backend_throttled: 'the secret backend asks for fewer requests',
   backend_timeout: 'the secret backend did not answer in time',
   backend_unavailable: 'the secret backend cannot be reached',
+  broker_unavailable: 'the broker cannot be reached',
   bundle_unknown: 'no such bundle',
   cancelled: 'the caller went away',
   config_invalid: 'the configuration is not valid',
