@@ -1,0 +1,234 @@
+import type { Verified } from '../identity/identity.ts';
+import type { Session } from '../ledger/ledger.ts';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { identityFacts, sessionFacts } from './audit-facts.ts';
+import { nearDeadline } from './deadline.ts';
+import { detachedDueAt } from './detached.ts';
+import { endSession } from './end-session.ts';
+import type { Attached } from './hub.ts';
+import type { Locks } from './locks.ts';
+import { open, openSuccessor, publicCode } from './open.ts';
+import type { Parts } from './parts.ts';
+import { holdKey } from './serial.ts';
+import type { Attachment, OpenRequest } from './sessions.ts';
+
+/** One holder's stream, as the session engine sees it. */
+export function createAttachment(
+  parts: Parts,
+  locks: Locks,
+  attached: Attached,
+  isDraining: () => boolean,
+): Attachment {
+  const { workload } = attached.verified.identity;
+
+  const refused = async (bundle: string, error: unknown): Promise<void> => {
+    const known = LeaseholdError.from(error);
+    const { code, retryAfterMs } = publicCode(known);
+    parts.events.count('refused');
+    if (known.code === 'internal') parts.log.error('an open failed', { workload, bundle }, error);
+    attached.send({ kind: 'refused', bundle, code, retryAfterMs });
+    try {
+      await parts.audit.record({
+        action: 'open',
+        outcome: isRefusal(known) ? 'refused' : 'failed',
+        code: known.code,
+        actor: attached.verified.identity.spiffeId,
+        ...identityFacts(attached.verified.identity),
+        holder: attached.verified.holder,
+        credentialId: attached.verified.credentialId,
+        bundle,
+        ...(known.detail !== undefined && known.code === 'not_granted' ? { rule: known.detail } : {}),
+        policyRevision: parts.policy.revision,
+      });
+    } catch (auditError) {
+      parts.events.count('audit_missed');
+      parts.log.error('a refusal has no audit record', { workload }, auditError);
+    }
+  };
+
+  /** The session, if it is this workload's; the same error whether it exists or not. */
+  const own = async (session: string): Promise<Session> => {
+    const found = await parts.ledger.findSession(session);
+    if (found?.workload !== workload) {
+      await parts.audit.record({
+        action: 'open',
+        outcome: 'refused',
+        code: 'session_unknown',
+        actor: attached.verified.identity.spiffeId,
+        ...identityFacts(attached.verified.identity),
+        holder: attached.verified.holder,
+      });
+      throw new LeaseholdError('session_unknown');
+    }
+    return found;
+  };
+
+  const openSerially = (request: OpenRequest, signal: AbortSignal) =>
+    parts.serial.run(holdKey(workload, request.bundle), async () => {
+      if (isDraining()) throw new LeaseholdError('shutting_down');
+      if (!attached.open) throw new LeaseholdError('cancelled');
+      if (request.resume !== undefined) await own(request.resume.session);
+      await open(parts, locks, { attached, request, signal });
+    });
+
+  /** The generation is in place: what it replaced may go. */
+  const acknowledged = async (session: Session): Promise<void> => {
+    const current = session.generation.id;
+    const has = (name: string) =>
+      session.holders.some((holder) => holder.name === name && holder.generation.id === current);
+    if (session.holders.every(({ name }) => has(name))) parts.values.delivered(session.id, current);
+    const here = parts.hub.attachedTo(session.id);
+    const everybody = session.holders.filter(({ attached: isAttached }) => isAttached);
+    if (!everybody.every(({ name }) => has(name)) || !here.every(({ verified }) => has(verified.holder)))
+      return;
+    const now = parts.backend.now();
+    const retiring = session.leaseSets.filter(({ state }) => state === 'retiring');
+    if (retiring.length > 0) {
+      await parts.ledger.putWork(retiring.map(({ id }) => ({ kind: 'revoke', subject: id, dueAt: now })));
+      parts.wake();
+    }
+    for (const old of await parts.ledger.listSessions({ workload, states: ['superseded'], limit: 100 })) {
+      if (old.bundle === session.bundle)
+        await endSession(parts, { session: old.id, reason: 'superseded', tombstone: false });
+    }
+  };
+
+  return {
+    open: async (request, { signal }) => {
+      try {
+        await openSerially(request, AbortSignal.any([signal, parts.signal]));
+      } catch (error) {
+        await refused(request.bundle, error);
+      }
+    },
+    delivered: async ({ session, generation }) => {
+      const found = await own(session);
+      if (found.state !== 'active' && found.state !== 'superseded') return;
+      const { holder } = attached.verified;
+      let after: Session;
+      try {
+        after = await parts.ledger.recordDelivered({ session, holder, generation, at: parts.backend.now() });
+      } catch (error) {
+        // A newer generation is on its way already; its acknowledgement is the one that counts.
+        if (hasCode(error, 'ledger_conflict')) return;
+        throw error;
+      }
+      await parts.reach('generation.delivered', session);
+      await acknowledged(after);
+      parts.events.changed(session);
+      await parts.audit.record({
+        action: 'delivered',
+        outcome: 'ok',
+        actor: after.identity.spiffeId,
+        ...sessionFacts(after),
+        holder,
+        generation,
+      });
+    },
+    wiped: async ({ session }) => {
+      const found = await own(session);
+      const { holder } = attached.verified;
+      await parts.ledger.recordWiped({ session, holder, at: parts.backend.now() });
+      parts.events.changed(session);
+      await parts.audit.record({
+        action: 'wiped',
+        outcome: 'ok',
+        actor: found.identity.spiffeId,
+        ...sessionFacts(found),
+        holder,
+      });
+    },
+    release: async ({ session }) => {
+      const found = await own(session);
+      if (
+        found.holders.some(
+          ({ name, attached: isAttached }) => isAttached && name !== attached.verified.holder,
+        )
+      ) {
+        // One holder of several cannot end it for the others: it only lets go.
+        attached.sessions.delete(session);
+        await parts.ledger.detachHolder({
+          session,
+          holder: attached.verified.holder,
+          dueAt: parts.backend.now(),
+          at: parts.backend.now(),
+        });
+        return;
+      }
+      await endSession(parts, {
+        session,
+        reason: 'released',
+        by: found.identity.spiffeId,
+        tombstone: false,
+      });
+    },
+    refresh: async (verified: Verified) => {
+      const before = attached.verified;
+      if (verified.identity.workload !== workload || verified.holder !== before.holder) {
+        await parts.audit.record({
+          action: 'attach',
+          outcome: 'refused',
+          code: 'credential_wrong_workload',
+          actor: before.identity.spiffeId,
+          ...identityFacts(before.identity),
+          credentialId: verified.credentialId,
+        });
+        throw new LeaseholdError('credential_wrong_workload');
+      }
+      attached.verified = verified;
+      const now = parts.backend.now();
+      for (const id of [...attached.sessions]) {
+        const session = await parts.ledger.findSession(id);
+        if (session === undefined || !nearDeadline(session, now)) continue;
+        const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
+        try {
+          await parts.serial.run(holdKey(workload, session.bundle), () =>
+            openSuccessor(parts, locks, { attached, request, signal: parts.signal }, session),
+          );
+        } catch (error) {
+          // The session goes on to its deadline; the holder may prove itself again until then.
+          await refused(session.bundle, error);
+        }
+      }
+    },
+    detach: async () => {
+      if (!attached.open) return;
+      const carried = [...attached.sessions];
+      parts.hub.leave(attached);
+      const at = parts.backend.now();
+      for (const id of carried) {
+        try {
+          const session = await parts.ledger.findSession(id);
+          if (session === undefined) continue;
+          await parts.ledger.detachHolder({
+            session: id,
+            holder: attached.verified.holder,
+            dueAt: Math.round(detachedDueAt(session, parts.policy.bundle(session.bundle), at)),
+            at,
+          });
+          parts.events.changed(id);
+        } catch (error) {
+          // A session whose detachment is not recorded is no longer renewed; the sweep finds it.
+          parts.log.error('a detached holder could not be recorded', { session: id }, error);
+        }
+      }
+    },
+  };
+}
+
+function isRefusal(error: LeaseholdError): boolean {
+  return hasCode(
+    error,
+    'bundle_unknown',
+    'locked',
+    'not_granted',
+    'session_unknown',
+    'shutting_down',
+    'overloaded',
+    'tombstoned',
+    'workload_ended',
+    'workload_stale',
+    'workload_terminating',
+    'workload_unknown',
+  );
+}

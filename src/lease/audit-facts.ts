@@ -1,0 +1,41 @@
+import type { Audit, AuditEvent } from '../audit/audit.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { LeaseSet, Session } from '../ledger/ledger.ts';
+
+type IdentityFacts = Pick<AuditEvent, 'workload' | 'spiffeId' | 'pod' | 'node'>;
+
+export function identityFacts(identity: Identity): IdentityFacts {
+  return {
+    workload: identity.workload,
+    spiffeId: identity.spiffeId,
+    pod: `${identity.namespace}/${identity.pod}`,
+    node: identity.node,
+  };
+}
+
+export function sessionFacts(
+  session: Session,
+): IdentityFacts & Pick<AuditEvent, 'bundle' | 'session' | 'rule' | 'policyRevision'> {
+  return {
+    ...identityFacts(session.identity),
+    bundle: session.bundle,
+    session: session.id,
+    rule: session.grant,
+    policyRevision: session.policyRevision,
+  };
+}
+
+/** Token first, then leases; ids only as keyed hashes. */
+export function leaseSetFacts(
+  leaseSet: LeaseSet,
+  audit: Audit,
+): Pick<AuditEvent, 'leaseSet' | 'paths' | 'hmacs'> {
+  const ordered = leaseSet.credentials.toSorted((a, b) =>
+    a.kind === b.kind ? 0 : a.kind === 'token' ? -1 : 1,
+  );
+  return {
+    leaseSet: leaseSet.id,
+    paths: ordered.map((credential) => credential.path),
+    hmacs: ordered.map((credential) => audit.hmac(credential.reference)),
+  };
+}

@@ -1,0 +1,56 @@
+import type { Session } from '../ledger/ledger.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import type { Attached } from './hub.ts';
+import type { SecretFields } from './owned-values.ts';
+import { sessionFacts } from './audit-facts.ts';
+import type { Parts } from './parts.ts';
+import type { DeliveredSecret } from './sessions.ts';
+
+/** What one delivery of a session's current generation is made of. */
+export interface Delivery {
+  readonly session: Session;
+  readonly bundle: Bundle;
+  /** Undefined: the holder keeps its leased values. */
+  readonly leased: SecretFields | undefined;
+  /** Undefined: the holder keeps its static values. */
+  readonly statics: SecretFields | undefined;
+  readonly to: readonly Attached[];
+  /** 0 when there is no retiring lease set. */
+  readonly previousUntil: number;
+}
+
+/**
+ * Sends a generation to holders, each delivery recorded first: where the audit log cannot take the record, that holder gets
+ * nothing and `audit_unavailable` is thrown.
+ */
+export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
+  const { session, bundle } = delivery;
+  const secrets = bundle.secrets.map((source): DeliveredSecret => {
+    const fields = (source.kind === 'leased' ? delivery.leased : delivery.statics)?.get(source.name);
+    return { name: source.name, fields };
+  });
+  const paths = bundle.secrets
+    .filter((_, index) => secrets[index]?.fields !== undefined)
+    .map(({ path }) => path);
+  for (const attached of delivery.to) {
+    await parts.audit.record({
+      action: 'deliver',
+      outcome: 'ok',
+      ...sessionFacts(session),
+      holder: attached.verified.holder,
+      credentialId: attached.verified.credentialId,
+      generation: session.generation.id,
+      paths,
+    });
+    attached.send({
+      kind: 'generation',
+      session: session.id,
+      generation: { id: session.generation.id, number: session.generation.number },
+      secrets,
+      files: bundle.files,
+      previousUntil: delivery.previousUntil,
+    });
+    await parts.reach('generation.sent', session.id);
+  }
+  parts.events.count('delivered', delivery.to.length);
+}

@@ -1,0 +1,32 @@
+import type { Session } from '../ledger/ledger.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import { endSession } from './end-session.ts';
+import type { Parts } from './parts.ts';
+
+/** Part of what is left that is kept for the revocation itself, and its bound. */
+const marginShare = 0.2;
+const longestMarginMs = 10_000;
+
+/**
+ * When a session that nobody is attached to must be revoked: before its token lapses by itself, since a lapse is not a
+ * confirmed revocation. A static session has no token and is kept for the bundle's ttl.
+ */
+export function detachedDueAt(session: Session, bundle: Bundle | undefined, detachedAt: number): number {
+  const current = session.leaseSets.filter(({ state }) => state === 'current' || state === 'retiring');
+  if (current.length === 0) return detachedAt + (bundle?.ttlSeconds ?? 0) * 1000;
+  const expiresAt = Math.min(...current.map((leaseSet) => leaseSet.expiresAt));
+  return expiresAt - Math.min(longestMarginMs, Math.max(0, expiresAt - detachedAt) * marginShare);
+}
+
+export async function detachedWork(parts: Parts, id: string): Promise<number | undefined> {
+  if (parts.hub.isAttached(id)) return undefined;
+  const session = await parts.ledger.findSession(id);
+  if (session === undefined || session.state === 'revoking' || session.state === 'ended') return undefined;
+  if (session.leased) {
+    // After a restart of the broker the item was due at one time for all; the credentials may have longer.
+    const dueAt = detachedDueAt(session, undefined, parts.backend.now());
+    if (dueAt > parts.backend.now()) return dueAt;
+  }
+  await endSession(parts, { session: id, reason: 'detached', tombstone: false });
+  return undefined;
+}

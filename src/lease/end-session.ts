@@ -1,0 +1,82 @@
+import type { EndReason, Session } from '../ledger/ledger.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import { sessionFacts } from './audit-facts.ts';
+import type { Parts } from './parts.ts';
+import type { RevokedReason } from './sessions.ts';
+
+/**
+ * Step 8, first part, whoever asked for it: the ledger refuses renewals from now on, the holders are told to wipe, and work
+ * items carry the rest. A missing audit record does not stop a revocation; the ledger holds it, and it is counted.
+ */
+export async function endSession(
+  parts: Parts,
+  options: {
+    readonly session: string;
+    readonly reason: EndReason;
+    readonly note?: string;
+    readonly by?: string;
+    /** What was revoked by a person or a lock does not come back by itself. */
+    readonly tombstone: boolean;
+  },
+): Promise<Session> {
+  const { session: id, reason, note = '', by = 'broker' } = options;
+  const session = await parts.ledger.beginRevoke({
+    session: id,
+    end: { reason, note, by },
+    tombstone: options.tombstone,
+    at: parts.backend.now(),
+  });
+  await parts.reach('revoke.begun', id);
+  parts.values.forget(id);
+  parts.trouble.forget(id);
+  tellRevoked(parts, id, reason);
+  parts.wake();
+  parts.events.count('revoked');
+  parts.events.changed(id);
+  try {
+    await parts.audit.record({
+      action: 'revoke',
+      outcome: 'ok',
+      actor: by,
+      ...sessionFacts(session),
+      reason: note === '' ? reason : `${reason}: ${note}`,
+    });
+  } catch (error) {
+    parts.events.count('audit_missed');
+    parts.log.error(
+      'revocation goes on without an audit record',
+      { session: id },
+      LeaseholdError.from(error),
+    );
+  }
+  return session;
+}
+
+function tellRevoked(parts: Parts, session: string, reason: EndReason): void {
+  const told = toldReason(reason);
+  for (const attached of parts.hub.part(session)) {
+    if (told !== undefined) attached.send({ kind: 'revoked', session, ...told });
+  }
+}
+
+function toldReason(
+  reason: EndReason,
+): { readonly reason: RevokedReason; readonly mayReopen: boolean } | undefined {
+  switch (reason) {
+    case 'admin':
+    case 'locked':
+    case 'workload_ended':
+    case 'not_granted':
+    case 'released':
+      return { reason, mayReopen: false };
+    case 'deadline':
+      return { reason, mayReopen: true };
+    case 'detached':
+    case 'lost':
+    case 'issue_failed':
+      return { reason: 'lost', mayReopen: true };
+    case 'superseded':
+      // Its holders hold the successor.
+      return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import type { LeaseSet } from '../ledger/ledger.ts';
+import { hasCode } from '../platform/error.ts';
+import type { Parts } from './parts.ts';
+
+/** What a renewal of token and leases came to. */
+export interface Extension {
+  /** Soonest end of all of them, milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+  /** Some credential got clearly less than was asked for: its own maximum is near, or it cannot be renewed. */
+  readonly nearMaximum: boolean;
+  /** Some credential is not there any more. */
+  readonly lost: boolean;
+}
+
+/**
+ * Renews a lease set to its working ttl, never past the deadline: an explicit maximum in the token is not enforced on renewal, and a
+ * lease's ttl is independent of its token's, so each renewal asks for at most what is left.
+ */
+export async function extend(
+  parts: Pick<Parts, 'backend' | 'reach' | 'signal'>,
+  options: { readonly leaseSet: LeaseSet; readonly ttlSeconds: number; readonly deadlineAt: number },
+): Promise<Extension> {
+  const { backend } = parts;
+  let expiresAt = options.deadlineAt;
+  let nearMaximum = false;
+  for (const credential of options.leaseSet.credentials) {
+    const now = backend.now();
+    const incrementSeconds = Math.min(options.ttlSeconds, Math.floor((options.deadlineAt - now) / 1000));
+    if (incrementSeconds < 1) return { expiresAt: options.deadlineAt, nearMaximum: false, lost: false };
+    if (!credential.renewable) {
+      expiresAt = Math.min(expiresAt, credential.expiresAt);
+      nearMaximum ||= credential.expiresAt - now < (incrementSeconds * 1000) / 2;
+      continue;
+    }
+    try {
+      const { ttlSeconds } =
+        credential.kind === 'token'
+          ? await backend.renewToken({
+              accessor: credential.reference,
+              incrementSeconds,
+              signal: parts.signal,
+            })
+          : await backend.renewLease({
+              leaseId: credential.reference,
+              incrementSeconds,
+              signal: parts.signal,
+            });
+      expiresAt = Math.min(expiresAt, now + ttlSeconds * 1000);
+      nearMaximum ||= ttlSeconds < incrementSeconds / 2;
+      await parts.reach(credential.kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet.id);
+    } catch (error) {
+      if (hasCode(error, 'backend_not_found')) return { expiresAt: now, nearMaximum: false, lost: true };
+      throw error;
+    }
+  }
+  return { expiresAt, nearMaximum, lost: false };
+}
+
+/** Two thirds of what is left, with a tenth of jitter either way so that sessions made together drift apart. */
+export function renewAt(now: number, expiresAt: number, random: () => number): number {
+  const left = Math.max(0, expiresAt - now);
+  return Math.round(now + left * (0.6 + random() * 0.133));
+}

@@ -1,0 +1,83 @@
+import type { Verified } from '../identity/identity.ts';
+import type { HolderMessage } from './sessions.ts';
+
+/** A holder whose stream is open on this broker. */
+export interface Attached {
+  /** Replaced when the holder shows a fresh credential. */
+  verified: Verified;
+  readonly mayOpen: boolean;
+  readonly send: (message: HolderMessage) => void;
+  /** Sessions that this stream carries. */
+  readonly sessions: Set<string>;
+  open: boolean;
+}
+
+/** Who is attached here, by workload and holder and by session. Memory only: a restart begins empty. */
+export interface Hub {
+  /** The stream that the same holder had before, when there was one; it carries nothing any more. */
+  enter(attached: Attached): Attached | undefined;
+  leave(attached: Attached): void;
+  join(attached: Attached, session: string): void;
+  part(session: string): readonly Attached[];
+  attachedTo(session: string): readonly Attached[];
+  isAttached(session: string): boolean;
+  /** Live streams of a workload. */
+  ofWorkload(workload: string): readonly Attached[];
+  tell(session: string, message: HolderMessage): void;
+  sessions(): readonly string[];
+  streams(): number;
+}
+
+export function createHub(): Hub {
+  const byHolder = new Map<string, Attached>();
+  const bySession = new Map<string, Set<Attached>>();
+  const byWorkload = new Map<string, Set<Attached>>();
+  const holderKey = (attached: Attached) =>
+    `${attached.verified.identity.workload}\n${attached.verified.holder}`;
+
+  const remove = (index: Map<string, Set<Attached>>, key: string, attached: Attached) => {
+    const set = index.get(key);
+    set?.delete(attached);
+    if (set?.size === 0) index.delete(key);
+  };
+  const add = (index: Map<string, Set<Attached>>, key: string, attached: Attached) => {
+    const set = index.get(key);
+    if (set === undefined) index.set(key, new Set([attached]));
+    else set.add(attached);
+  };
+  const leave = (attached: Attached) => {
+    attached.open = false;
+    if (byHolder.get(holderKey(attached)) === attached) byHolder.delete(holderKey(attached));
+    remove(byWorkload, attached.verified.identity.workload, attached);
+    for (const session of attached.sessions) remove(bySession, session, attached);
+  };
+
+  return {
+    enter: (attached) => {
+      const before = byHolder.get(holderKey(attached));
+      if (before !== undefined) leave(before);
+      byHolder.set(holderKey(attached), attached);
+      add(byWorkload, attached.verified.identity.workload, attached);
+      return before;
+    },
+    leave,
+    join: (attached, session) => {
+      attached.sessions.add(session);
+      if (attached.open) add(bySession, session, attached);
+    },
+    part: (session) => {
+      const parted = [...(bySession.get(session) ?? [])];
+      for (const attached of parted) attached.sessions.delete(session);
+      bySession.delete(session);
+      return parted;
+    },
+    attachedTo: (session) => [...(bySession.get(session) ?? [])],
+    isAttached: (session) => bySession.has(session),
+    ofWorkload: (workload) => [...(byWorkload.get(workload) ?? [])],
+    tell: (session, message) => {
+      for (const attached of bySession.get(session) ?? []) attached.send(message);
+    },
+    sessions: () => [...bySession.keys()],
+    streams: () => byHolder.size,
+  };
+}

@@ -1,0 +1,120 @@
+import { checkLease } from '../backend/check-lease.ts';
+import type { Session } from '../ledger/ledger.ts';
+import { hasCode } from '../platform/error.ts';
+import type { Secret } from '../platform/secret.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import type { SecretFields } from './owned-values.ts';
+import type { Parts } from './parts.ts';
+
+/** A lease set that is recorded but not yet current. */
+export interface Issued {
+  readonly leaseSet: string;
+  readonly fields: SecretFields;
+  readonly expiresAt: number;
+}
+
+/** How often an issue starts over after a lost reply before it gives up. */
+const restarts = 2;
+
+/** When an intent of which nothing more was heard can only stand for something dead. */
+export function settleAt(parts: Pick<Parts, 'backend'>, at: number): number {
+  return at + parts.backend.requestLimitMs + parts.backend.probationSeconds * 1000;
+}
+
+/**
+ * Steps 3 to 5 for an intent that stands in the ledger. Takes one admission slot for all of it, so that a storm queues
+ * before the probation starts to run. A lost reply of a read may have left a credential that nobody can name: its token is
+ * revoked and everything starts over with another, never a second read on the same one.
+ */
+export async function issue(
+  parts: Parts,
+  options: {
+    readonly session: Session;
+    readonly bundle: Bundle;
+    readonly leaseSet: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<Issued> {
+  return parts.admission.run(
+    options.session.identity.namespace,
+    async () => {
+      let leaseSet = options.leaseSet;
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          return await issueOnce(parts, { ...options, leaseSet });
+        } catch (error) {
+          const again = hasCode(error, 'backend_lost_reply', 'backend_timeout') && attempt < restarts;
+          const at = parts.backend.now();
+          await parts.ledger.beginRevokeLeaseSet({ leaseSet, at });
+          parts.wake();
+          if (!again) throw error;
+          leaseSet = parts.randomId('set_');
+          await parts.ledger.beginLeaseSet({
+            session: options.session.id,
+            leaseSet: { id: leaseSet, tokenRole: options.bundle.tokenRole, settleAt: settleAt(parts, at) },
+            at,
+          });
+          await parts.reach('lease_set.begun', leaseSet);
+        }
+      }
+    },
+    { signal: options.signal },
+  );
+}
+
+async function issueOnce(
+  parts: Parts,
+  options: { readonly session: Session; readonly bundle: Bundle; readonly leaseSet: string },
+): Promise<Issued> {
+  const { backend, ledger } = parts;
+  const { bundle, leaseSet } = options;
+  const createdAt = backend.now();
+  // From here on the caller's signal counts no more: a request that was sent runs to its end at the backend.
+  const { token, accessor, ttlSeconds } = await backend.createToken({
+    tokenRole: bundle.tokenRole,
+    intent: leaseSet,
+    signal: parts.signal,
+  });
+  try {
+    await parts.reach('token.created', leaseSet);
+    let expiresAt = createdAt + ttlSeconds * 1000;
+    await ledger.recordToken({
+      leaseSet,
+      accessor,
+      path: `auth/token/create/${bundle.tokenRole}`,
+      expiresAt,
+      at: backend.now(),
+    });
+    await parts.reach('token.recorded', leaseSet);
+    const fields = new Map<string, ReadonlyMap<string, Secret>>();
+    for (const source of bundle.secrets) {
+      if (source.kind !== 'leased') continue;
+      const askedAt = backend.now();
+      const secret = await backend.read({ token, source, signal: parts.signal });
+      await parts.reach('lease.read', leaseSet);
+      const { lease } = secret;
+      if (lease !== undefined) {
+        const leaseExpiresAt = askedAt + lease.ttlSeconds * 1000;
+        // Recorded before it is judged: what the next line refuses must still be revoked.
+        await ledger.recordLease({
+          leaseSet,
+          leaseId: lease.leaseId,
+          path: source.path,
+          renewable: lease.renewable,
+          expiresAt: leaseExpiresAt,
+          at: backend.now(),
+        });
+        await parts.reach('lease.recorded', leaseSet);
+        expiresAt = Math.min(expiresAt, leaseExpiresAt);
+      }
+      checkLease(source, lease, {
+        probationSeconds: backend.probationSeconds,
+        allowLongLeases: parts.settings.allowLongLeases,
+      });
+      fields.set(source.name, secret.fields);
+    }
+    return { leaseSet, fields, expiresAt };
+  } finally {
+    token.wipe();
+  }
+}

@@ -1,0 +1,50 @@
+import type { Admission } from '../backend/admission.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Backend } from '../backend/backend.ts';
+import type { WorkloadStates } from '../identity/identity.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import type { Hub } from './hub.ts';
+import type { LeaseEvents } from './events.ts';
+import type { OwnedValues } from './owned-values.ts';
+import type { Serial } from './serial.ts';
+import type { LeaseSettings } from './settings.ts';
+import type { StaticSecrets } from './static-secrets.ts';
+import type { ReachStep } from './steps.ts';
+import type { Trouble } from './trouble.ts';
+
+/** What the engine is given. */
+export interface LeaseOptions {
+  readonly ledger: Ledger;
+  readonly backend: Backend;
+  readonly policy: PolicySource;
+  readonly states: WorkloadStates;
+  readonly audit: Audit;
+  readonly admission: Admission;
+  /** For durations; instants come from `backend.now()`. */
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Name of this replica, for claims. */
+  readonly replica: string;
+  readonly settings: LeaseSettings;
+  /** 0 to 1, for jitter. */
+  readonly random: () => number;
+  readonly randomId: (prefix: string) => string;
+  readonly reach: ReachStep;
+  /** Aborts when the broker stops for good. */
+  readonly signal: AbortSignal;
+}
+
+/** What the parts of the engine share. */
+export interface Parts extends LeaseOptions {
+  readonly hub: Hub;
+  readonly values: OwnedValues;
+  readonly statics: StaticSecrets;
+  readonly serial: Serial;
+  readonly trouble: Trouble;
+  readonly events: LeaseEvents;
+  /** Wakes the work loop. */
+  readonly wake: () => void;
+}

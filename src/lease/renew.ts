@@ -1,0 +1,76 @@
+import type { Session } from '../ledger/ledger.ts';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { endSession } from './end-session.ts';
+import { extend, renewAt } from './extend.ts';
+import type { Parts } from './parts.ts';
+
+/** Less than this before the end of a credential, a failed renewal is retried as fast as the settings allow. */
+const urgentMs = 60_000;
+
+/**
+ * The renewal of a lease set, while a holder is attached here, the workload lives, the policy still grants the bundle and
+ * knowledge about the workload is not lost. Returns when to do it next.
+ */
+export async function renewWork(parts: Parts, leaseSetId: string): Promise<number | undefined> {
+  const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
+  if (leaseSet?.state !== 'current') return undefined;
+  const session = await parts.ledger.findSession(leaseSet.session);
+  if (session === undefined || (session.state !== 'active' && session.state !== 'superseded'))
+    return undefined;
+  if (!parts.hub.isAttached(session.id)) return undefined;
+  const { phase, freshness } = parts.states.state(session.workload);
+  if (phase === 'ended' && freshness === 'fresh') {
+    await endSession(parts, { session: session.id, reason: 'workload_ended', tombstone: false });
+    return undefined;
+  }
+  const now = parts.backend.now();
+  if (freshness === 'lost') return now + parts.settings.retryMaxMs;
+  const decision = parts.policy.decide(session.identity, session.bundle);
+  if (!decision.allowed) {
+    await endSession(parts, {
+      session: session.id,
+      reason: 'not_granted',
+      note: decision.rule ?? '',
+      tombstone: false,
+    });
+    return undefined;
+  }
+  try {
+    const extension = await extend(parts, {
+      leaseSet,
+      ttlSeconds: decision.bundle.ttlSeconds,
+      deadlineAt: session.deadlineAt,
+    });
+    if (extension.lost) return await replaceLost(parts, session);
+    await parts.ledger.recordRenewal({
+      leaseSet: leaseSetId,
+      expiresAt: extension.expiresAt,
+      // The loop below puts the next renewal; a credential near its own maximum is replaced instead of renewed to death.
+      work: extension.nearMaximum ? [{ kind: 'rotate', subject: session.id, dueAt: now }] : [],
+      at: parts.backend.now(),
+    });
+    await parts.reach('renewal.recorded', leaseSetId);
+    if (extension.nearMaximum) parts.wake();
+    parts.events.count('renewed');
+    parts.trouble.ended(session.id);
+    if (extension.expiresAt >= session.deadlineAt) return undefined;
+    return renewAt(parts.backend.now(), extension.expiresAt, parts.random);
+  } catch (error) {
+    if (hasCode(error, 'ledger_conflict')) return undefined;
+    parts.events.count('renew_failed');
+    const known = LeaseholdError.from(error);
+    parts.log.warn('renewal failed and is tried again', { session: session.id, code: known.code }, error);
+    parts.trouble.began(session.id, known.code, now);
+    const { retryMinMs, retryMaxMs } = parts.settings;
+    const pause = leaseSet.expiresAt - now < urgentMs ? retryMinMs * 2 : retryMaxMs;
+    return parts.backend.now() + pause * (0.5 + parts.random() / 2);
+  }
+}
+
+/** Gone at the backend, and not by our doing: the holder gets new credentials at once, what is left of the old is revoked. */
+async function replaceLost(parts: Parts, session: Session): Promise<number | undefined> {
+  parts.log.warn('credentials of a session are gone at the backend, replacing them', { session: session.id });
+  await parts.ledger.putWork([{ kind: 'rotate', subject: session.id, dueAt: parts.backend.now() }]);
+  parts.wake();
+  return undefined;
+}

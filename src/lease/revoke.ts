@@ -1,0 +1,162 @@
+import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
+import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
+import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
+import { settleAt } from './issue.ts';
+import type { Parts } from './parts.ts';
+
+/**
+ * Step 8, second part, for one lease set: each lease synchronously, then the token, then look-ups of all. `confirmed` is what was seen,
+ * revoked by us without an error, and then not seen; anything else keeps its true name. Tried for as long as it takes.
+ */
+export async function revokeWork(parts: Parts, leaseSetId: string): Promise<number | undefined> {
+  const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
+  if (leaseSet === undefined || leaseSet.state === 'ended') return undefined;
+  // A retiring set whose overlap is over, or whose successor has been acknowledged.
+  if (leaseSet.state !== 'revoking') {
+    await parts.ledger.beginRevokeLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+    await parts.reach('revoke.begun', leaseSetId);
+  }
+  const current = await parts.ledger.findLeaseSet(leaseSetId);
+  if (current === undefined) return undefined;
+  if (current.credentials.length === 0) {
+    // The request that makes the token may still be running at the backend: only time settles that.
+    const quietAt = settleAt(parts, current.createdAt);
+    if (parts.backend.now() < quietAt) return quietAt;
+  }
+  const retryAt = await settleAll(parts, current);
+  if (retryAt !== undefined) {
+    parts.events.count('revoke_retried');
+    parts.events.changed(current.session);
+    return retryAt;
+  }
+  const session = await parts.ledger.finishLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+  await parts.reach('revoke.finished', leaseSetId);
+  parts.events.changed(session.id);
+  await recordSettled(parts, session, leaseSetId);
+  return undefined;
+}
+
+/** Undefined when nothing is outstanding any more, else when to try again. */
+async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | undefined> {
+  const outstanding = leaseSet.credentials.filter(({ settlement }) => settlement === 'outstanding');
+  const leases = outstanding.filter(({ kind }) => kind === 'lease');
+  const tokens = outstanding.filter(({ kind }) => kind === 'token');
+  let retryAt: number | undefined;
+  const later = (at: number) => (retryAt = retryAt === undefined ? at : Math.min(retryAt, at));
+  for (const credential of leases) {
+    const at = await settleOne(parts, credential);
+    if (at !== undefined) later(at);
+  }
+  // The token stays until its leases are settled: they would go with it, and nobody could say that it was our revocation
+  // that ended them. It is not renewed any more, so it ends by itself in any case.
+  if (retryAt !== undefined) return retryAt;
+  for (const credential of tokens) {
+    const at = await settleOne(parts, credential);
+    if (at !== undefined) later(at);
+  }
+  return retryAt;
+}
+
+async function settleOne(parts: Parts, credential: Credential): Promise<number | undefined> {
+  const { ledger, backend } = parts;
+  const settle = (settlement: Settlement, why: ErrorCode | undefined, nextTryAt: number | undefined) =>
+    ledger.settleCredential({
+      credential: credential.id,
+      settlement,
+      why,
+      nextTryAt,
+      at: backend.now(),
+    });
+  try {
+    const before = await lookUp(parts, credential);
+    if (!before.present) {
+      // Not by our doing. Its own end explains it; otherwise somebody else did it, or the backend was wiped or restored.
+      const lapsed = backend.now() >= credential.expiresAt;
+      if (!lapsed) {
+        parts.events.count('vanished');
+        parts.log.warn('a credential was gone before it was revoked', { path: credential.path });
+      }
+      await settle(lapsed ? 'lapsed' : 'vanished', undefined, undefined);
+      return undefined;
+    }
+    await revokeAtBackend(parts, credential);
+    const after = await lookUp(parts, credential);
+    if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
+    await settle('confirmed', undefined, undefined);
+    await parts.reach('revoke.settled', credential.id);
+    return undefined;
+  } catch (error) {
+    if (hasCode(error, 'ledger_conflict', 'ledger_unavailable', 'ledger_unusable', 'cancelled')) throw error;
+    const known = LeaseholdError.from(error);
+    const nextTryAt = backend.now() + retryPause(parts, credential.attempts);
+    parts.log.warn(
+      'a credential could not be revoked and is tried again',
+      { path: credential.path, attempts: credential.attempts + 1 },
+      error,
+    );
+    await settle('outstanding', known.code, nextTryAt);
+    return nextTryAt;
+  }
+}
+
+/** Doubling from the shortest to the longest pause, half of it jitter. */
+export function retryPause(parts: Pick<Parts, 'settings' | 'random'>, attempts: number): number {
+  const { retryMinMs, retryMaxMs } = parts.settings;
+  const pause = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(attempts, 20));
+  return pause * (0.5 + parts.random() / 2);
+}
+
+function lookUp(parts: Parts, { kind, reference }: Credential) {
+  return kind === 'token'
+    ? parts.backend.lookupToken({ accessor: reference, signal: parts.signal })
+    : parts.backend.lookupLease({ leaseId: reference, signal: parts.signal });
+}
+
+async function revokeAtBackend(parts: Parts, { kind, reference, id }: Credential): Promise<void> {
+  if (kind === 'token') {
+    await parts.backend.revokeToken({ accessor: reference, signal: parts.signal });
+    await parts.reach('revoke.token', id);
+  } else {
+    await parts.backend.revokeLease({ leaseId: reference, signal: parts.signal });
+    await parts.reach('revoke.lease', id);
+  }
+}
+
+async function recordSettled(parts: Parts, session: Session, leaseSetId: string): Promise<void> {
+  const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
+  if (leaseSet === undefined) return;
+  try {
+    await parts.audit.record({
+      action: 'settle',
+      outcome: 'ok',
+      actor: 'broker',
+      ...sessionFacts(session),
+      ...leaseSetFacts(leaseSet, parts.audit),
+      settlement: [...new Set(leaseSet.credentials.map(({ settlement }) => settlement))].sort().join(','),
+    });
+  } catch (error) {
+    parts.events.count('audit_missed');
+    parts.log.error('a settled revocation has no audit record', { session: session.id }, error);
+  }
+}
+
+/**
+ * An intent or token that never became current: its broker died in the middle. The session that waited for it cannot
+ * be finished by anybody, so it ends; what the ledger knows of it is revoked.
+ */
+export async function settleWork(
+  parts: Parts,
+  leaseSetId: string,
+  end: (session: string) => Promise<void>,
+): Promise<number | undefined> {
+  const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
+  if (leaseSet === undefined || (leaseSet.state !== 'intent' && leaseSet.state !== 'token')) return undefined;
+  const session = await parts.ledger.findSession(leaseSet.session);
+  if (session?.state === 'opening') {
+    await end(session.id);
+    return undefined;
+  }
+  await parts.ledger.beginRevokeLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+  parts.wake();
+  return undefined;
+}
