@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest';
 import { findPostgres } from './parts/postgres-programs.ts';
+import { SKIP_MARK } from './run/report.ts';
 import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
@@ -54,5 +55,5 @@ export const describeWith = (parts: readonly Part[], name: string, suite: () => 
     return;
   }
   process.stderr.write(`\nSKIPPED: ${name}: ${reason}\n\n`);
-  describe.skip(`${name} [skipped: ${reason}]`, suite);
+  describe.skip(`${name} ${SKIP_MARK}${reason}]`, suite);
 };
