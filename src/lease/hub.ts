@@ -17,7 +17,7 @@ export interface Hub {
   /** The stream that the same holder had before, when there was one; it carries nothing any more. */
   enter(attached: Attached): Attached | undefined;
   leave(attached: Attached): void;
-  join(attached: Attached, session: string): void;
+  join(attached: Attached, session: string, bundle: string): void;
   part(session: string): readonly Attached[];
   attachedTo(session: string): readonly Attached[];
   isAttached(session: string): boolean;
@@ -25,6 +25,8 @@ export interface Hub {
   ofWorkload(workload: string): readonly Attached[];
   tell(session: string, message: HolderMessage): void;
   sessions(): readonly string[];
+  /** Bundle name to the sessions of it that are attached here. */
+  byBundle(): ReadonlyMap<string, ReadonlySet<string>>;
   streams(): number;
 }
 
@@ -32,6 +34,8 @@ export function createHub(): Hub {
   const byHolder = new Map<string, Attached>();
   const bySession = new Map<string, Set<Attached>>();
   const byWorkload = new Map<string, Set<Attached>>();
+  const bundleOf = new Map<string, string>();
+  const byBundle = new Map<string, Set<string>>();
   const holderKey = (attached: Attached) =>
     `${attached.verified.identity.workload}\n${attached.verified.holder}`;
 
@@ -45,11 +49,23 @@ export function createHub(): Hub {
     if (set === undefined) index.set(key, new Set([attached]));
     else set.add(attached);
   };
+  const dropUnattached = (session: string) => {
+    if (bySession.has(session)) return;
+    const bundle = bundleOf.get(session);
+    if (bundle === undefined) return;
+    bundleOf.delete(session);
+    const sessions = byBundle.get(bundle);
+    sessions?.delete(session);
+    if (sessions?.size === 0) byBundle.delete(bundle);
+  };
   const leave = (attached: Attached) => {
     attached.open = false;
     if (byHolder.get(holderKey(attached)) === attached) byHolder.delete(holderKey(attached));
     remove(byWorkload, attached.verified.identity.workload, attached);
-    for (const session of attached.sessions) remove(bySession, session, attached);
+    for (const session of attached.sessions) {
+      remove(bySession, session, attached);
+      dropUnattached(session);
+    }
   };
 
   return {
@@ -61,14 +77,20 @@ export function createHub(): Hub {
       return before;
     },
     leave,
-    join: (attached, session) => {
+    join: (attached, session, bundle) => {
       attached.sessions.add(session);
-      if (attached.open) add(bySession, session, attached);
+      if (!attached.open) return;
+      add(bySession, session, attached);
+      bundleOf.set(session, bundle);
+      const sessions = byBundle.get(bundle);
+      if (sessions === undefined) byBundle.set(bundle, new Set([session]));
+      else sessions.add(session);
     },
     part: (session) => {
       const parted = [...(bySession.get(session) ?? [])];
       for (const attached of parted) attached.sessions.delete(session);
       bySession.delete(session);
+      dropUnattached(session);
       return parted;
     },
     attachedTo: (session) => [...(bySession.get(session) ?? [])],
@@ -78,6 +100,7 @@ export function createHub(): Hub {
       for (const attached of bySession.get(session) ?? []) attached.send(message);
     },
     sessions: () => [...bySession.keys()],
+    byBundle: () => byBundle,
     streams: () => byHolder.size,
   };
 }

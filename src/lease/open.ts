@@ -158,9 +158,9 @@ async function begin(
     }
     if (old !== undefined) {
       // Its holders hold the successor now; it ends when that is delivered, at its own deadline at the latest.
-      for (const stream of parts.hub.attachedTo(old.id)) parts.hub.join(stream, session.id);
+      for (const stream of parts.hub.attachedTo(old.id)) parts.hub.join(stream, session.id, bundle.name);
     }
-    parts.hub.join(attached, session.id);
+    parts.hub.join(attached, session.id, bundle.name);
     for (const stream of parts.hub.attachedTo(session.id)) {
       stream.send({ kind: 'opened', bundle, session: session.id, deadlineAt, resumed: false, leased });
     }
@@ -195,7 +195,7 @@ async function resume(parts: Parts, opening: Opening, granted: Granted, session:
     return;
   }
   await parts.ledger.attachHolder({ session: session.id, holder, at });
-  parts.hub.join(attached, session.id);
+  parts.hub.join(attached, session.id, bundle.name);
   const hasCurrent =
     request.resume?.session === session.id && request.resume.generation === session.generation.id;
   await parts.audit.record({

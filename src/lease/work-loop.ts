@@ -34,6 +34,7 @@ export function startWorkLoop(options: {
 }): WorkLoop {
   const running = new Set<Promise<void>>();
   let stopped = false;
+  const isStopped = () => stopped;
   let looking = false;
   let lookAgain = false;
   let cancelTimer: () => void = () => undefined;
@@ -55,7 +56,7 @@ export function startWorkLoop(options: {
   };
 
   const look = async (): Promise<void> => {
-    if (looking || stopped) {
+    if (looking || isStopped()) {
       lookAgain = true;
       return;
     }
@@ -90,7 +91,7 @@ export function startWorkLoop(options: {
     } finally {
       looking = false;
     }
-    if (stopped) return;
+    if (isStopped()) return;
     if (lookAgain) {
       lookAgain = false;
       pause = 0;

@@ -1,0 +1,274 @@
+import type { AuditAction } from '../audit/audit.ts';
+import type { Session, SessionState } from '../ledger/ledger.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import { isEmptySelector, matchesSelector, type Selector } from '../policy/selector.ts';
+import { endSession } from './end-session.ts';
+import type { Locks } from './locks.ts';
+import type { Parts } from './parts.ts';
+import type { SessionAdmin } from './sessions.ts';
+
+const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
+const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
+const pageSize = 500;
+
+/** What people may do; rights are the caller's to check, records are written here. */
+export function createSessionAdmin(parts: Parts, locks: Locks): SessionAdmin {
+  const { ledger } = parts;
+
+  const matching = async (
+    selector: Selector | undefined,
+    states: readonly SessionState[],
+  ): Promise<Session[]> => {
+    const found: Session[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await ledger.listSessions({
+        ...(selector === undefined ? {} : { selector }),
+        states,
+        limit: pageSize,
+        ...(after === undefined ? {} : { after }),
+      });
+      found.push(...page);
+      after = page.at(-1)?.id;
+      if (page.length < pageSize) return found;
+    }
+  };
+
+  const read = (by: string, selector?: Selector) =>
+    parts.audit.record({
+      action: 'admin_read',
+      outcome: 'ok',
+      actor: by,
+      ...(selector === undefined ? {} : { selector: JSON.stringify(selector) }),
+    });
+
+  const wrote = async (
+    action: AuditAction,
+    request: {
+      readonly by: string;
+      readonly reason: string;
+      readonly selector?: Selector;
+      readonly count?: number;
+    },
+  ) => {
+    try {
+      await parts.audit.record({
+        action,
+        outcome: 'ok',
+        actor: request.by,
+        reason: request.reason,
+        ...(request.selector === undefined ? {} : { selector: JSON.stringify(request.selector) }),
+        ...(request.count === undefined ? {} : { count: request.count }),
+      });
+    } catch (error) {
+      // Taking back goes on without the record; the ledger has who and why.
+      parts.events.count('audit_missed');
+      parts.log.error('an administrator acted without an audit record', { action }, error);
+    }
+  };
+
+  const require = (selector: Selector) => {
+    if (isEmptySelector(selector))
+      throw new LeaseholdError('request_invalid', { detail: 'the selector is empty' });
+  };
+
+  const endAll = async (
+    sessions: readonly Session[],
+    end: { readonly reason: 'admin' | 'locked'; readonly note: string; readonly by: string },
+  ): Promise<readonly Session[]> => {
+    const ended: Session[] = [];
+    for (const { id } of sessions) {
+      ended.push(await endSession(parts, { session: id, ...end, tombstone: true }));
+    }
+    return ended;
+  };
+
+  return {
+    list: async ({ selector, includeEnded, pageSize: limit, after, by }) => {
+      await read(by, selector);
+      return ledger.listSessions({
+        ...(selector === undefined ? {} : { selector }),
+        states: includeEnded ? [...liveStates, 'ended'] : liveStates,
+        limit,
+        ...(after === undefined ? {} : { after }),
+      });
+    },
+    show: async ({ id, by }) => {
+      await read(by, { session: id });
+      const session = await ledger.findSession(id);
+      if (session === undefined) throw new LeaseholdError('session_unknown');
+      return session;
+    },
+    watch: ({ selector, by, signal }) => watch(parts, read, { selector, by, signal }),
+    revoke: async ({ selector, reason, by, dryRun }) => {
+      require(selector);
+      const sessions = await matching(selector, endableStates);
+      const revoking = await matching(selector, ['revoking']);
+      if (dryRun) return sessions;
+      await wrote('revoke', { by, reason, selector, count: sessions.length });
+      const ended = await endAll(sessions, { reason: 'admin', note: reason, by });
+      // Those that end for another reason already get their tombstone too.
+      const already = await endAll(revoking, { reason: 'admin', note: reason, by });
+      return [...ended, ...already];
+    },
+    rotate: async ({ selector, reason, by, dryRun }) => {
+      require(selector);
+      const sessions = await matching(selector, ['active']);
+      if (dryRun) return sessions;
+      await wrote('rotate', { by, reason, selector, count: sessions.length });
+      const dueAt = parts.backend.now();
+      await ledger.putWork(sessions.map(({ id }) => ({ kind: 'rotate', subject: id, dueAt })));
+      parts.wake();
+      return sessions;
+    },
+    addLock: async ({ selector, reason, by, dryRun }) => {
+      require(selector);
+      if (selector.session !== undefined)
+        throw new LeaseholdError('request_invalid', { detail: 'a lock may not name a session' });
+      const lock = {
+        id: dryRun ? '' : parts.randomId('loc_'),
+        selector,
+        reason,
+        by,
+        createdAt: parts.backend.now(),
+      };
+      if (dryRun) return { lock, sessions: await matching(selector, endableStates) };
+      // First the lock, then the revocations: what opens in between is refused.
+      await ledger.addLock(lock);
+      locks.reread();
+      const sessions = await matching(selector, endableStates);
+      await wrote('lock_add', { by, reason, selector, count: sessions.length });
+      return { lock, sessions: await endAll(sessions, { reason: 'locked', note: reason, by }) };
+    },
+    removeLock: async ({ id, reason, by }) => {
+      const lock = await ledger.removeLock(id);
+      if (lock === undefined) throw new LeaseholdError('request_invalid', { detail: 'no such lock' });
+      locks.reread();
+      await wrote('lock_remove', { by, reason, selector: lock.selector });
+    },
+    listLocks: async ({ by }) => {
+      await read(by);
+      return ledger.listLocks();
+    },
+    explain: async ({ identity, bundle, by }) => {
+      const decision = parts.policy.decide(identity, bundle);
+      const locked = (await locks.list()).some((lock) =>
+        matchesSelector(lock.selector, { identity, bundle }),
+      );
+      const tombstone = await ledger.findTombstone(identity.workload, bundle);
+      await parts.audit.record({
+        action: 'explain',
+        outcome: 'ok',
+        actor: by,
+        workload: identity.workload,
+        spiffeId: identity.spiffeId,
+        bundle,
+        ...(decision.rule === undefined ? {} : { rule: decision.rule }),
+        policyRevision: parts.policy.revision,
+      });
+      return {
+        decision,
+        refusedBy: !decision.allowed
+          ? undefined
+          : locked
+            ? 'locked'
+            : tombstone === undefined
+              ? undefined
+              : 'tombstoned',
+      };
+    },
+    listTombstones: async ({ by }) => {
+      await read(by);
+      return ledger.listTombstones();
+    },
+    liftTombstone: async ({ workload, bundle, reason, by }) => {
+      // What may come back is only allowed with a record.
+      await parts.audit.record({
+        action: 'tombstone_lift',
+        outcome: 'ok',
+        actor: by,
+        workload,
+        bundle,
+        reason,
+      });
+      if (!(await ledger.liftTombstone(workload, bundle)))
+        throw new LeaseholdError('request_invalid', { detail: 'no such tombstone' });
+    },
+    writeOff: async ({ credential: id, reason, by }) => {
+      const found = await ledger.findCredential(id);
+      if (found?.credential.settlement !== 'outstanding')
+        throw new LeaseholdError('request_invalid', { detail: 'no outstanding credential has this id' });
+      await parts.audit.record({
+        action: 'write_off',
+        outcome: 'ok',
+        actor: by,
+        session: found.session,
+        paths: [found.credential.path],
+        hmacs: [parts.audit.hmac(found.credential.reference)],
+        reason,
+      });
+      const at = parts.backend.now();
+      await ledger.settleCredential({
+        credential: id,
+        settlement: 'written_off',
+        why: found.credential.why,
+        nextTryAt: undefined,
+        at,
+      });
+      const session = await ledger.findSession(found.session);
+      if (session === undefined) throw new LeaseholdError('session_unknown');
+      const leaseSets = session.leaseSets.filter(({ credentials }) =>
+        credentials.some((one) => one.id === id),
+      );
+      await ledger.putWork(leaseSets.map((set) => ({ kind: 'revoke', subject: set.id, dueAt: at })));
+      parts.wake();
+      parts.events.changed(session.id);
+      return session;
+    },
+    hmac: ({ reference }) => parts.audit.hmac(reference),
+  };
+}
+
+async function* watch(
+  parts: Parts,
+  read: (by: string, selector?: Selector) => Promise<void>,
+  query: { readonly selector: Selector | undefined; readonly by: string; readonly signal: AbortSignal },
+): AsyncGenerator<Session> {
+  await read(query.by, query.selector);
+  // Only ids are queued, each once, so a slow reader costs no more memory than there are sessions.
+  const changed = new Set<string>();
+  let wake = Promise.withResolvers<undefined>();
+  const note = (session: string) => {
+    changed.add(session);
+    wake.resolve(undefined);
+  };
+  const unsubscribe = parts.events.subscribe(note);
+  const onAbort = () => wake.resolve(undefined);
+  query.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for (let after: string | undefined; ;) {
+      const page = await parts.ledger.listSessions({
+        ...(query.selector === undefined ? {} : { selector: query.selector }),
+        states: liveStates,
+        limit: pageSize,
+        ...(after === undefined ? {} : { after }),
+      });
+      yield* page;
+      after = page.at(-1)?.id;
+      if (page.length < pageSize) break;
+    }
+    while (!query.signal.aborted) {
+      await wake.promise;
+      wake = Promise.withResolvers();
+      for (const id of [...changed]) {
+        changed.delete(id);
+        const session = await parts.ledger.findSession(id);
+        if (session === undefined) continue;
+        const subject = { identity: session.identity, bundle: session.bundle, session: id };
+        if (query.selector === undefined || matchesSelector(query.selector, subject)) yield session;
+      }
+    }
+  } finally {
+    unsubscribe();
+    query.signal.removeEventListener('abort', onAbort);
+  }
+}

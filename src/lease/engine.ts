@@ -1,0 +1,202 @@
+import { LeaseholdError } from '../platform/error.ts';
+import { createSessionAdmin } from './admin.ts';
+import { createAttachment } from './attachment.ts';
+import { identityFacts } from './audit-facts.ts';
+import { deadlineWork } from './deadline.ts';
+import { detachedWork } from './detached.ts';
+import { endSession } from './end-session.ts';
+import { createLeaseEvents, type LeaseEvents } from './events.ts';
+import { createHub, type Attached, type Hub } from './hub.ts';
+import { createLocks } from './locks.ts';
+import { createOwnedValues } from './owned-values.ts';
+import type { LeaseOptions, Parts } from './parts.ts';
+import { renewWork } from './renew.ts';
+import { revokeWork, settleWork } from './revoke.ts';
+import { rotateWork } from './rotate.ts';
+import { createSerial, holdKey } from './serial.ts';
+import type { SessionAdmin, Sessions } from './sessions.ts';
+import { createStaticSecrets } from './static-secrets.ts';
+import { endWorkload, refreshStatics, sweepGrants, sweepWorkloads } from './sweep.ts';
+import { createTrouble } from './trouble.ts';
+import { startWorkLoop } from './work-loop.ts';
+
+/** The session engine: what the stream layer and the admin service call, and the work that goes on by itself. */
+export interface LeaseEngine {
+  readonly sessions: Sessions;
+  readonly admin: SessionAdmin;
+  readonly hub: Pick<Hub, 'streams' | 'sessions'>;
+  readonly events: LeaseEvents;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const clusterIdKey = 'backend.cluster_id';
+
+/**
+ * Takes the ledger over: what earlier lives left is found as due work. Throws when the ledger cannot be read; a backend that is away
+ * does not stop the start, since holders keep what they have.
+ */
+export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngine> {
+  const hub = createHub();
+  const events = createLeaseEvents();
+  const locks = createLocks(options);
+  let wake = (): void => undefined;
+  const parts: Parts = {
+    ...options,
+    hub,
+    events,
+    values: createOwnedValues(),
+    statics: createStaticSecrets(options),
+    serial: createSerial(),
+    trouble: createTrouble(hub),
+    wake: () => wake(),
+  };
+
+  await rememberBackend(parts);
+  const startedAt = parts.backend.now();
+  await parts.ledger.detachAll({ dueAt: startedAt + parts.settings.reattachGraceMs, at: startedAt });
+
+  const withHold = async (id: string, task: () => Promise<number | undefined>) => {
+    const session = await parts.ledger.findSession(id);
+    if (session === undefined) return undefined;
+    return parts.serial.run(holdKey(session.workload, session.bundle), task);
+  };
+  const endFailed = (session: string) =>
+    endSession(parts, { session, reason: 'issue_failed', tombstone: false }).then(() => undefined);
+  const loop = startWorkLoop({
+    ledger: parts.ledger,
+    owner: parts.replica,
+    concurrency: parts.settings.workConcurrency,
+    now: () => parts.backend.now(),
+    clock: parts.clock,
+    log: parts.log,
+    handlers: {
+      settle: async (leaseSet) => {
+        const found = await parts.ledger.findLeaseSet(leaseSet);
+        return found === undefined
+          ? undefined
+          : withHold(found.session, () => settleWork(parts, leaseSet, endFailed));
+      },
+      renew: (leaseSet) => renewWork(parts, leaseSet),
+      rotate: (session) => withHold(session, () => rotateWork(parts, session)),
+      revoke: (leaseSet) => revokeWork(parts, leaseSet),
+      deadline: (session) => deadlineWork(parts, session),
+      detached: (session) => withHold(session, () => detachedWork(parts, session)),
+    },
+  });
+  wake = () => loop.wake();
+
+  const background = startBackground(parts);
+  let draining = false;
+
+  return {
+    admin: createSessionAdmin(parts, locks),
+    hub,
+    events,
+    sessions: {
+      attach: async ({ verified, mayOpen, send }) => {
+        if (draining) throw new LeaseholdError('shutting_down');
+        await parts.audit.record({
+          action: 'attach',
+          outcome: 'ok',
+          actor: verified.identity.spiffeId,
+          ...identityFacts(verified.identity),
+          holder: verified.holder,
+          credentialId: verified.credentialId,
+        });
+        const attached: Attached = { verified, mayOpen, send, sessions: new Set(), open: true };
+        const before = hub.enter(attached);
+        before?.send({ kind: 'taken_over' });
+        return createAttachment(parts, locks, attached, () => draining);
+      },
+      drain: async ({ signal }) => {
+        draining = true;
+        // What is being read at the backend ends by itself; cutting it could leave credentials that nobody knows.
+        while (parts.admission.depth().running > 0 && !signal.aborted) {
+          try {
+            await parts.clock.sleep(50, signal);
+          } catch {
+            return;
+          }
+        }
+      },
+    },
+    [Symbol.asyncDispose]: async () => {
+      draining = true;
+      await background.stop();
+      await loop.stop();
+    },
+  };
+}
+
+/** A backend that was wiped or replaced answers "not found" for everything: worth an alarm before anything is believed. */
+async function rememberBackend(parts: Parts): Promise<void> {
+  try {
+    const found = await parts.backend.clusterId({ signal: parts.signal });
+    const known = await parts.ledger.readMeta(clusterIdKey);
+    if (known === undefined) await parts.ledger.writeMeta(clusterIdKey, found);
+    else if (known !== found) {
+      parts.log.error('the secret backend is not the one that this ledger knows', {});
+      await parts.ledger.writeMeta(clusterIdKey, found);
+    }
+  } catch (error) {
+    if (LeaseholdError.from(error).code.startsWith('ledger_')) throw error;
+    parts.log.warn('the secret backend cannot be asked for its cluster id yet', {}, error);
+  }
+}
+
+function startBackground(parts: Parts): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  const track = (name: string, task: () => Promise<void>) => {
+    const promise = task()
+      .catch((error: unknown) => parts.log.error('background work failed', { name }, error))
+      .finally(() => running.delete(promise));
+    running.add(promise);
+  };
+  const every = async (ms: number, name: string, task: () => Promise<void>) => {
+    while (!stopping.signal.aborted) {
+      try {
+        await parts.clock.sleep(ms * (0.9 + parts.random() * 0.2), stopping.signal);
+      } catch {
+        return;
+      }
+      try {
+        await task();
+      } catch (error) {
+        parts.log.error('background work failed', { name }, error);
+      }
+    }
+  };
+
+  const readAt = new Map<string, number>();
+  const due = (bundle: string, refreshSeconds: number): boolean => {
+    const now = parts.clock.monotonic();
+    const last = readAt.get(bundle);
+    if (last !== undefined && now - last < refreshSeconds * 1000) return false;
+    readAt.set(bundle, now);
+    return last !== undefined;
+  };
+  const delivered = new Map<string, number>();
+
+  const unsubscribeStates = parts.states.subscribe((workload, state) => {
+    if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
+  });
+  const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => sweepGrants(parts)));
+  track('workload sweep', () => every(parts.settings.sweepMs, 'workload sweep', () => sweepWorkloads(parts)));
+  track('static refresh', () => every(1_000, 'static refresh', () => refreshStatics(parts, delivered, due)));
+  track('pruning', () =>
+    every(3_600_000, 'pruning', async () => {
+      const endedBefore = parts.backend.now() - parts.settings.keepEndedMs;
+      while ((await parts.ledger.prune({ endedBefore, limit: 500 })) === 500);
+    }),
+  );
+
+  return {
+    stop: async () => {
+      unsubscribeStates();
+      unsubscribePolicy();
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}
