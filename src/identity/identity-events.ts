@@ -7,7 +7,7 @@ export interface IdentityEvents {
   /** A complete list of the cluster's pods was taken. */
   podsListed(cluster: string): void;
   /** A watch connection ended and what ended it. */
-  watchEnded(cluster: string, reason: 'expired' | 'timeout' | 'gone' | 'failed'): void;
+  watchEnded(cluster: string, reason: 'timeout' | 'expired' | 'failed'): void;
 }
 
 export const silentIdentityEvents: IdentityEvents = {
