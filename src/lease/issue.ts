@@ -109,7 +109,7 @@ async function issueOnce(
       }
       checkLease(source, lease, {
         probationSeconds: backend.probationSeconds,
-        allowLongLeases: parts.settings.allowLongLeases,
+        allowed: parts.settings.allowLongLeases,
       });
       fields.set(source.name, secret.fields);
     }
