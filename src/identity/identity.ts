@@ -70,7 +70,10 @@ export interface WorkloadState {
 
 /** The live view of all configured clusters. */
 export interface WorkloadStates {
-  /** From memory only. A complete view that lacks the workload answers `ended`; one not yet complete answers `unknown`. */
+  /**
+   * From memory only. A complete and fresh view that lacks the workload answers `ended`; one not yet complete, or too old to
+   * know what has started since, answers `unknown`.
+   */
   state(workload: string): WorkloadState;
   /** Called for each workload that becomes `terminating` or `ended`. The returned function unsubscribes. */
   subscribe(listener: (workload: string, state: WorkloadState) => void): () => void;

@@ -17,8 +17,8 @@ export interface KeySet {
    * could be read yet.
    */
   find(keyId: string, signal: AbortSignal): Promise<VerificationKey>;
-  /** Reads the set now, whatever the cool-down. Rejects when it is invalid; the old keys stay. */
-  reload(): Promise<void>;
+  /** Resolves when keys have been read once; reads them now if nobody does, and goes on trying until then. */
+  ready(): Promise<void>;
   /** How many keys are held. */
   size(): number;
   close(): void;
@@ -36,9 +36,13 @@ export interface KeySetOptions {
   readonly refreshMs: number;
 }
 
+/** While there are no keys at all, nobody can be verified: try again soon. */
+const firstRetryMs = 2_000;
+
 export function createKeySet(options: KeySetOptions): KeySet {
   const { cluster, load, clock, log, events, cooldownMs, refreshMs } = options;
   const lifetime = new AbortController();
+  const firstRead = Promise.withResolvers<undefined>();
   let keys: VerificationKeys = new Map();
   let lastLoadAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
@@ -49,12 +53,15 @@ export function createKeySet(options: KeySetOptions): KeySet {
     cancelRefresh();
     try {
       keys = parseJwks(await load(lifetime.signal));
+      firstRead.resolve(undefined);
       events.keysFetched(cluster, 'ok');
     } catch (error) {
+      // The old keys stay: an unreachable JWKS must not lock every workload out. Logged here, once for all who wait.
       events.keysFetched(cluster, 'failed');
-      throw new LeaseholdError('identity_unavailable', { detail: 'JWK set not read', cause: error });
+      if (!lifetime.signal.aborted) log.warn('signing keys not read, the old ones stay', { cluster }, error);
     } finally {
-      if (!lifetime.signal.aborted) cancelRefresh = clock.after(refreshMs, refresh);
+      if (!lifetime.signal.aborted)
+        cancelRefresh = clock.after(keys.size > 0 ? refreshMs : firstRetryMs, refresh);
     }
   };
 
@@ -62,16 +69,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
     (loading ??= loadOnce().finally(() => {
       loading = undefined;
     }));
-
-  // Failure is logged and the old keys stay: an unreachable JWKS must not lock every workload out.
-  const reloadQuietly = async () => {
-    try {
-      await reload();
-    } catch (error) {
-      if (!lifetime.signal.aborted) log.warn('signing keys not read, the old ones stay', { cluster }, error);
-    }
-  };
-  const refresh = () => void reloadQuietly();
+  const refresh = () => void reload();
 
   return {
     find: async (keyId, signal) => {
@@ -79,7 +77,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
       if (known !== undefined) return known;
       // Who asks while a load is under way waits for it; a new one starts only outside the cool-down.
       if (loading !== undefined || clock.monotonic() - lastLoadAt >= cooldownMs)
-        await unlessAborted(reloadQuietly(), signal);
+        await unlessAborted(reload(), signal);
       const found = keys.get(keyId);
       if (found !== undefined) return found;
       if (keys.size > 0) throw new LeaseholdError('credential_unknown_key');
@@ -88,7 +86,10 @@ export function createKeySet(options: KeySetOptions): KeySet {
         retryAfterMs: Math.max(0, lastLoadAt + cooldownMs - clock.monotonic()),
       });
     },
-    reload,
+    ready: async () => {
+      if (keys.size === 0) void reload();
+      await firstRead.promise;
+    },
     size: () => keys.size,
     close: () => {
       lifetime.abort();

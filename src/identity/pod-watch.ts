@@ -64,8 +64,8 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
       }
       next = page.metadata.continue;
       if (next === undefined || next === '') {
-        podList.commit();
         feed.touch(askedAt);
+        podList.commit();
         events.podsListed(cluster);
         return page.metadata.resourceVersion;
       }
