@@ -39,22 +39,21 @@ export function problemsOf(error: z.ZodError, input: unknown): readonly Problem[
 
 function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
   const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
-  const one = (rule: string): readonly Problem[] => [{ path, rule }];
+  const missing = issue.code === 'invalid_type' && valueAt(input, path) === undefined;
+  // A schema's own rule says more than the general one; the library's own messages never begin like this.
+  const own = !missing && issue.message.startsWith('must ') ? issue.message : undefined;
+  const one = (rule: string): readonly Problem[] => [{ path, rule: own ?? rule }];
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({ path: [...path, key], rule: 'unknown key' }));
     case 'invalid_type':
-      return one(
-        valueAt(input, path) === undefined
-          ? 'is required'
-          : `must be ${typeNames[issue.expected] ?? 'of another type'}`,
-      );
+      return one(missing ? 'is required' : `must be ${typeNames[issue.expected] ?? 'of another type'}`);
     case 'invalid_value':
       return one(`must be ${issue.values.map(String).join(' or ')}`);
     case 'too_small':
-      return one(`must ${sizeVerb(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}`);
+      return one(`must ${sizeVerb(issue.origin)} at least ${countText(issue.minimum, issue.origin)}`);
     case 'too_big':
-      return one(`must ${sizeVerb(issue.origin)} at most ${issue.maximum}${unitOf(issue.origin)}`);
+      return one(`must ${sizeVerb(issue.origin)} at most ${countText(issue.maximum, issue.origin)}`);
     case 'invalid_key':
       return issue.issues.map((inner) => ({ path, rule: inner.message }));
     case 'invalid_union':
@@ -81,9 +80,10 @@ function sizeVerb(origin: string): string {
   return origin === 'number' || origin === 'int' ? 'be' : 'have';
 }
 
-function unitOf(origin: string): string {
-  if (origin === 'string') return ' characters';
-  return origin === 'array' || origin === 'object' || origin === 'map' ? ' entries' : '';
+function countText(limit: number | bigint, origin: string): string {
+  if (origin === 'string') return `${limit} ${limit === 1 ? 'character' : 'characters'}`;
+  if (origin === 'array') return `${limit} ${limit === 1 ? 'entry' : 'entries'}`;
+  return `${limit}`;
 }
 
 function valueAt(input: unknown, path: KeyPath): unknown {

@@ -1,0 +1,75 @@
+import * as z from 'zod';
+import { durationSchema } from '../platform/duration.ts';
+import type { Grant, PodConditions } from './grant.ts';
+import { imageDigestRule, isImageDigest, isNamePattern, namePatternRule } from './pattern-rule.ts';
+
+const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
+  z.preprocess(
+    (raw) => (typeof raw === 'string' ? [raw] : raw),
+    z
+      .array(item, { error: 'must be a text or a list of texts' })
+      .min(1, { error: 'must not be empty' })
+      .max(256, { error: 'must have at most 256 entries' }),
+  );
+
+const namePattern = z.string().refine(isNamePattern, { error: namePatternRule });
+
+/** Label values may be empty. */
+const labelPattern = z
+  .string()
+  .refine((text) => text === '' || isNamePattern(text), { error: namePatternRule });
+
+const labelKey = z
+  .string()
+  .max(317)
+  .regex(/^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, {
+    error: 'must be a Kubernetes label key',
+  });
+
+const podsSchema = z
+  .strictObject({
+    cluster: oneOrMore(namePattern),
+    namespace: oneOrMore(namePattern),
+    serviceAccount: oneOrMore(namePattern).exactOptional(),
+    pod: oneOrMore(namePattern).exactOptional(),
+    node: oneOrMore(namePattern).exactOptional(),
+    labels: z
+      .record(labelKey, oneOrMore(labelPattern))
+      .refine((labels) => Object.keys(labels).length > 0, { error: 'must not be empty' })
+      .exactOptional(),
+    imageDigests: oneOrMore(z.string().refine(isImageDigest, { error: imageDigestRule })).exactOptional(),
+  })
+  .transform(({ labels, ...rest }): PodConditions => ({
+    ...rest,
+    ...(labels === undefined
+      ? {}
+      : { labels: Object.entries(labels).map(([key, values]) => ({ key, values })) }),
+  }));
+
+/** One entry of `grants`. */
+export const grantSchema = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, {
+      error: 'must be 1 to 63 letters, digits, ., _ and -, first and last a letter or digit',
+    }),
+    allow: oneOrMore(namePattern).exactOptional(),
+    deny: oneOrMore(namePattern).exactOptional(),
+    pods: podsSchema,
+    maxTtl: durationSchema({ min: 10, max: 90 * 86_400 }).exactOptional(),
+  })
+  .transform(({ name, allow, deny, pods, maxTtl }, context): Grant => {
+    if (allow !== undefined && deny === undefined)
+      return {
+        name,
+        effect: 'allow',
+        bundles: allow,
+        pods,
+        ...(maxTtl === undefined ? {} : { maxSeconds: maxTtl }),
+      };
+    if (allow !== undefined || deny === undefined)
+      context.addIssue('must have exactly one of allow and deny');
+    else if (maxTtl !== undefined)
+      context.addIssue({ code: 'custom', path: ['maxTtl'], message: 'goes with allow only' });
+    else return { name, effect: 'deny', bundles: deny, pods };
+    return z.NEVER;
+  });
