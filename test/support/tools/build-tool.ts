@@ -106,8 +106,13 @@ export const compileWithGo: Compile = async (tool, output, say) => {
     else other.push(line);
   });
   const progress = setInterval(() => {
-    const what = packages === 0 ? `${downloads} modules downloaded` : `${packages} packages compiled`;
-    say(`${tool.name}: ${what}, ${elapsed(startedAt)}`);
+    // Linking a big program takes a minute in which nothing is printed.
+    const done = [
+      ...(downloads === 0 ? [] : [`${downloads} modules downloaded`]),
+      ...(packages === 0 ? [] : [`${packages} packages compiled`]),
+      elapsed(startedAt),
+    ];
+    say(`${tool.name}: building, ${done.join(', ')}`);
   }, PROGRESS_EVERY_MS);
   try {
     const status = await new Promise<number | string>((resolve, reject) => {
