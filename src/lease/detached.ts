@@ -3,7 +3,7 @@ import type { Bundle } from '../policy/bundle.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 
-/** Part of what is left that is kept for the revocation itself, and its bound. */
+/** Part of the working ttl that is kept for the revocation itself, and its bound. */
 const marginShare = 0.2;
 const longestMarginMs = 10_000;
 
@@ -15,7 +15,8 @@ export function detachedDueAt(session: Session, bundle: Bundle | undefined, deta
   const current = session.leaseSets.filter(({ state }) => state === 'current' || state === 'retiring');
   if (current.length === 0) return detachedAt + (bundle?.ttlSeconds ?? 0) * 1000;
   const expiresAt = Math.min(...current.map((leaseSet) => leaseSet.expiresAt));
-  return expiresAt - Math.min(longestMarginMs, Math.max(0, expiresAt - detachedAt) * marginShare);
+  const ttlMs = bundle === undefined ? longestMarginMs : bundle.ttlSeconds * 1000;
+  return expiresAt - Math.min(longestMarginMs, ttlMs * marginShare);
 }
 
 export async function detachedWork(parts: Parts, id: string): Promise<number | undefined> {
@@ -24,7 +25,7 @@ export async function detachedWork(parts: Parts, id: string): Promise<number | u
   if (session === undefined || session.state === 'revoking' || session.state === 'ended') return undefined;
   if (session.leased) {
     // After a restart of the broker the item was due at one time for all; the credentials may have longer.
-    const dueAt = detachedDueAt(session, undefined, parts.backend.now());
+    const dueAt = detachedDueAt(session, parts.policy.bundle(session.bundle), parts.backend.now());
     if (dueAt > parts.backend.now()) return dueAt;
   }
   await endSession(parts, { session: id, reason: 'detached', tombstone: false });

@@ -103,7 +103,7 @@ async function settleOne(parts: Parts, credential: Credential): Promise<number |
 export function retryPause(parts: Pick<Parts, 'settings' | 'random'>, attempts: number): number {
   const { retryMinMs, retryMaxMs } = parts.settings;
   const pause = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(attempts, 20));
-  return pause * (0.5 + parts.random() / 2);
+  return Math.round(pause * (0.5 + parts.random() / 2));
 }
 
 function lookUp(parts: Parts, { kind, reference }: Credential) {

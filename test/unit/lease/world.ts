@@ -1,0 +1,262 @@
+import type { Audit, AuditEvent } from '../../../src/audit/audit.ts';
+import { createAdmission } from '../../../src/backend/admission.ts';
+import { createMemoryBackend, type MemoryBackend } from '../../../src/backend/memory/memory-backend.ts';
+import type { PodIdentity, Verified, WorkloadState, WorkloadStates } from '../../../src/identity/identity.ts';
+import { type LeaseEngine, startLeaseEngine } from '../../../src/lease/engine.ts';
+import type { Attachment, HolderMessage } from '../../../src/lease/sessions.ts';
+import { defaultLeaseSettings } from '../../../src/lease/settings.ts';
+import type { ReachStep } from '../../../src/lease/steps.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
+import { LeaseholdError } from '../../../src/platform/error.ts';
+import { silentLog } from '../../../src/platform/log.ts';
+import { randomId } from '../../../src/platform/random-id.ts';
+import { Secret } from '../../../src/platform/secret.ts';
+import type { Bundle } from '../../../src/policy/bundle.ts';
+import type { Decision } from '../../../src/policy/decision.ts';
+import type { PolicySource } from '../../../src/policy/policy-source.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
+import { createManualClock, type ManualClock } from '../backend/manual-clock.ts';
+
+export const dbBundle: Bundle = {
+  name: 'db',
+  tokenRole: 'leasehold-db',
+  secrets: [
+    { name: 'login', kind: 'leased', path: 'database/creds/app', engine: 'read' },
+    { name: 'api', kind: 'static', path: 'secret/data/api', engine: 'kv2' },
+  ],
+  files: [{ path: 'login.json', mode: 0o440, content: { format: 'json', secret: 'login' } }],
+  ttlSeconds: 600,
+  maxSeconds: 3600,
+  overlapSeconds: 60,
+  refreshSeconds: 30,
+  outage: { mode: 'keep', afterSeconds: 0 },
+};
+
+export const kvBundle: Bundle = {
+  ...dbBundle,
+  name: 'kv',
+  tokenRole: 'leasehold-kv',
+  secrets: [{ name: 'api', kind: 'static', path: 'secret/data/api', engine: 'kv2' }],
+  files: [{ path: 'api.json', mode: 0o440, content: { format: 'json', secret: 'api' } }],
+};
+
+export function aPod(uid = 'uid-1'): PodIdentity {
+  return {
+    kind: 'pod',
+    workload: `pod/a/${uid}`,
+    spiffeId: `spiffe://test/k8s/a/ns/ml/sa/trainer/pod/${uid}`,
+    cluster: 'a',
+    namespace: 'ml',
+    serviceAccount: 'trainer',
+    serviceAccountUid: 'sa-1',
+    pod: `pod-${uid}`,
+    podUid: uid,
+    node: 'n1',
+    labels: {},
+    images: { known: false },
+  };
+}
+
+export function aVerified(identity = aPod(), holder = 'pod', holders: readonly string[] = ['pod']): Verified {
+  return { identity, holder, holders, credentialId: 'jti-1', credentialExpiresAt: Number.MAX_SAFE_INTEGER };
+}
+
+/** A holder that keeps what it is told. */
+export interface Holder {
+  readonly attachment: Attachment;
+  readonly messages: HolderMessage[];
+  last<K extends HolderMessage['kind']>(kind: K): Extract<HolderMessage, { kind: K }> | undefined;
+  /** Opens a bundle and acknowledges the generation that comes. */
+  take(bundle: string): Promise<void>;
+  login(): { readonly username: string; readonly password: string };
+}
+
+export interface World {
+  readonly clock: ManualClock;
+  readonly backend: MemoryBackend;
+  readonly ledger: Ledger;
+  readonly records: AuditEvent[];
+  readonly engine: () => LeaseEngine;
+  /** Stops the engine as a crash would, without a word to anybody, and starts another on the same ledger. */
+  restart(): Promise<void>;
+  holder(verified?: Verified): Promise<Holder>;
+  pass(ms: number): Promise<void>;
+  /** Lets what is under way come to rest without time passing. */
+  settle(): Promise<void>;
+  setState(workload: string, state: WorkloadState): void;
+  grant(allowed: boolean): void;
+  setAuditBroken(broken: boolean): void;
+  setReach(reach: ReachStep): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function createWorld(options: { readonly bundles?: readonly Bundle[] } = {}): Promise<World> {
+  const bundles = options.bundles ?? [dbBundle, kvBundle];
+  const folder = await createTempFolder();
+  const clock = createManualClock();
+  const backend = createMemoryBackend({
+    clock,
+    dynamic: { 'database/creds/app': {} },
+    secrets: { 'secret/data/api': { key: 'canary-v1' } },
+  });
+  const ledger = await openSqliteLedger({ file: `${folder.path}/ledger.sqlite`, log: silentLog });
+  const records: AuditEvent[] = [];
+  let auditBroken = false;
+  const audit: Audit = {
+    record: async (event) => {
+      if (auditBroken) throw new LeaseholdError('audit_unavailable');
+      records.push(event);
+    },
+    recordStranger: async (event) => void records.push(event),
+    hmac: (reference) => `hmac-${reference.length}`,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+  let granted = true;
+  const policyListeners = new Set<() => void>();
+  const policy: PolicySource = {
+    revision: 'r1',
+    bundle: (name) => bundles.find((bundle) => bundle.name === name),
+    bundles: () => bundles,
+    decide: (_identity, name): Decision => {
+      const bundle = bundles.find((one) => one.name === name);
+      if (bundle === undefined) return { allowed: false, code: 'bundle_unknown', rule: undefined, trace: [] };
+      return granted
+        ? { allowed: true, bundle, rule: 'all', maxSeconds: bundle.maxSeconds, trace: [] }
+        : { allowed: false, code: 'not_granted', rule: undefined, trace: [] };
+    },
+    subscribe: (listener) => {
+      policyListeners.add(listener);
+      return () => void policyListeners.delete(listener);
+    },
+  };
+  const known = new Map<string, WorkloadState>();
+  const stateListeners = new Set<(workload: string, state: WorkloadState) => void>();
+  const states: WorkloadStates = {
+    state: (workload) => known.get(workload) ?? { phase: 'running', freshness: 'fresh' },
+    subscribe: (listener) => {
+      stateListeners.add(listener);
+      return () => void stateListeners.delete(listener);
+    },
+  };
+  let reach: ReachStep = () => undefined;
+  let stop = new AbortController();
+  const start = () =>
+    startLeaseEngine({
+      ledger,
+      backend,
+      policy,
+      states,
+      audit,
+      admission: createAdmission({ concurrency: 8, queue: 100, maxWaitMs: 5_000, clock }),
+      clock,
+      log: silentLog,
+      replica: 'r1',
+      settings: { ...defaultLeaseSettings, sweepMs: 5_000 },
+      random: () => 0.5,
+      randomId,
+      reach: (step, subject) => reach(step, subject),
+      signal: stop.signal,
+    });
+  let engine = await start();
+  const settle = async () => {
+    for (let turn = 0; turn < 60; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  return {
+    clock,
+    backend,
+    ledger,
+    records,
+    engine: () => engine,
+    restart: async () => {
+      stop.abort();
+      const old = engine;
+      const gone = old[Symbol.asyncDispose]();
+      clock.advance(1);
+      await gone;
+      stop = new AbortController();
+      engine = await start();
+    },
+    holder: async (verified = aVerified()) => {
+      const messages: HolderMessage[] = [];
+      const attachment = await engine.sessions.attach({
+        verified,
+        mayOpen: true,
+        send: (message) => void messages.push(copied(message)),
+      });
+      const holder: Holder = {
+        attachment,
+        messages,
+        last: (kind) => {
+          const found = messages.filter((message) => message.kind === kind).at(-1);
+          // Proven by the filter above; the compiler does not follow the generic kind.
+          return found as Extract<HolderMessage, { kind: typeof kind }> | undefined;
+        },
+        take: async (bundle) => {
+          await attachment.open(
+            { bundle, requestKey: randomId('req_'), resume: undefined },
+            { signal: new AbortController().signal },
+          );
+          const generation = holder.last('generation');
+          if (generation !== undefined)
+            await attachment.delivered({
+              session: generation.session,
+              generation: generation.generation.id,
+            });
+        },
+        login: () => {
+          const generation = messages
+            .filter((message) => message.kind === 'generation')
+            .findLast((message) =>
+              message.secrets.some(({ name, fields }) => name === 'login' && fields !== undefined),
+            );
+          const fields = generation?.secrets.find(({ name }) => name === 'login')?.fields;
+          const text = (name: string) => Buffer.from(fields?.get(name)?.open() ?? []).toString();
+          return { username: text('username'), password: text('password') };
+        },
+      };
+      return holder;
+    },
+    pass: async (ms) => {
+      // In small steps, so that what a timer starts is finished before the next one fires.
+      const step = Math.min(5_000, Math.max(250, ms / 200));
+      for (let left = ms; left > 0; left -= step) {
+        clock.advance(Math.min(step, left));
+        await settle();
+      }
+    },
+    settle,
+    setState: (workload, state) => {
+      known.set(workload, state);
+      for (const listener of stateListeners) listener(workload, state);
+    },
+    grant: (allowed) => {
+      granted = allowed;
+      for (const listener of policyListeners) listener();
+    },
+    setAuditBroken: (broken) => void (auditBroken = broken),
+    setReach: (next) => void (reach = next),
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await engine[Symbol.asyncDispose]();
+      await ledger[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The bytes are overwritten once all holders have them; a real stream has written them out by then. */
+function copied(message: HolderMessage): HolderMessage {
+  if (message.kind !== 'generation') return message;
+  return {
+    ...message,
+    secrets: message.secrets.map(({ name, fields }) => ({
+      name,
+      fields:
+        fields === undefined
+          ? undefined
+          : new Map([...fields].map(([field, secret]) => [field, Secret.ofBytes(Uint8Array.from(secret.open()))])),
+    })),
+  };
+}
