@@ -1,28 +1,31 @@
+import { LeaseholdError } from '../platform/error.ts';
 import type { SecretSource } from '../policy/bundle.ts';
 import type { BackendSecret } from './backend.ts';
 
-/** What is wrong with the first lease of a leased secret; undefined when nothing is. */
-export type FirstLeaseFault =
-  /** The read made no lease, so nothing could be taken back. */
-  | 'no_lease'
-  /** It cannot be renewed to its working ttl. */
-  | 'not_renewable'
-  /** It lives longer than the probation: a crash before it is recorded would leave it alive for that long. */
-  | 'too_long';
-
 /**
- * Judges the first lease of a leased secret. The lease exists whatever the answer is: record it first, and revoke it
- * when there is a fault. `allowLongLeases` are paths that the site has allowed by name; for them only the length and
- * renewability are forgiven. A static secret must not come with a lease (`unexpected_lease`): nobody would hold it.
+ * Judges the first lease that a read made. The lease exists whatever comes out: record it before asking here, and revoke
+ * it when this throws `backend_reply_invalid`; the detail names the rule. Rules: a leased secret has a lease, that is
+ * renewable and at first no longer than the probation (a crash before it is recorded would leave it alive for that long);
+ * a static secret has none, because nobody would hold it. For paths in `allowed`, which the site lists by name, length and
+ * renewability are forgiven.
  */
 export function checkLease(
   source: SecretSource,
   lease: BackendSecret['lease'],
-  rules: { readonly probationSeconds: number; readonly allowLongLeases: readonly string[] },
-): FirstLeaseFault | 'unexpected_lease' | undefined {
-  if (source.kind === 'static') return lease === undefined ? undefined : 'unexpected_lease';
-  if (lease === undefined) return 'no_lease';
-  if (rules.allowLongLeases.includes(source.path)) return undefined;
-  if (lease.ttlSeconds > rules.probationSeconds) return 'too_long';
-  return lease.renewable ? undefined : 'not_renewable';
+  rules: { readonly probationSeconds: number; readonly allowed: readonly string[] },
+): void {
+  const refuse = (rule: string) => {
+    throw new LeaseholdError('backend_reply_invalid', { detail: `${rule}: ${source.path}` });
+  };
+  if (source.kind === 'static') {
+    if (lease !== undefined) refuse('the read of a static secret made a lease');
+    return;
+  }
+  if (lease === undefined) {
+    refuse('the read of a leased secret made no lease');
+    return;
+  }
+  if (rules.allowed.includes(source.path)) return;
+  if (lease.ttlSeconds > rules.probationSeconds) refuse('the first lease is longer than the probation');
+  if (!lease.renewable) refuse('the lease is not renewable');
 }
