@@ -83,7 +83,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
       if (keys.size > 0) throw new LeaseholdError('credential_unknown_key');
       throw new LeaseholdError('identity_unavailable', {
         detail: 'no signing keys yet',
-        retryAfterMs: Math.max(0, lastLoadAt + cooldownMs - clock.monotonic()),
+        retryAfterMs: firstRetryMs,
       });
     },
     ready: async () => {
