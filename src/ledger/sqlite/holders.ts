@@ -1,0 +1,78 @@
+import type { Ledger, Session } from '../ledger.ts';
+import { conflict } from './conflict.ts';
+import { readSession, requireSessionRow } from './read-session.ts';
+import type { Sql } from './statements.ts';
+import { putWork, removeWork } from './work-items.ts';
+
+type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
+
+interface HolderName {
+  readonly session: string;
+  readonly holder: string;
+}
+
+export function attach(sql: Sql, { session, holder }: HolderName): void {
+  if (requireSessionRow(sql, session).state === 'ended') conflict('the session has ended');
+  const found = sql.run('UPDATE holder SET attached = 1 WHERE session = ? AND name = ?', session, holder);
+  if (found === 0) conflict('no such holder');
+  removeWork(sql, session, 'detached');
+}
+
+export function detach(sql: Sql, input: Input<'detachHolder'>): void {
+  const { state } = requireSessionRow(sql, input.session);
+  requireHolder(sql, input);
+  const left = sql.run(
+    'UPDATE holder SET attached = 0 WHERE session = ? AND name = ? AND attached = 1',
+    input.session,
+    input.holder,
+  );
+  // A second word of the same end must not put off what the first one set.
+  if (left === 0 || state === 'revoking' || state === 'ended') return;
+  if (sql.get('SELECT 1 FROM holder WHERE session = ? AND attached = 1', input.session) !== undefined) return;
+  putWork(sql, [{ kind: 'detached', subject: input.session, dueAt: input.dueAt }]);
+}
+
+/** Sessions that nobody was attached to before keep the time they have. */
+export function detachAll(sql: Sql, input: Input<'detachAll'>): void {
+  sql.run('UPDATE holder SET attached = 0 WHERE attached = 1');
+  sql.run(
+    `INSERT OR IGNORE INTO work (kind, subject, due_at, available_at)
+     SELECT 'detached', id, ?, ? FROM session WHERE state <> 'ended' AND state <> 'revoking'`,
+    input.dueAt,
+    input.dueAt,
+  );
+}
+
+export function recordDelivered(sql: Sql, input: Input<'recordDelivered'>): Session {
+  const session = requireSessionRow(sql, input.session);
+  requireHolder(sql, input);
+  if (session.generation_number === 0 || session.generation_id !== input.generation)
+    conflict('not the current generation');
+  // Told twice, the first time stands.
+  sql.run(
+    `UPDATE holder SET generation_id = ?, generation_number = ?, delivered_at = ?, wiped_at = NULL
+     WHERE session = ? AND name = ? AND (generation_id <> ? OR wiped_at IS NOT NULL)`,
+    input.generation,
+    session.generation_number,
+    input.at,
+    input.session,
+    input.holder,
+    input.generation,
+  );
+  return readSession(sql, input.session, { withEnded: false });
+}
+
+export function recordWiped(sql: Sql, input: Input<'recordWiped'>): void {
+  requireHolder(sql, input);
+  sql.run(
+    'UPDATE holder SET wiped_at = ? WHERE session = ? AND name = ? AND wiped_at IS NULL',
+    input.at,
+    input.session,
+    input.holder,
+  );
+}
+
+function requireHolder(sql: Sql, { session, holder }: HolderName): void {
+  if (sql.get('SELECT 1 FROM holder WHERE session = ? AND name = ?', session, holder) === undefined)
+    conflict('no such holder');
+}

@@ -1,0 +1,51 @@
+import type { Lock, Tombstone } from '../ledger.ts';
+import { lockRow, parseRow, tombstoneRow } from './rows.ts';
+import type { Row, Sql } from './statements.ts';
+import { parseSelector } from './stored-json.ts';
+
+export function findTombstone(sql: Sql, workload: string, bundle: string): Tombstone | undefined {
+  const row = sql.get('SELECT * FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle);
+  return row === undefined ? undefined : toTombstone(row);
+}
+
+export function listTombstones(sql: Sql): readonly Tombstone[] {
+  return sql.all('SELECT * FROM tombstone ORDER BY created_at DESC, workload, bundle').map(toTombstone);
+}
+
+export function liftTombstone(sql: Sql, workload: string, bundle: string): boolean {
+  return sql.run('DELETE FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle) > 0;
+}
+
+export function removeTombstonesOf(sql: Sql, workload: string): void {
+  sql.run('DELETE FROM tombstone WHERE workload = ?', workload);
+}
+
+export function addLock(sql: Sql, lock: Lock): void {
+  sql.run(
+    'INSERT INTO lock (id, selector, reason, by, created_at) VALUES (?, ?, ?, ?, ?)',
+    lock.id,
+    JSON.stringify(lock.selector),
+    lock.reason,
+    lock.by,
+    lock.createdAt,
+  );
+}
+
+export function removeLock(sql: Sql, id: string): Lock | undefined {
+  const row = sql.get('DELETE FROM lock WHERE id = ? RETURNING *', id);
+  return row === undefined ? undefined : toLock(row);
+}
+
+export function listLocks(sql: Sql): readonly Lock[] {
+  return sql.all('SELECT * FROM lock ORDER BY created_at DESC, id').map(toLock);
+}
+
+function toTombstone(stored: Row): Tombstone {
+  const { workload, bundle, reason, by, created_at } = parseRow(tombstoneRow, stored, 'tombstone');
+  return { workload, bundle, reason, by, createdAt: created_at };
+}
+
+function toLock(stored: Row): Lock {
+  const { id, selector, reason, by, created_at } = parseRow(lockRow, stored, 'lock');
+  return { id, selector: parseSelector(selector), reason, by, createdAt: created_at };
+}

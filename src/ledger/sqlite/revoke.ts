@@ -1,0 +1,100 @@
+import type { Credential, Ledger, Session } from '../ledger.ts';
+import { conflict } from './conflict.ts';
+import { readSession, requireLeaseSetRow, requireSessionRow, toCredential } from './read-session.ts';
+import type { Sql } from './statements.ts';
+import { putWork, removeAllWork } from './work-items.ts';
+
+type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
+
+export function beginRevoke(sql: Sql, input: Input<'beginRevoke'>): Session {
+  const session = requireSessionRow(sql, input.session);
+  const { reason, note, by } = input.end;
+  if (input.tombstone) {
+    // The first reason stands: it is why the workload was cut off.
+    sql.run(
+      'INSERT OR IGNORE INTO tombstone (workload, bundle, reason, by, created_at) VALUES (?, ?, ?, ?, ?)',
+      session.workload,
+      session.bundle,
+      note === '' ? reason : note,
+      by,
+      input.at,
+    );
+  }
+  if (session.state === 'revoking' || session.state === 'ended')
+    return readSession(sql, input.session, { withEnded: false });
+  sql.run(
+    `UPDATE session SET state = 'revoking', end_reason = ?, end_note = ?, end_by = ? WHERE id = ?`,
+    reason,
+    note,
+    by,
+    input.session,
+  );
+  // Rotations and deadlines of a revoked session are of no more use.
+  removeAllWork(sql, input.session);
+  const open = sql.all(`SELECT id FROM lease_set WHERE session = ? AND state <> 'ended'`, input.session);
+  for (const { id } of open) beginRevokeLeaseSet(sql, { leaseSet: String(id), at: input.at });
+  if (open.length === 0) endSession(sql, input.session, input.at);
+  return readSession(sql, input.session, { withEnded: false });
+}
+
+export function beginRevokeLeaseSet(sql: Sql, input: Input<'beginRevokeLeaseSet'>): void {
+  const { state } = requireLeaseSetRow(sql, input.leaseSet);
+  if (state === 'revoking' || state === 'ended') return;
+  sql.run(`UPDATE lease_set SET state = 'revoking' WHERE id = ?`, input.leaseSet);
+  sql.run(
+    `UPDATE credential SET settlement = 'outstanding', since = ?, next_try_at = ?
+     WHERE lease_set = ? AND settlement = 'held'`,
+    input.at,
+    input.at,
+    input.leaseSet,
+  );
+  removeAllWork(sql, input.leaseSet);
+  putWork(sql, [{ kind: 'revoke', subject: input.leaseSet, dueAt: input.at }]);
+}
+
+const open: readonly Credential['settlement'][] = ['held', 'outstanding'];
+
+export function settleCredential(sql: Sql, input: Input<'settleCredential'>): void {
+  const row = sql.get('SELECT * FROM credential WHERE id = ?', input.credential);
+  if (row === undefined) conflict('no such credential');
+  const before = toCredential(row).settlement;
+  const { settlement } = input;
+  // A name once given is proof and stays; only what is left to expire by itself may still get a better one.
+  const final = !open.includes(before) && (before !== 'expires' || open.includes(settlement));
+  if (final && before !== settlement) conflict(`the credential is settled as ${before}`);
+  if (settlement === 'held' && before !== 'held') conflict('what must go is not held again');
+  sql.run(
+    `UPDATE credential SET settlement = ?1, why = ?2, next_try_at = ?3, attempts = attempts + 1,
+       since = CASE settlement WHEN ?1 THEN since ELSE ?4 END WHERE id = ?5`,
+    settlement,
+    input.why ?? null,
+    input.nextTryAt ?? null,
+    input.at,
+    input.credential,
+  );
+}
+
+export function finishLeaseSet(sql: Sql, input: Input<'finishLeaseSet'>): Session {
+  const { state, session } = requireLeaseSetRow(sql, input.leaseSet);
+  if (state !== 'ended') {
+    const unsettled = sql.get(
+      `SELECT 1 FROM credential WHERE lease_set = ? AND settlement IN ('held', 'outstanding')`,
+      input.leaseSet,
+    );
+    if (unsettled !== undefined) return readSession(sql, session, { withEnded: false });
+    if (state !== 'revoking' && state !== 'intent')
+      conflict(`a lease set ends by revocation, not in ${state}`);
+    sql.run(`UPDATE lease_set SET state = 'ended' WHERE id = ?`, input.leaseSet);
+    removeAllWork(sql, input.leaseSet);
+    const last =
+      sql.get(`SELECT 1 FROM lease_set WHERE session = ? AND state <> 'ended'`, session) === undefined;
+    if (last && requireSessionRow(sql, session).state === 'revoking') endSession(sql, session, input.at);
+  }
+  return readSession(sql, session, { withEnded: false });
+}
+
+function endSession(sql: Sql, session: string, at: number): void {
+  sql.run(`UPDATE session SET state = 'ended', ended_at = ? WHERE id = ?`, at, session);
+  sql.run('UPDATE holder SET attached = 0 WHERE session = ? AND attached = 1', session);
+  removeAllWork(sql, session);
+}

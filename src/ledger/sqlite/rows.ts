@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { type ErrorCode, errorMessages, LeaseholdError } from '../../platform/error.ts';
+
+/**
+ * Rows as they are stored. The file is guarded, yet a row that was edited or damaged must end in `ledger_unusable` and
+ * not in a session that never was.
+ */
+const instant = z.int();
+const flag = z.int().min(0).max(1);
+const text = z.string();
+
+export const sessionRow = z.object({
+  seq: z.int(),
+  id: text,
+  workload: text,
+  bundle: text,
+  request_key: text,
+  identity: text,
+  state: z.enum(['opening', 'active', 'superseded', 'revoking', 'ended']),
+  leased: flag,
+  grant_name: text,
+  policy_revision: text,
+  created_at: instant,
+  deadline_at: instant,
+  ended_at: instant.nullable(),
+  end_reason: z
+    .enum([
+      'admin',
+      'locked',
+      'workload_ended',
+      'deadline',
+      'released',
+      'detached',
+      'lost',
+      'not_granted',
+      'superseded',
+      'issue_failed',
+    ])
+    .nullable(),
+  end_note: text.nullable(),
+  end_by: text.nullable(),
+  generation_id: text,
+  generation_number: z.int(),
+  generation_versions: text,
+});
+
+export const holderRow = z.object({
+  name: text,
+  attached: flag,
+  generation_id: text,
+  generation_number: z.int(),
+  delivered_at: instant.nullable(),
+  wiped_at: instant.nullable(),
+});
+
+export const leaseSetRow = z.object({
+  id: text,
+  session: text,
+  state: z.enum(['intent', 'token', 'current', 'retiring', 'revoking', 'ended']),
+  token_role: text,
+  created_at: instant,
+  expires_at: instant,
+});
+
+const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(errorMessages, value);
+
+export const credentialRow = z.object({
+  id: text,
+  lease_set: text,
+  kind: z.enum(['token', 'lease']),
+  path: text,
+  reference: text,
+  renewable: flag,
+  expires_at: instant,
+  settlement: z.enum(['held', 'outstanding', 'confirmed', 'vanished', 'lapsed', 'expires', 'written_off']),
+  why: z.custom<ErrorCode>(isErrorCode).nullable(),
+  since: instant,
+  next_try_at: instant.nullable(),
+  attempts: z.int(),
+});
+
+export const workRow = z.object({
+  version: z.int(),
+  kind: z.enum(['settle', 'renew', 'rotate', 'revoke', 'deadline', 'detached']),
+  subject: text,
+  due_at: instant,
+});
+
+export const tombstoneRow = z.object({
+  workload: text,
+  bundle: text,
+  reason: text,
+  by: text,
+  created_at: instant,
+});
+
+export const lockRow = z.object({ id: text, selector: text, reason: text, by: text, created_at: instant });
+
+/** Throws `ledger_unusable` naming the column, never its value. */
+export function parseRow<T>(schema: z.ZodType<T>, row: unknown, table: string): T {
+  const parsed = schema.safeParse(row);
+  if (parsed.success) return parsed.data;
+  const column = String(parsed.error.issues[0]?.path[0] ?? 'row');
+  throw new LeaseholdError('ledger_unusable', { detail: `a stored ${table} breaks its schema at ${column}` });
+}

@@ -1,0 +1,130 @@
+/** Marks the file as a Leasehold ledger (`LSHD`), so that another program's database is never migrated into one. */
+export const applicationId = 0x4c534844;
+
+/**
+ * Forward only: entry n leads from version n to n + 1 and is never edited once released. What must not happen is forbidden here
+ * and not only in code, so that a bug ends in a refused transaction instead of two live sessions.
+ *
+ * session: `seq` is the order of creation, which pages of a listing follow. cluster, namespace and pod_uid repeat what is in
+ *   `identity`, for narrowing. A request key is unique among the live ones of its workload and bundle because there is only one.
+ * work: `version` is never used twice (AUTOINCREMENT), also not after a row was removed, so that a stale claim fits nothing.
+ *   `available_at` is when the item may be claimed: its due time, or the end of the claim on it.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE session (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workload TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    request_key TEXT NOT NULL,
+    identity TEXT NOT NULL CHECK (json_valid(identity)),
+    cluster TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    pod_uid TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('opening', 'active', 'superseded', 'revoking', 'ended')),
+    leased INTEGER NOT NULL CHECK (leased IN (0, 1)),
+    grant_name TEXT NOT NULL,
+    policy_revision TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    deadline_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    end_reason TEXT,
+    end_note TEXT,
+    end_by TEXT,
+    generation_id TEXT NOT NULL DEFAULT '',
+    generation_number INTEGER NOT NULL DEFAULT 0,
+    generation_versions TEXT NOT NULL DEFAULT '',
+    CHECK ((state = 'ended') = (ended_at IS NOT NULL)),
+    CHECK ((state IN ('revoking', 'ended')) = (end_reason IS NOT NULL)),
+    CHECK ((end_reason IS NULL) = (end_note IS NULL) AND (end_reason IS NULL) = (end_by IS NULL))
+  ) STRICT;
+  CREATE UNIQUE INDEX session_live ON session (workload, bundle) WHERE state IN ('opening', 'active');
+  CREATE INDEX session_workload ON session (workload);
+  CREATE INDEX session_namespace ON session (cluster, namespace);
+  CREATE INDEX session_pod_uid ON session (pod_uid);
+  CREATE INDEX session_bundle ON session (bundle);
+  CREATE INDEX session_not_ended ON session (seq) WHERE state <> 'ended';
+  CREATE INDEX session_state ON session (state, ended_at);
+
+  CREATE TABLE holder (
+    session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    attached INTEGER NOT NULL DEFAULT 0 CHECK (attached IN (0, 1)),
+    generation_id TEXT NOT NULL DEFAULT '',
+    generation_number INTEGER NOT NULL DEFAULT 0,
+    delivered_at INTEGER,
+    wiped_at INTEGER,
+    PRIMARY KEY (session, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX holder_attached ON holder (session) WHERE attached = 1;
+
+  CREATE TABLE lease_set (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    state TEXT NOT NULL CHECK (state IN ('intent', 'token', 'current', 'retiring', 'revoking', 'ended')),
+    token_role TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX lease_set_session ON lease_set (session, seq);
+  CREATE UNIQUE INDEX lease_set_pending ON lease_set (session) WHERE state IN ('intent', 'token');
+  CREATE UNIQUE INDEX lease_set_current ON lease_set (session) WHERE state = 'current';
+  CREATE UNIQUE INDEX lease_set_retiring ON lease_set (session) WHERE state = 'retiring';
+
+  CREATE TABLE credential (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    lease_set TEXT NOT NULL REFERENCES lease_set (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('token', 'lease')),
+    path TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    renewable INTEGER NOT NULL CHECK (renewable IN (0, 1)),
+    expires_at INTEGER NOT NULL,
+    settlement TEXT NOT NULL CHECK (settlement IN
+      ('held', 'outstanding', 'confirmed', 'vanished', 'lapsed', 'expires', 'written_off')),
+    why TEXT,
+    since INTEGER NOT NULL,
+    next_try_at INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX credential_lease_set ON credential (lease_set, seq);
+  CREATE UNIQUE INDEX credential_token ON credential (lease_set) WHERE kind = 'token';
+  CREATE INDEX credential_settlement ON credential (settlement, since);
+
+  CREATE TABLE work (
+    version INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('settle', 'renew', 'rotate', 'revoke', 'deadline', 'detached')),
+    subject TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    available_at INTEGER NOT NULL,
+    claimed_by TEXT,
+    UNIQUE (subject, kind)
+  ) STRICT;
+  CREATE INDEX work_available ON work (available_at);
+
+  CREATE TABLE tombstone (
+    workload TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (workload, bundle)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE lock (
+    id TEXT PRIMARY KEY,
+    selector TEXT NOT NULL CHECK (json_valid(selector)),
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

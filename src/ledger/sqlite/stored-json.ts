@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { Identity } from '../../identity/identity.ts';
+import { LeaseholdError } from '../../platform/error.ts';
+import type { Selector } from '../../policy/selector.ts';
+
+const text = z.string();
+
+const identitySchema: z.ZodType<Identity> = z.strictObject({
+  kind: z.literal('pod'),
+  workload: text,
+  spiffeId: text,
+  cluster: text,
+  namespace: text,
+  serviceAccount: text,
+  serviceAccountUid: text,
+  pod: text,
+  podUid: text,
+  node: text,
+  labels: z.record(text, text),
+  images: z.discriminatedUnion('known', [
+    z.strictObject({ known: z.literal(true), digests: z.array(text) }),
+    z.strictObject({ known: z.literal(false) }),
+  ]),
+});
+
+const selectorSchema: z.ZodType<Selector> = z.strictObject({
+  session: text.exactOptional(),
+  cluster: text.exactOptional(),
+  namespace: text.exactOptional(),
+  serviceAccount: text.exactOptional(),
+  pod: text.exactOptional(),
+  podUid: text.exactOptional(),
+  node: text.exactOptional(),
+  imageDigest: text.exactOptional(),
+  bundle: text.exactOptional(),
+  all: z.literal(true).exactOptional(),
+});
+
+export function parseIdentity(json: string): Identity {
+  return parse(json, identitySchema, 'identity');
+}
+
+export function parseSelector(json: string): Selector {
+  return parse(json, selectorSchema, 'selector');
+}
+
+function parse<T>(json: string, schema: z.ZodType<T>, what: string): T {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(json);
+  } catch (error) {
+    throw new LeaseholdError('ledger_unusable', { detail: `a stored ${what} is not JSON`, cause: error });
+  }
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success)
+    throw new LeaseholdError('ledger_unusable', { detail: `a stored ${what} breaks its schema` });
+  return parsed.data;
+}

@@ -1,0 +1,62 @@
+import type { Ledger, NewWork, Work, WorkKind } from '../ledger.ts';
+import { parseRow, workRow } from './rows.ts';
+import type { Sql } from './statements.ts';
+
+type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
+
+/** REPLACE gives the row a new version, which is what makes a claim on the old one stale. */
+export function putWork(sql: Sql, items: readonly NewWork[]): void {
+  for (const { kind, subject, dueAt } of items) {
+    sql.run(
+      'INSERT OR REPLACE INTO work (kind, subject, due_at, available_at) VALUES (?, ?, ?, ?)',
+      kind,
+      subject,
+      dueAt,
+      dueAt,
+    );
+  }
+}
+
+export function removeWork(sql: Sql, subject: string, kind: WorkKind): void {
+  sql.run('DELETE FROM work WHERE subject = ? AND kind = ?', subject, kind);
+}
+
+export function removeAllWork(sql: Sql, subject: string): void {
+  sql.run('DELETE FROM work WHERE subject = ?', subject);
+}
+
+/**
+ * An expired claim is due again when it expired. Each claim has a version of its own: whoever lost an item by sleeping past the claim cannot
+ * finish it under the next owner.
+ */
+export function claimWork(sql: Sql, input: Input<'claimWork'>): readonly Work[] {
+  const due = sql
+    .all(
+      'SELECT version, kind, subject, due_at FROM work WHERE available_at <= ? ORDER BY available_at, version LIMIT ?',
+      input.now,
+      Math.max(0, input.limit),
+    )
+    .map((row) => parseRow(workRow, row, 'work item'));
+  return due.map(({ kind, subject, due_at: dueAt }) => {
+    const claimed = sql.get(
+      `INSERT OR REPLACE INTO work (kind, subject, due_at, available_at, claimed_by) VALUES (?, ?, ?, ?, ?)
+       RETURNING version, kind, subject, due_at`,
+      kind,
+      subject,
+      dueAt,
+      input.claimUntil,
+      input.owner,
+    );
+    return { kind, subject, dueAt, version: parseRow(workRow, claimed, 'work item').version };
+  });
+}
+
+export function finishWork(sql: Sql, { work, dueAt }: Input<'finishWork'>): void {
+  const removed = sql.run('DELETE FROM work WHERE version = ?', work.version);
+  if (removed === 1 && dueAt !== undefined) putWork(sql, [{ kind: work.kind, subject: work.subject, dueAt }]);
+}
+
+export function nextWorkAt(sql: Sql): number | undefined {
+  const at = sql.get('SELECT min(available_at) AS at FROM work')?.['at'];
+  return typeof at === 'number' ? at : undefined;
+}
