@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { LeaseholdError } from '../platform/error.ts';
+
+const program = join(import.meta.dirname, '..', 'main.ts');
+
+/** How one run of the program ended. */
+export interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The parts that the demo started, each ended by its own process id. */
+export interface Programs extends AsyncDisposable {
+  /** `leasehold ARGS…` that goes on until it is ended. */
+  start(args: readonly string[]): ChildProcess;
+  /** `leasehold ARGS…` to its end. */
+  run(args: readonly string[], timeoutMs: number): Promise<Ended>;
+  own(child: ChildProcess): void;
+  end(child: ChildProcess): Promise<void>;
+}
+
+const killAfterMs = 5_000;
+
+export function createPrograms(env: NodeJS.ProcessEnv): Programs {
+  const children = new Set<ChildProcess>();
+  const own = (child: ChildProcess) => {
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+  };
+  const launch = (args: readonly string[], stdio: 'ignore' | 'pipe') => {
+    const child = spawn(process.execPath, [program, ...args], {
+      env,
+      stdio: ['ignore', stdio, stdio],
+    });
+    own(child);
+    return child;
+  };
+  const end = async (child: ChildProcess): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    await gone;
+    clearTimeout(timer);
+  };
+  return {
+    own,
+    end,
+    start: (args) => launch(args, 'ignore'),
+    run: (args, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        const child = launch(args, 'pipe');
+        const stdout: Buffer[] = [];
+        const stderr: Buffer[] = [];
+        child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+        child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+        const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+        child.once('error', (cause) => {
+          clearTimeout(timer);
+          reject(new LeaseholdError('internal', { detail: 'a program could not be started', cause }));
+        });
+        child.once('close', (status) => {
+          clearTimeout(timer);
+          resolve({
+            status: status ?? 1,
+            stdout: Buffer.concat(stdout).toString('utf8'),
+            stderr: Buffer.concat(stderr).toString('utf8'),
+          });
+        });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...children].map(end));
+    },
+  };
+}
