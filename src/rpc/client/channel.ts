@@ -1,4 +1,5 @@
-import { createSecureContext } from 'node:tls';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { ChannelCredentials, connectivityState, type Client, type ClientOptions } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../platform/error.ts';
 import { parseHostPort } from './host-port.ts';
@@ -26,20 +27,23 @@ const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
 /** The broker's own limit on what it sends is lower; a larger message is not from a broker of ours. */
 const maxReceiveBytes = 8 * 1024 * 1024;
+/** RFC 6066 has no server name for an address; RFC 2606 keeps `.invalid` free of real ones. */
+const nameForAddresses = 'address.invalid';
 
 /** Throws `config_invalid` when the address, the CA or the key pair cannot be used. */
 export function brokerChannel(endpoint: BrokerEndpoint): BrokerChannel {
   const { host, port } = parseHostPort(endpoint.address);
+  const name = endpoint.serverName ?? host;
   return {
     target: host.includes(':') ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`,
-    credentials: ChannelCredentials.createFromSecureContext(secureContext(endpoint)),
+    credentials: ChannelCredentials.createFromSecureContext(secureContext(endpoint), {
+      // Whatever name grpc-js comes to ask with, the certificate must carry this one.
+      checkServerIdentity: (_asked, certificate) => checkServerIdentity(name, certificate),
+    }),
     options: {
-      ...(endpoint.serverName === undefined
-        ? {}
-        : {
-            'grpc.ssl_target_name_override': endpoint.serverName,
-            'grpc.default_authority': endpoint.serverName,
-          }),
+      // Node refuses an address as TLS server name, and grpc-js would send it; the check above still asks for the address.
+      'grpc.ssl_target_name_override': isIP(name) === 0 ? name : nameForAddresses,
+      ...(endpoint.serverName === undefined ? {} : { 'grpc.default_authority': endpoint.serverName }),
       'grpc.keepalive_time_ms': keepaliveTimeMs,
       'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
       'grpc.max_receive_message_length': maxReceiveBytes,
