@@ -1,0 +1,77 @@
+import type { Selector } from '../rpc/gen/leasehold/v1/Selector.ts';
+import { isPrintable } from './printable.ts';
+import type { OptionSpecs, OptionValues } from './spec.ts';
+import { flagOf } from './spec.ts';
+import { WrongUse } from './wrong-use.ts';
+
+const group = 'Selectors';
+
+/** One flag for each field of a selector. All that are given must match. */
+export const selectorOptions = {
+  session: { kind: 'text', group, value: 'ID', help: 'session id, exact' },
+  cluster: { kind: 'text', group, value: 'NAME', help: 'cluster; `*` matches any characters' },
+  namespace: { kind: 'text', group, short: 'n', value: 'NAME', help: 'Kubernetes namespace; may use `*`' },
+  serviceAccount: { kind: 'text', group, value: 'NAME', help: 'service account; may use `*`' },
+  pod: { kind: 'text', group, value: '[NAMESPACE/]NAME', help: 'pod; may use `*`' },
+  podUid: { kind: 'text', group, value: 'UID', help: 'pod UID, exact' },
+  node: { kind: 'text', group, value: 'NAME', help: 'node the pod runs on; may use `*`' },
+  imageDigest: {
+    kind: 'text',
+    group,
+    value: 'sha256:HEX',
+    help: 'image digest, exact; a pod whose digests are unknown matches too',
+  },
+  bundle: { kind: 'text', group, value: 'NAME', help: 'bundle; may use `*`' },
+  all: { kind: 'switch', group, help: 'everything' },
+} as const satisfies OptionSpecs;
+
+const textKeys = [
+  'session',
+  'cluster',
+  'namespace',
+  'serviceAccount',
+  'pod',
+  'podUid',
+  'node',
+  'imageDigest',
+  'bundle',
+] as const;
+
+export type SelectorValues = OptionValues<typeof selectorOptions>;
+
+/** Undefined when no selector flag was given. Throws WrongUse for `--all` beside others and for values that can match nothing. */
+export function readSelector(values: SelectorValues): Selector | undefined {
+  const given = textKeys.flatMap((key) => {
+    const value = values[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  for (const [key, value] of given) {
+    if (!isPrintable(value) || /\s/.test(value)) {
+      throw new WrongUse(
+        `${flagOf(key)} has white space or control characters`,
+        'no name has them; check the quoting',
+      );
+    }
+  }
+  if (values.imageDigest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(values.imageDigest)) {
+    throw new WrongUse('--image-digest needs sha256: and 64 hexadecimal digits in lower case');
+  }
+  if (values.all && given.length > 0) {
+    throw new WrongUse(
+      `--all means everything, but ${given.map(([key]) => flagOf(key)).join(', ')} narrows it`,
+      'leave out one of the two',
+    );
+  }
+  if (values.all) return { all: true };
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/** As above; nothing given is wrong use, because what destroys must be aimed. */
+export function requireSelector(values: SelectorValues, verb: string): Selector {
+  const selector = readSelector(values);
+  if (selector !== undefined) return selector;
+  throw new WrongUse(
+    `nothing selected: say what to ${verb}`,
+    `add a selector such as --pod NAMESPACE/NAME, --bundle NAME or --session ID; --all for everything`,
+  );
+}

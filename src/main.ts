@@ -1,0 +1,24 @@
+import { homedir } from 'node:os';
+
+/**
+ * The one program. Each part is loaded only when it is named, so that a sidecar carries neither broker nor commander in
+ * its memory.
+ */
+async function run(argv: readonly string[]): Promise<number> {
+  const interrupted = new AbortController();
+  // Once: a second Ctrl-C ends the program at once, by the default of the system.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  const { createStdio } = await import('./cli/stdio.ts');
+  const { runCli } = await import('./cli/run-cli.ts');
+  const { systemClock } = await import('./platform/clock.ts');
+  return runCli(argv, {
+    stdio: createStdio(process),
+    env: process.env,
+    homeFolder: homedir(),
+    clock: systemClock,
+    random: Math.random,
+    interrupted: interrupted.signal,
+  });
+}
+
+process.exitCode = await run(process.argv.slice(2));

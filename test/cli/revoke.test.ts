@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFakeAdmin } from './fake-admin.ts';
+import type { FakeAdmin } from './fake-admin.ts';
+import { runLeasehold } from './run-leasehold.ts';
+import { aCredential, anEndedSession, aSession } from './samples.ts';
+
+let broker: FakeAdmin;
+
+beforeAll(async () => {
+  broker = await startFakeAdmin();
+});
+
+afterAll(async () => {
+  await broker[Symbol.asyncDispose]();
+});
+
+describe('leasehold revoke', () => {
+  it('is wrong use without a selector, and sends nothing', async () => {
+    broker.script({});
+    const ran = await runLeasehold(['revoke', '--reason', 'drill', '--yes'], broker.env);
+    expect(ran).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'leasehold: nothing selected: say what to revoke\n' +
+        'leasehold: add a selector such as --pod NAMESPACE/NAME, --bundle NAME or --session ID; --all for everything\n',
+    });
+    expect(broker.received).toEqual([]);
+  });
+
+  it('is wrong use without --yes where nobody can be asked', async () => {
+    broker.script({});
+    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill'], broker.env);
+    expect(ran.status).toBe(2);
+    expect(ran.stderr).toContain('add --yes to go ahead, or --dry-run to see what it would do');
+    expect(broker.received).toEqual([]);
+  });
+
+  it('refuses an empty selector value instead of widening the selection', async () => {
+    broker.script({});
+    const ran = await runLeasehold(
+      ['revoke', '--bundle', 'db', '--namespace', '', '--reason', 'drill', '--yes'],
+      broker.env,
+    );
+    expect(ran.status).toBe(2);
+    expect(ran.stderr).toContain('--namespace is empty');
+    expect(broker.received).toEqual([]);
+  });
+
+  it("says the broker's refusal and its code", async () => {
+    broker.script({ RevokeSessions: { refuse: 'admin_forbidden' } });
+    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    expect(ran).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'leasehold: this client certificate does not hold the right that the call needs (admin_forbidden)\n',
+    });
+  });
+
+  it('revokes, sends what was asked for, and shows each credential by its true name', async () => {
+    broker.script({
+      RevokeSessions: {
+        stream: [
+          { session: aSession({ state: 'revoking' }), matched: 1, settled: 0 },
+          { session: anEndedSession(), matched: 1, settled: 1 },
+        ],
+      },
+    });
+    const ran = await runLeasehold(
+      ['revoke', '--pod', 'shop/api-*', '--reason', 'drill', '--yes', '--wait', '5s'],
+      broker.env,
+    );
+    expect(ran).toEqual({
+      status: 0,
+      stdout:
+        'SESSION  POD            BUNDLE     STATE  FILES  KIND   PATH                   CREDENTIAL  OUTCOME\n' +
+        'ses_1    shop/api-7f9c  orders-db  ended  wiped  lease  database/creds/orders  cre_1       confirmed\n',
+      stderr: 'revoked 1 session; nothing is outstanding\n',
+    });
+    expect(broker.received).toHaveLength(1);
+    expect(broker.received[0]).toMatchObject({
+      method: 'RevokeSessions',
+      request: {
+        selector: { pod: 'shop/api-*', all: false, session: '' },
+        reason: 'drill',
+        dryRun: false,
+        waitMs: 5000,
+      },
+    });
+  });
+
+  it('ends with 3 when something is outstanding, and says why and when it is tried next', async () => {
+    const outstanding = aCredential({
+      settlement: 'outstanding',
+      why: 'backend_unavailable',
+      nextTryMs: Date.UTC(2026, 0, 2, 3, 5),
+      attempts: 4,
+    });
+    broker.script({
+      RevokeSessions: {
+        stream: [
+          { session: aSession({ state: 'revoking', credentials: [outstanding] }), matched: 2, settled: 1 },
+        ],
+      },
+    });
+    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    expect(ran.status).toBe(3);
+    expect(ran.stdout).toContain('outstanding, backend_unavailable, next try 2026-01-02T03:05:00.000Z');
+    expect(ran.stderr).toContain('2 of 2 sessions not finished; the broker goes on trying\n');
+  });
+
+  it('changes nothing on a dry run, and prints the same as JSON', async () => {
+    broker.script({ RevokeSessions: { stream: [{ session: aSession(), matched: 1, settled: 0 }] } });
+    const ran = await runLeasehold(
+      ['revoke', '--bundle', 'orders-db', '--reason', 'drill', '--dry-run', '-o', 'json'],
+      broker.env,
+    );
+    expect(ran.status).toBe(0);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      dryRun: true,
+      matched: 1,
+      settled: 0,
+      outstandingCredentials: 1,
+      sessions: [{ id: 'ses_1', createdAt: '2026-01-02T03:04:05.000Z', endedAt: null }],
+    });
+    expect(broker.received[0]).toMatchObject({ request: { dryRun: true, waitMs: 0 } });
+  });
+
+  it('prints what it knows when the connection breaks after the revocation was recorded', async () => {
+    broker.script({
+      RevokeSessions: {
+        stream: [{ session: aSession({ state: 'revoking' }), matched: 1, settled: 0 }],
+        then: 'cut',
+      },
+    });
+    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    expect(ran.status).toBe(3);
+    expect(ran.stdout).toContain('revoking');
+    expect(ran.stderr).toContain('the broker goes on by itself');
+  });
+
+  it('ends with 4 when the broker is out of reach, and never tries twice', async () => {
+    const env = { ...broker.env, LEASEHOLD_BROKER: '127.0.0.1:1' };
+    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], env);
+    expect(ran.status).toBe(4);
+    expect(ran.stdout).toBe('');
+    expect(ran.stderr).toContain('leasehold: the broker cannot be reached: nothing listens at that address');
+  });
+});
