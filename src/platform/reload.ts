@@ -1,9 +1,7 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import { LeaseholdError } from './error.ts';
 import type { Log } from './log.ts';
+import { readSmallFile } from './small-file.ts';
 
 /** Content of all files, in the order of their names. */
 export type FileContents = readonly Buffer[];
@@ -39,34 +37,7 @@ export async function readStable(options: StableRead): Promise<FileContents> {
 }
 
 function readAll({ files, maxBytes }: StableRead): Promise<FileContents> {
-  return Promise.all(files.map((file) => readBounded(file, maxBytes)));
-}
-
-async function readBounded(file: string, maxBytes: number): Promise<Buffer> {
-  const refuse = (rule: string) => new LeaseholdError('config_invalid', { detail: `${file}: ${rule}` });
-  let handle: FileHandle | undefined;
-  try {
-    // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const status = await handle.stat();
-    if (!status.isFile()) throw refuse('is not a file');
-    // Whoever can write here decides who gets which secret.
-    if ((status.mode & 0o002) !== 0) throw refuse('must not be writable by everyone');
-    if (status.size > maxBytes) throw refuse('is too large');
-    const content = await handle.readFile();
-    if (content.byteLength > maxBytes) throw refuse('is too large');
-    return content;
-  } catch (error) {
-    if (error instanceof LeaseholdError) throw error;
-    throw refuse(`cannot be read (${systemCode(error)})`);
-  } finally {
-    await handle?.close();
-  }
-}
-
-function systemCode(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9]{1,16}$/.test(code) ? code : 'unknown reason';
+  return Promise.all(files.map((file) => readSmallFile(file, { maxBytes })));
 }
 
 export interface Reload extends StableRead {

@@ -1,0 +1,63 @@
+import { LeaseholdError } from '../platform/error.ts';
+import { readSmallFile } from '../platform/small-file.ts';
+import type { Policy } from '../policy/grant.ts';
+import { parsePolicy, policyRevision } from '../policy/policy-file.ts';
+import { readBrokerConfig } from './config.ts';
+import type { BrokerConfig } from './config.ts';
+import { brokenFiles } from './config-files.ts';
+import { formatListen } from './config-values.ts';
+
+export interface ConfigCheck {
+  /** One line each; empty when the broker would start as far as its files say. */
+  readonly problems: readonly string[];
+  /** What is configured, for people. Empty when there are problems. */
+  readonly summary: readonly string[];
+}
+
+/** For `leasehold broker --check`: broker.yaml, the files it names, and the policy, with all their problems at once. Never throws. */
+export async function checkBrokerConfig(file: string): Promise<ConfigCheck> {
+  try {
+    const outcome = await readBrokerConfig(file);
+    if (!outcome.ok) return { problems: outcome.problems, summary: [] };
+    const config = outcome.value;
+    const files = await brokenFiles(config);
+    // Said once is enough: a policy that cannot be read is among the files.
+    const isPolicyBroken = files.some((line) => line.startsWith('policy.file:'));
+    const policy = isPolicyBroken ? { problems: [] } : await readPolicy(config.policy.file);
+    const problems = [...files, ...policy.problems];
+    if (problems.length > 0 || !('policy' in policy)) return { problems, summary: [] };
+    return { problems, summary: describe(config, policy) };
+  } catch (error) {
+    return { problems: linesOf(error), summary: [] };
+  }
+}
+
+type PolicyCheck =
+  | { readonly problems: readonly string[] }
+  | { readonly problems: readonly []; readonly policy: Policy; readonly revision: string };
+
+async function readPolicy(file: string): Promise<PolicyCheck> {
+  try {
+    const text = (await readSmallFile(file, { maxBytes: 1_048_576 })).toString('utf8');
+    return { problems: [], policy: parsePolicy(text), revision: policyRevision(text) };
+  } catch (error) {
+    return { problems: linesOf(error).map((line) => `policy: ${line}`) };
+  }
+}
+
+function linesOf(error: unknown): readonly string[] {
+  const { message, detail } = LeaseholdError.from(error);
+  return (detail ?? message).split('\n');
+}
+
+function describe(
+  config: BrokerConfig,
+  { policy, revision }: { readonly policy: Policy; readonly revision: string },
+): readonly string[] {
+  return [
+    `workloads on ${formatListen(config.workloads.listen)}, admin on ${formatListen(config.admin.listen)}, http on ${formatListen(config.http.listen)}`,
+    `clusters: ${config.clusters.map(({ name }) => name).join(', ')}`,
+    `backend: vault at ${config.backend.vault.address}`,
+    `policy ${revision}: ${policy.bundles.size} bundles, ${policy.grants.length} grants`,
+  ];
+}

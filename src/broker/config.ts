@@ -1,0 +1,113 @@
+import { dirname, resolve } from 'node:path';
+import * as z from 'zod';
+import type { ClusterConfig } from '../identity/cluster-config.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import { logLevels } from '../platform/log.ts';
+import type { LogLevel } from '../platform/log.ts';
+import type { Problem } from '../platform/schema-problem.ts';
+import { readSmallFile } from '../platform/small-file.ts';
+import { readYamlDocument } from '../platform/yaml-document.ts';
+import type { YamlOutcome } from '../platform/yaml-document.ts';
+import { backendSchema } from './config-backend.ts';
+import type { BackendConfig } from './config-backend.ts';
+import { clustersSchema } from './config-clusters.ts';
+import { brokenFiles } from './config-files.ts';
+import { listenerShape, sharesAddress } from './config-listeners.ts';
+import type { ListenerConfigs } from './config-listeners.ts';
+import { filePath, whole } from './config-values.ts';
+
+/** What broker.yaml says, checked, defaults filled in, every path absolute. It never holds a secret, only names of files. */
+export interface BrokerConfig extends ListenerConfigs {
+  /** Of all SPIFFE-style ids. */
+  readonly trustDomain: string;
+  readonly clusters: readonly ClusterConfig[];
+  readonly policy: { readonly file: string };
+  readonly backend: BackendConfig;
+  readonly ledger: { readonly sqlite: { readonly file: string } };
+  readonly audit: {
+    readonly file: string;
+    /** Key for the hashes of accessors and lease ids. */
+    readonly hmacKeyFile: string;
+    /** Longest wait for a record to be durable; after it nothing is issued. */
+    readonly maxWaitMs: number;
+  };
+  /** The queue in front of the backend. */
+  readonly admission: {
+    readonly concurrency: number;
+    readonly queue: number;
+    readonly maxWaitMs: number;
+  };
+  readonly log: { readonly level: LogLevel };
+  /** Longest time between SIGTERM and the end. */
+  readonly drainSeconds: number;
+}
+
+const maxBytes = 1_048_576;
+
+/** The schema of broker.yaml; relative paths start at `folder`. */
+export const brokerSchema = (folder: string) =>
+  z
+    .strictObject({
+      trustDomain: z
+        .string()
+        .regex(/^[a-z0-9._-]{1,255}$/, { error: 'must be a SPIFFE trust domain: a-z, 0-9, ., _ and -' }),
+      ...listenerShape(folder),
+      clusters: clustersSchema(folder),
+      policy: z.strictObject({ file: filePath(folder) }),
+      backend: backendSchema(folder),
+      ledger: z.strictObject({ sqlite: z.strictObject({ file: filePath(folder) }) }),
+      audit: z.strictObject({
+        file: filePath(folder),
+        hmacKeyFile: filePath(folder),
+        maxWaitMs: whole(100, 60_000).default(5_000),
+      }),
+      admission: z
+        .strictObject({
+          concurrency: whole(1, 1_000).default(32),
+          queue: whole(0, 1_000_000).default(20_000),
+          maxWaitMs: whole(100, 600_000).default(60_000),
+        })
+        .prefault({}),
+      log: z.strictObject({ level: z.enum(logLevels).default('info') }).prefault({}),
+      drainSeconds: whole(1, 3_600).exactOptional(),
+    })
+    .transform((raw): BrokerConfig => {
+      const { requestLimitSeconds } = raw.backend.vault;
+      return { ...raw, drainSeconds: raw.drainSeconds ?? requestLimitSeconds + 10 };
+    });
+
+/**
+ * Reads broker.yaml and looks at every file it names. Throws `config_invalid` with all problems, one a line; a problem of the file itself
+ * hides those of the files it names.
+ */
+export async function loadBrokerConfig(file: string): Promise<BrokerConfig> {
+  const outcome = await readBrokerConfig(file);
+  const problems = outcome.ok ? await brokenFiles(outcome.value) : outcome.problems;
+  if (outcome.ok && problems.length === 0) return outcome.value;
+  throw new LeaseholdError('config_invalid', { detail: problems.join('\n') });
+}
+
+/** Without looking at the files that it names. Throws `config_invalid` when the file itself cannot be read. */
+export async function readBrokerConfig(file: string): Promise<YamlOutcome<BrokerConfig>> {
+  const text = (await readSmallFile(file, { maxBytes })).toString('utf8');
+  return parseBrokerConfig(text, dirname(resolve(file)));
+}
+
+export function parseBrokerConfig(text: string, folder: string): YamlOutcome<BrokerConfig> {
+  return readYamlDocument({ text, schema: brokerSchema(folder), check: brokenAcross });
+}
+
+function brokenAcross(config: BrokerConfig): readonly Problem[] {
+  const { workloads, admin, http, audit, ledger, drainSeconds, backend } = config;
+  const problems: Problem[] = [];
+  if (sharesAddress(admin.listen, workloads.listen))
+    problems.push({ path: ['admin', 'listen'], rule: 'must not share the address of workloads' });
+  if (sharesAddress(http.listen, workloads.listen) || sharesAddress(http.listen, admin.listen))
+    problems.push({ path: ['http', 'listen'], rule: 'must not share the address of another listener' });
+  if (audit.file === ledger.sqlite.file)
+    problems.push({ path: ['audit', 'file'], rule: 'must not be the file of the ledger' });
+  // A read that is cut can leave a credential without a lease, so going down waits for as long as the backend may take.
+  if (drainSeconds < backend.vault.requestLimitSeconds)
+    problems.push({ path: ['drainSeconds'], rule: 'must be at least backend.vault.requestLimitSeconds' });
+  return problems;
+}
