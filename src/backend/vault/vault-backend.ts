@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import { LeaseholdError, hasCode } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
@@ -9,6 +8,7 @@ import { createHttpSender } from './http-sender.ts';
 import type { LoginState } from './login.ts';
 import { createVaultLogin } from './login.ts';
 import { isDynamicRead, secretFromReply } from './read-secret.ts';
+import { readAuthorities } from './read-authorities.ts';
 import { withRetries } from './retry.ts';
 import { tokenFault } from './token-fault.ts';
 import { parseVaultAddress } from './vault-address.ts';
@@ -236,15 +236,4 @@ function accessorIn(reply: JudgedReply): string | undefined {
   const accessor: unknown =
     typeof auth === 'object' && auth !== null ? Reflect.get(auth, 'accessor') : undefined;
   return typeof accessor === 'string' && accessor !== '' ? accessor : undefined;
-}
-
-async function readAuthorities(file: string): Promise<string> {
-  const refuse = (rule: string, cause?: unknown) =>
-    new LeaseholdError('config_invalid', { detail: `backend.vault.ca ${rule}`, cause });
-  const pem = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw refuse('cannot be read', error);
-  });
-  // An empty list of authorities would mean the system's: not what the site asked for.
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw refuse('holds no certificate');
-  return pem;
 }

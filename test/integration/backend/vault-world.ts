@@ -44,8 +44,11 @@ export const applySetup = async (
   const setup = setupDocument({ bundles, ...options });
   for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])
     await parts.vault.call('PUT', `sys/policies/acl/${name}`, { policy: hcl });
-  for (const { name, fields } of setup.tokenRoles)
+  for (const { name, fields } of setup.tokenRoles) {
+    // A field that is left out of a write keeps what it had.
+    await parts.vault.call('DELETE', `auth/token/roles/${name}`);
     await parts.vault.call('POST', `auth/token/roles/${name}`, fields);
+  }
 };
 
 /** A token for the broker: the printed policy and nothing else. */
