@@ -46,11 +46,11 @@ describe('loadBrokerConfig', () => {
   });
 
   it.each([
-    ['b', 0o644, 'workloads.tls.key: must be closed to other users'],
-    ['audit.key', 0o604, 'audit.hmacKeyFile: must be closed to other users'],
-    ['token', 0o644, 'backend.vault.auth.tokenFile: must be closed to other users'],
-    ['a', 0o666, 'workloads.tls.certificate: must not be writable by everyone'],
-    ['policy.yaml', 0o666, 'policy.file: must not be writable by everyone'],
+    ['b', 0o644, 'workloads.tls.key: must be closed to others (no permission bit of 0007)'],
+    ['audit.key', 0o604, 'audit.hmacKeyFile: must be closed to others (no permission bit of 0007)'],
+    ['token', 0o644, 'backend.vault.auth.tokenFile: must be closed to others (no permission bit of 0007)'],
+    ['a', 0o666, 'workloads.tls.certificate: must be closed to others (no permission bit of 0002)'],
+    ['policy.yaml', 0o666, 'policy.file: must be closed to others (no permission bit of 0002)'],
     ['broker.yaml', 0o666, 'broker.yaml: must not be writable by everyone'],
   ])('refuses %s with mode %o', async (name, mode, expected) => {
     const { folder, file } = await place();
@@ -69,7 +69,7 @@ describe('loadBrokerConfig', () => {
       detail: [
         'workloads.tls.certificate: is not a file',
         'admin.tls.certificate: is not a file',
-        'ledger.sqlite.file: must be closed to other users (mode 0640 or less)',
+        'ledger.sqlite.file: must be closed to others (no permission bit of 0077)',
       ].join('\n'),
     });
   });
