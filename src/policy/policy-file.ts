@@ -8,7 +8,8 @@ import { grantSchema } from './grant-schema.ts';
 import type { Grant, Policy } from './grant.ts';
 import { matchesPattern } from './selector.ts';
 
-const policySchema = z
+/** The schema of policy.yaml. */
+export const policySchema = z
   .strictObject({ bundles: z.record(bundleName, bundleSchema), grants: z.array(grantSchema).max(10_000) })
   .transform(({ bundles, grants }): Policy => ({
     bundles: new Map(Object.entries(bundles).map(([name, bundle]) => [name, { name, ...bundle }])),
