@@ -48,6 +48,7 @@ export const errorMessages = {
   session_ended: 'the session has ended',
   session_unknown: 'no such session',
   shutting_down: 'this broker is going down, try another one',
+  taken_over: 'another stream of the same holder has taken over',
   tombstoned: 'what this workload held was revoked and may not come back',
   workload_ended: 'the workload has ended',
   workload_stale: 'knowledge about running workloads is too old to issue anything',

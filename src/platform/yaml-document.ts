@@ -63,6 +63,13 @@ export function readYamlDocument<Schema extends z.ZodType>(
   };
 }
 
+/** The value as it stands, under the same strict reading: for programs that are too small to carry a schema library. */
+export function readYamlValue(text: string): YamlOutcome<unknown> {
+  if (Buffer.byteLength(text) > maxBytes) return { ok: false, problems: ['the file is larger than 1 MiB'] };
+  const read = readValue(text, new LineCounter());
+  return read.ok ? { ok: true, value: read.value } : read;
+}
+
 type ReadValue =
   | { readonly ok: true; readonly value: unknown; readonly document: Document }
   | { readonly ok: false; readonly problems: readonly string[] };

@@ -4,7 +4,7 @@ import { errorMessages, LeaseholdError, type ErrorCode } from '../../platform/er
 /** Trailer that carries the broker's error code; a gRPC status alone is too coarse. */
 export const codeKey = 'leasehold-code';
 /** Trailer with the pause, in milliseconds, after which trying again makes sense. */
-export const retryAfterKey = 'leasehold-retry-after-ms';
+export const retryAfterKey = 'retry-after-ms';
 
 /** Longer pauses than this are not obeyed: a broker that errs must not silence a holder for good. */
 const maxRetryAfterMs = 3_600_000;
