@@ -37,11 +37,9 @@ const apiSchema = (folder: string) =>
 const clusterSchema = (folder: string) =>
   z
     .strictObject({
-      name: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
-          error: 'must be a DNS label of at most 63 characters',
-        }),
+      name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+        error: 'must be a DNS label of at most 63 characters',
+      }),
       issuer: token,
       audience: token,
       maxTokenSeconds: whole(60, 86_400).default(3_600),
