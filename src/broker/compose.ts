@@ -1,0 +1,121 @@
+import { openAudit } from '../audit/open-audit.ts';
+import { createVaultBackend } from '../backend/vault/vault-backend.ts';
+import { createClusters } from '../identity/clusters.ts';
+import { openSqliteLedger } from '../ledger/sqlite/sqlite-ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import { Secret } from '../platform/secret.ts';
+import { readSmallFile } from '../platform/small-file.ts';
+import { createPolicyStore } from '../policy/policy-store.ts';
+import { createRpcServer } from '../rpc/server.ts';
+import type { BrokerConfig } from './config.ts';
+import { startEngine } from './start-engine.ts';
+import { openStatusEndpoint } from './status-endpoint.ts';
+
+/** A broker that serves. */
+export interface RunningBroker {
+  /** host:port of each listener. */
+  readonly workloads: string;
+  readonly admin: string;
+  readonly http: string;
+  /** Lets what is under way end, within the configured time. */
+  drain(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const shortestHmacKey = 16;
+
+/** Builds everything by hand, in the order in which parts need each other, and closes it in the reverse order. */
+export async function composeBroker(options: {
+  readonly config: BrokerConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Promise<RunningBroker> {
+  const { config, clock, log } = options;
+  const stopped = new AbortController();
+  await using building = new AsyncDisposableStack();
+  const hmacKey = Secret.ofBytes(await readSmallFile(config.audit.hmacKeyFile, { maxBytes: 4096 }));
+  if (hmacKey.byteLength < shortestHmacKey)
+    throw new LeaseholdError('config_invalid', {
+      detail: `audit.hmacKeyFile: must hold at least ${shortestHmacKey} bytes`,
+    });
+  const ledger = building.use(await openSqliteLedger({ file: config.ledger.sqlite.file, log }));
+  const audit = building.use(
+    await openAudit({ file: config.audit.file, hmacKey, maxWaitMs: config.audit.maxWaitMs, clock, log }),
+  );
+  const policy = building.use(
+    await createPolicyStore({
+      file: config.policy.file,
+      clock,
+      log,
+      signal: stopped.signal,
+      onReload: async ({ ok, revision }) => {
+        await audit.record({
+          action: 'policy_reload',
+          outcome: ok ? 'ok' : 'failed',
+          actor: 'broker',
+          ...(ok ? {} : { code: 'config_invalid' as const }),
+          policyRevision: revision,
+        });
+      },
+    }),
+  );
+  const backend = building.use(await createVaultBackend({ config: config.backend.vault, clock, log }));
+  const clusters = building.use(
+    createClusters({
+      trustDomain: config.trustDomain,
+      clusters: config.clusters,
+      clock,
+      log,
+      random: Math.random,
+    }),
+  );
+  const { engine } = await startEngine({
+    ledger,
+    backend,
+    policy,
+    states: clusters.states,
+    audit,
+    clock,
+    log,
+    admission: config.admission,
+    settings: { allowLongLeases: config.backend.allowLongLeases },
+    signal: stopped.signal,
+  });
+  building.use(engine);
+  const rpc = building.use(
+    await createRpcServer({
+      workloads: config.workloads,
+      admin: config.admin,
+      trustDomain: config.trustDomain,
+      verifier: clusters.verifier,
+      sessions: engine.sessions,
+      sessionAdmin: engine.admin,
+      audit,
+      clock,
+      log,
+    }),
+  );
+  const http = building.use(
+    await openStatusEndpoint({
+      listen: config.http.listen,
+      ledger,
+      engine,
+      clusters,
+      log,
+    }),
+  );
+  const owned = building.move();
+  return {
+    workloads: rpc.workloads,
+    admin: rpc.admin,
+    http: http.address,
+    drain: () => rpc.drain(AbortSignal.timeout(config.drainSeconds * 1000)),
+    [Symbol.asyncDispose]: async () => {
+      // Requests of the engine's own that still wait for the backend give up; nothing is half done by that.
+      stopped.abort();
+      await owned.disposeAsync();
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { createServer } from 'node:http';
+import type { Clusters } from '../identity/clusters.ts';
+import type { LeaseEngine } from '../lease/engine.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
+
+/** /metrics, /healthz and /readyz for scrapers and probes; no secret and no name of a workload is in any of them. */
+export interface StatusEndpoint {
+  readonly address: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function openStatusEndpoint(options: {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly ledger: Ledger;
+  readonly engine: LeaseEngine;
+  readonly clusters: Clusters;
+  readonly log: Log;
+}): Promise<StatusEndpoint> {
+  const { clusters, log } = options;
+  const metrics = createMetrics();
+  registerGauges(metrics, options);
+  const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5_000 });
+  const isReady = () => clusters.status().every(({ freshness }) => freshness === 'fresh');
+  server.on('request', (request, response) => {
+    const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+      response.end(body);
+    };
+    switch (request.url) {
+      case '/healthz':
+        answer(200, 'ok\n');
+        return;
+      case '/readyz':
+        answer(isReady() ? 200 : 503, isReady() ? 'ok\n' : 'waiting for the clusters\n');
+        return;
+      case '/metrics':
+        metrics.text().then(
+          (text) => answer(200, text, 'text/plain; version=0.0.4; charset=utf-8'),
+          (error: unknown) => {
+            log.error('metrics could not be read', {}, error);
+            answer(500, 'internal error\n');
+          },
+        );
+        return;
+      default:
+        answer(404, 'not found\n');
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new LeaseholdError('config_invalid', { detail: 'http.listen: cannot be bound', cause })),
+    );
+    server.listen({ ...options.listen }, () => resolve());
+  });
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : options.listen.port;
+  return {
+    address: `${options.listen.host}:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await metrics[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function registerGauges(
+  metrics: Metrics,
+  {
+    ledger,
+    engine,
+    clusters,
+  }: { readonly ledger: Ledger; readonly engine: LeaseEngine; readonly clusters: Clusters },
+): void {
+  metrics.gauge('sessions', async () =>
+    Object.entries((await ledger.count()).sessions).map(([state, value]) => ({ value, labels: { state } })),
+  );
+  metrics.gauge('credentials', async () =>
+    Object.entries((await ledger.count()).credentials).map(([settlement, value]) => ({
+      value,
+      labels: { settlement },
+    })),
+  );
+  metrics.gauge('oldestOutstandingSeconds', async () => {
+    const { oldestOutstandingAt } = await ledger.count();
+    const value =
+      oldestOutstandingAt === undefined ? 0 : Math.max(0, (Date.now() - oldestOutstandingAt) / 1000);
+    return [{ value, labels: {} }];
+  });
+  metrics.gauge('workItems', async () => [{ value: (await ledger.count()).work, labels: {} }]);
+  metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);
+  metrics.gauge('watchAgeSeconds', () =>
+    clusters
+      .status()
+      .map(({ name, watchAgeSeconds }) => ({ value: watchAgeSeconds, labels: { cluster: name } })),
+  );
+}

@@ -1,0 +1,44 @@
+import type { PeerCertificate } from 'node:tls';
+
+export type AdminRight = 'view' | 'revoke' | 'settle';
+
+/** Who may connect, from the configuration. */
+export interface AdminClient {
+  readonly name: string;
+  readonly match: { readonly commonName: string } | { readonly uri: string };
+  readonly rights: readonly AdminRight[];
+}
+
+/** The right each method needs; a guard test compares this table with the API. */
+export const rightOf = {
+  ListSessions: 'view',
+  GetSession: 'view',
+  WatchSessions: 'view',
+  RevokeSessions: 'revoke',
+  RotateSessions: 'revoke',
+  AddLock: 'revoke',
+  RemoveLock: 'revoke',
+  ListLocks: 'view',
+  Explain: 'view',
+  ListTombstones: 'view',
+  LiftTombstone: 'settle',
+  WriteOff: 'settle',
+} as const satisfies Readonly<Record<string, AdminRight>>;
+
+export type AdminMethod = keyof typeof rightOf;
+
+/** The configured client that this verified certificate is, by exact match; undefined for anybody else. */
+export function findAdminClient(
+  clients: readonly AdminClient[],
+  certificate: PeerCertificate | undefined,
+): AdminClient | undefined {
+  if (certificate === undefined) return undefined;
+  const commonName = certificate.subject.CN;
+  const uris = (certificate.subjectaltname ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith('URI:'))
+    .map((entry) => entry.slice('URI:'.length));
+  return clients.find(({ match }) =>
+    'commonName' in match ? match.commonName === commonName : uris.includes(match.uri),
+  );
+}
