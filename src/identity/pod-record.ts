@@ -10,6 +10,7 @@ export interface PodRecord {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** Empty for the static pods of a node, which have none and so can never hold a token. */
   readonly serviceAccount: string;
   /** Empty until the pod is scheduled. */
   readonly node: string;
@@ -29,7 +30,7 @@ const podSchema = z.object({
     deletionTimestamp: z.iso.datetime({ offset: true }).optional(),
     labels: z.record(z.string(), z.string()).optional(),
   }),
-  spec: z.object({ serviceAccountName: objectName, nodeName: objectName.optional() }),
+  spec: z.object({ serviceAccountName: objectName.optional(), nodeName: objectName.optional() }),
   status: z.object({ phase: z.string().optional() }).optional(),
 });
 
@@ -50,7 +51,7 @@ export function parsePod(value: unknown, interner: Interner): PodRecord | undefi
     uid: metadata.uid,
     namespace: interner.text(metadata.namespace),
     name: metadata.name,
-    serviceAccount: interner.text(spec.serviceAccountName),
+    serviceAccount: interner.text(spec.serviceAccountName ?? ''),
     node: interner.text(spec.nodeName ?? ''),
     finished: phase === 'Succeeded' || phase === 'Failed',
     deletionAt: metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp),

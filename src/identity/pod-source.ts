@@ -14,7 +14,11 @@ export interface PodFeed {
 
 export interface PodList {
   put(record: PodRecord): void;
-  commit(): void;
+  /**
+   * Returns the pods that were found by asking while the list was under way and that it does not name. Each was made after
+   * the list was taken, and will be in the watch, or deleted before that, and will be in neither: the source has to ask.
+   */
+  commit(): readonly PodRecord[];
 }
 
 /** Where pods come from: a cluster's API server, or the table of the development issuer. */

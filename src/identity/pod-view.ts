@@ -52,8 +52,8 @@ export function createPodView(options: PodViewOptions): PodView {
   const pods = new Map<string, PodRecord>();
   const past = new Map<string, 'ended' | 'absent'>();
   const timers = new Map<string, () => void>();
-  /** While a list is under way: pods it has named, and those learnt otherwise since it began. */
-  let listed: Set<string> | undefined;
+  /** While a list is under way: pods it has named, and pods that were found by asking since it began. */
+  let underway: { readonly named: Set<string>; readonly found: Set<string> } | undefined;
   let touchedAt = Number.NEGATIVE_INFINITY;
   let isComplete = false;
   const ready = Promise.withResolvers<undefined>();
@@ -95,7 +95,6 @@ export function createPodView(options: PodViewOptions): PodView {
   };
 
   const put = (record: PodRecord) => {
-    listed?.add(record.uid);
     if (past.get(record.uid) === 'ended') return;
     if (record.finished) {
       end(record.uid);
@@ -127,25 +126,30 @@ export function createPodView(options: PodViewOptions): PodView {
     get: (uid) => pods.get(uid),
     past: (uid) => past.get(uid),
     put,
-    insert: put,
-    remove: (uid) => {
-      listed?.add(uid);
-      end(uid);
+    insert: (record) => {
+      underway?.found.add(record.uid);
+      put(record);
     },
+    remove: end,
     markAbsent: (uid) => {
       if (!pods.has(uid) && !past.has(uid)) remember(uid, 'absent');
     },
     beginList: () => {
-      const named = new Set<string>();
-      listed = named;
+      const list = { named: new Set<string>(), found: new Set<string>() };
+      underway = list;
       return {
-        put,
+        put: (record) => {
+          list.named.add(record.uid);
+          put(record);
+        },
         commit: () => {
-          if (listed !== named) return;
-          listed = undefined;
-          for (const uid of [...pods.keys()]) if (!named.has(uid)) end(uid);
+          if (underway !== list) return [];
+          underway = undefined;
+          const unnamed = [...pods.values()].filter(({ uid }) => !list.named.has(uid));
+          for (const { uid } of unnamed) if (!list.found.has(uid)) end(uid);
           isComplete = true;
           ready.resolve(undefined);
+          return unnamed.filter(({ uid }) => list.found.has(uid));
         },
       };
     },

@@ -50,6 +50,22 @@ class VersionExpired extends Error {}
 export function createPodWatch(options: PodWatchOptions): PodSource {
   const { cluster, client, clock, log, events, interner, random, watchSeconds } = options;
 
+  const find: PodSource['find'] = async (namespace, name, signal) => {
+    // Both names have passed the API's own name rules, so they cannot leave their place in the path.
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
+    const reply = await client.get(path, {
+      query: {},
+      maxBytes: maxEventBytes,
+      timeoutMs: findTimeoutMs,
+      signal,
+    });
+    if (reply.status === 404) return undefined;
+    if (reply.status !== 200) throw unavailable(`pod get answered ${reply.status}`);
+    const record = parsePod(json(reply.body.toString('utf8')), interner);
+    if (record === undefined) throw unavailable('pod get is not a pod');
+    return record;
+  };
+
   const list = async (feed: PodFeed, signal: AbortSignal): Promise<string> => {
     // What the list shows is as old as the request that asked for it.
     const askedAt = clock.monotonic();
@@ -65,10 +81,18 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
       next = page.metadata.continue;
       if (next === undefined || next === '') {
         feed.touch(askedAt);
-        podList.commit();
+        await settleDoubt(feed, podList.commit(), signal);
         events.podsListed(cluster);
         return page.metadata.resourceVersion;
       }
+    }
+  };
+
+  /** Asked after the list was taken, the answer is right until the watch says otherwise. */
+  const settleDoubt = async (feed: PodFeed, doubtful: readonly PodRecord[], signal: AbortSignal) => {
+    for (const { uid, namespace, name } of doubtful) {
+      const now = await find(namespace, name, signal);
+      if (now?.uid !== uid) feed.remove(uid);
     }
   };
 
@@ -162,21 +186,7 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
       }
     },
 
-    find: async (namespace, name, signal): Promise<PodRecord | undefined> => {
-      // Both names have passed the API's own name rules, so they cannot leave their place in the path.
-      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-      const reply = await client.get(path, {
-        query: {},
-        maxBytes: maxEventBytes,
-        timeoutMs: findTimeoutMs,
-        signal,
-      });
-      if (reply.status === 404) return undefined;
-      if (reply.status !== 200) throw unavailable(`pod get answered ${reply.status}`);
-      const record = parsePod(json(reply.body.toString('utf8')), interner);
-      if (record === undefined) throw unavailable('pod get is not a pod');
-      return record;
-    },
+    find,
   };
 }
 

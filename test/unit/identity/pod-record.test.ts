@@ -35,6 +35,10 @@ describe('parsePod', () => {
     expect(parse({ spec: { serviceAccountName: 'a/b' } })).toBeUndefined();
   });
 
+  it('reads the static pods of a node, which have no service account', () => {
+    expect(parse({ spec: { serviceAccountName: undefined } })?.serviceAccount).toBe('');
+  });
+
   it('gives labels no inherited members', () => {
     expect(parse()?.labels['constructor']).toBeUndefined();
   });

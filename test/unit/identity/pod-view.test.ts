@@ -132,14 +132,16 @@ describe('createPodView', () => {
     expect(news).toEqual(['pod ended']);
   });
 
-  it('keeps a pod that was found while a list without it was under way', () => {
+  it('keeps a pod that was found while a list without it was under way, and says that it is in doubt', () => {
     const { view, clock, list, phase } = aView();
-    list();
+    list(aRecord({ uid: uidOf(1) }));
     const taken = view.beginList();
     view.insert(aRecord());
+    view.insert(aRecord({ uid: uidOf(2) }));
+    taken.put(aRecord({ uid: uidOf(2) }));
     view.touch(clock.monotonic());
-    taken.commit();
-    expect(phase()).toBe('running');
+    expect(taken.commit()).toEqual([aRecord()]);
+    expect([phase(), phase(uidOf(1)), phase(uidOf(2))]).toEqual(['running', 'ended', 'running']);
   });
 
   it('ends nobody by a list that was given up', () => {

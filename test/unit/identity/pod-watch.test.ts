@@ -6,7 +6,7 @@ import { createPodWatch } from '../../../src/identity/pod-watch.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { FakeApiServer } from './fake-api-server.ts';
 import { FakeClock, settle } from './fake-clock.ts';
-import { aPodObject, uidOf } from './pods.ts';
+import { aPodObject, aRecord, uidOf } from './pods.ts';
 import { expectRefusal } from './refusal.ts';
 import { podUid } from './tokens.ts';
 
@@ -150,6 +150,29 @@ describe('createPodWatch', () => {
     expect(view.size()).toBe(4);
     expect(news).toEqual([]);
   });
+
+  it.each([
+    ['ends', 'is gone by then', undefined, 'ended'],
+    ['ends', 'has a successor by then', aPodObject({ uid: uidOf(8), name: 'late' }), 'ended'],
+    ['keeps', 'is still there', aPodObject({ uid: uidOf(7), name: 'late' }), 'running'],
+  ] as const)(
+    '%s a pod found during a list that does not name it, when it %s',
+    async (_what, _when, then, phaseThen) => {
+      const { server, clock, view, phase } = await aWatch();
+      server.beforeAnswer = () => {
+        server.beforeAnswer = () => {
+          if (then !== undefined) server.pods.set('late', then);
+        };
+        view.insert(aRecord({ uid: uidOf(7), name: 'late' }));
+      };
+      server.event('ERROR', { kind: 'Status', code: 410 });
+      await clock.advance(5_000);
+      expect(server.requests.slice(-2)).toEqual(['GET /api/v1/namespaces/shop/pods/late', 'WATCH 100']);
+      server.bookmark();
+      await settle();
+      expect(phase(uidOf(7))).toBe(phaseThen);
+    },
+  );
 
   it('ages while it is cut off and is fresh again after the next sign of life', async () => {
     const { server, clock, view } = await aWatch();
