@@ -14,7 +14,7 @@ export interface WorkloadLimits {
   readonly maxStreamsPerConnection: number;
   /** Of one message from a holder. */
   readonly maxMessageBytes: number;
-  /** Streams at the same time whose credential is not verified yet. */
+  /** Credentials verified at the same time; more wait their turn. */
   readonly maxUnproved: number;
   /** How long a stream may live without its first message. */
   readonly firstMessageMs: number;
@@ -51,7 +51,7 @@ const limits = z.strictObject({
   maxConnections: whole(1, 1_000_000).default(20_000),
   maxStreamsPerConnection: whole(1, 10_000).default(16),
   maxMessageBytes: whole(16_384, 4_194_304).default(65_536),
-  maxUnproved: whole(1, 1_000_000).default(4_096),
+  maxUnproved: whole(1, 10_000).default(256),
   firstMessageMs: whole(100, 60_000).default(10_000),
 });
 

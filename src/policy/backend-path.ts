@@ -1,5 +1,5 @@
 /** Segments that mean the same to every reader: no wildcard of a Vault policy, nothing that a URL would rewrite. */
-const segment = /^[A-Za-z0-9_.@:=-]+$/;
+const segment = /^[A-Za-z0-9_.@=~-]+$/;
 
 /** Token machinery and the system itself hold no secrets for workloads. */
 const reserved: ReadonlySet<string> = new Set(['sys', 'auth', 'cubbyhole']);
@@ -14,7 +14,7 @@ export function brokenPathRule(path: string): string | undefined {
   if (segments.some((part) => part === '.' || part === '..')) return 'must have no . or .. segment';
   // `+` and `*` are wildcards in the policy that is printed for this path; `%`, `?` and `#` change meaning in a URL.
   if (!segments.every((part) => segment.test(part)))
-    return 'may have letters, digits and _ . @ : = - in its segments, nothing else';
+    return 'may have letters, digits and _ . @ = ~ - in its segments, nothing else';
   return undefined;
 }
 

@@ -65,7 +65,7 @@ export const bundleSchema = z
     ttlSeconds: raw.ttl,
     maxSeconds: raw.maxTtl,
     ...(raw.rotateEvery === undefined ? {} : { rotateSeconds: raw.rotateEvery }),
-    overlapSeconds: raw.overlap ?? Math.min(defaultOverlapSeconds, raw.ttl),
+    overlapSeconds: raw.overlap ?? Math.min(defaultOverlapSeconds, Math.floor(raw.ttl * longestOverlap)),
     refreshSeconds: raw.refresh,
     outage: raw.outage,
   }))
@@ -76,14 +76,18 @@ export const bundleSchema = z
 
 const defaultOverlapSeconds = 300;
 
+/** Part of the ttl. */
+const longestOverlap = 1 / 4;
+
 type Broken = readonly [path: string[], rule: string];
 
 function brokenTimes(bundle: Omit<Bundle, 'name'>): readonly Broken[] {
   const { ttlSeconds, maxSeconds, rotateSeconds, overlapSeconds } = bundle;
   const broken: Broken[] = [];
   if (ttlSeconds > maxSeconds) broken.push([['ttl'], 'must be at most maxTtl']);
-  // The retiring lease set is not renewed any more, so its leases would end before a longer overlap does.
-  if (overlapSeconds > ttlSeconds) broken.push([['overlap'], 'must be at most ttl']);
+  // A retiring lease set is not renewed any more, and just before a renewal a quarter of the ttl is what is left of it.
+  if (overlapSeconds > ttlSeconds * longestOverlap)
+    broken.push([['overlap'], 'must be at most a quarter of ttl']);
   if (rotateSeconds !== undefined) {
     if (!isLeased({ name: '', ...bundle }))
       broken.push([['rotateEvery'], 'needs a leased secret in the bundle']);

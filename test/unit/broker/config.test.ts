@@ -347,7 +347,7 @@ describe('parseBrokerConfig', () => {
             maxConnections: 20_000,
             maxStreamsPerConnection: 16,
             maxMessageBytes: 65_536,
-            maxUnproved: 4_096,
+            maxUnproved: 256,
             firstMessageMs: 10_000,
           },
         },

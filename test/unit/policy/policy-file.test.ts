@@ -36,8 +36,8 @@ describe('parsePolicy', () => {
     [
       'an overlap longer than ttl',
       'overlap: 5m',
-      'overlap: 2h',
-      'bundles.app-db.overlap: must be at most ttl',
+      'overlap: 16m',
+      'bundles.app-db.overlap: must be at most a quarter of ttl',
     ],
     [
       'rotation not slower than overlap',
@@ -255,7 +255,7 @@ describe('parsePolicy', () => {
       ],
     });
     expect(bundles.get('static')).toMatchObject({
-      overlapSeconds: 120,
+      overlapSeconds: 30,
       refreshSeconds: 60,
       outage: { mode: 'keep', afterSeconds: 0 },
     });
@@ -292,7 +292,7 @@ describe('parsePolicy', () => {
   });
 
   it('names the problems of several bundles at once, in the order of the file', () => {
-    const text = changed('overlap: 5m', 'overlap: 2h')
+    const text = changed('overlap: 5m', 'overlap: 16m')
       .replace('ttl: 2m', 'ttl: 2h')
       .replace('pod: "app-*"', 'pod: ""');
     expect(
