@@ -2,9 +2,21 @@ import { homedir } from 'node:os';
 
 /**
  * The one program. Each part is loaded only when it is named, so that a sidecar carries neither broker nor commander in
- * its memory.
+ * its memory. The long-lived parts own their signals; commands share one that stops what they wait for.
  */
 async function run(argv: readonly string[]): Promise<number> {
+  const [part, ...rest] = argv;
+  switch (part) {
+    case 'broker':
+      return (await import('./broker/main.ts')).runBroker(rest);
+    case 'demo':
+      return (await import('./demo/main.ts')).runDemo(rest);
+    default:
+      return runCommand(argv);
+  }
+}
+
+async function runCommand(argv: readonly string[]): Promise<number> {
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the program at once, by the default of the system.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());

@@ -1,15 +1,41 @@
+import { auditShow } from './commands/audit-show.ts';
+import { auditVerify } from './commands/audit-verify.ts';
+import { completion } from './commands/completion.ts';
+import { explain } from './commands/explain.ts';
+import { lockAdd } from './commands/lock-add.ts';
+import { lockList } from './commands/lock-list.ts';
+import { lockRemove } from './commands/lock-remove.ts';
 import { revoke } from './commands/revoke.ts';
+import { rotate } from './commands/rotate.ts';
 import { sessionList } from './commands/session-list.ts';
-import type { GroupSummaries } from './program.ts';
+import { sessionShow } from './commands/session-show.ts';
+import { sessionWatch } from './commands/session-watch.ts';
+import { settleLift } from './commands/settle-lift.ts';
+import { settleList } from './commands/settle-list.ts';
+import { settleWriteOff } from './commands/settle-write-off.ts';
+import { setupCheck } from './commands/setup-check.ts';
+import { setupPrint } from './commands/setup-print.ts';
+import { version } from './commands/version.ts';
 import type { Command } from './spec.ts';
 
 /** All commands, in the order of the manual. */
-export const commands: readonly Command[] = [sessionList, revoke];
-
-export const groups: GroupSummaries = {
-  session: 'who holds what',
-  lock: 'refuse workloads from now on',
-  settle: 'end what only a person may end',
-  audit: 'read and prove the audit log',
-  setup: 'what the secret backend needs',
-};
+export const commands: readonly Command[] = [
+  sessionList,
+  sessionShow,
+  sessionWatch,
+  revoke,
+  rotate,
+  lockAdd,
+  lockRemove,
+  lockList,
+  explain,
+  settleList,
+  settleLift,
+  settleWriteOff,
+  auditShow,
+  auditVerify,
+  setupPrint,
+  setupCheck,
+  completion,
+  version,
+];

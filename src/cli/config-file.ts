@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { connectionKeys, isConnectionKey } from './connection-options.ts';
+import { existsSync } from 'node:fs';
+import { LeaseholdError } from '../platform/error.ts';
+import { connectionKeys } from './connection-options.ts';
 import type { ConnectionKey } from './connection-options.ts';
 import { WrongUse } from './wrong-use.ts';
 import type { World } from './world.ts';
@@ -8,6 +9,7 @@ import type { World } from './world.ts';
 export type ConnectionConfig = Readonly<Partial<Record<ConnectionKey, string>>>;
 
 const pathKeys: ReadonlySet<ConnectionKey> = new Set(['ca', 'cert', 'key']);
+const maxBytes = 65_536;
 
 /** `${XDG_CONFIG_HOME:-~/.config}/leasehold/cli.yaml`; a relative XDG_CONFIG_HOME is ignored, as its rule says. */
 export function configFilePath(world: Pick<World, 'env' | 'homeFolder'>): string {
@@ -17,42 +19,33 @@ export function configFilePath(world: Pick<World, 'env' | 'homeFolder'>): string
 
 /** What the file says; nothing when there is none. Throws WrongUse that names the file, the key and the rule. */
 export async function readConfigFile(path: string): Promise<ConnectionConfig> {
-  let text: string;
+  if (!existsSync(path)) return {};
+  const { readSmallFile } = await import('../platform/small-file.ts');
   try {
-    text = await readFile(path, 'utf8');
+    return await parseConfig((await readSmallFile(path, { maxBytes })).toString('utf8'), path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return {};
-    throw new WrongUse(`${path} cannot be read`);
+    if (error instanceof LeaseholdError) throw new WrongUse(error.detail ?? error.message);
+    throw error;
   }
-  return parseConfig(text, path);
 }
 
-/** Relative paths in the file start at its folder. */
+/** Relative paths in the file start at its folder. The libraries are loaded only for those who have such a file. */
 export async function parseConfig(text: string, path: string): Promise<ConnectionConfig> {
-  const { parseDocument } = await import('yaml');
-  // `schema: core` has no tags that make objects; an alias can only repeat a scalar here, and deep nesting is refused below.
-  const document = parseDocument(text, { schema: 'core', logLevel: 'silent' });
-  if (document.errors.length > 0) throw new WrongUse(`${path} is not well-formed YAML`);
-  const parsed: unknown = toValue(() => document.toJS({ maxAliasCount: 0 }), path);
-  if (parsed === null || parsed === undefined) return {};
-  if (typeof parsed !== 'object' || Array.isArray(parsed))
-    throw new WrongUse(`${path} must hold keys and values`);
+  const [z, { readYamlDocument }] = await Promise.all([
+    import('zod'),
+    import('../platform/yaml-document.ts'),
+  ]);
+  const value = z.string().min(1, { error: 'must not be empty' }).optional();
+  const schema = z.strictObject({ broker: value, ca: value, cert: value, key: value, serverName: value });
+  // A file with nothing but comments says nothing.
+  const isBlank = text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));
+  if (isBlank) return {};
+  const outcome = readYamlDocument({ text, schema });
+  if (!outcome.ok) throw new WrongUse(`${path}: ${outcome.problems.join('; ')}`);
   const config: Partial<Record<ConnectionKey, string>> = {};
-  for (const [key, value] of Object.entries(parsed)) {
-    if (!isConnectionKey(key)) {
-      throw new WrongUse(`${path} has a key that is not known`, `it may have: ${connectionKeys.join(', ')}`);
-    }
-    if (typeof value !== 'string' || value.trim() === '') throw new WrongUse(`${path}: ${key} must be text`);
-    config[key] = pathKeys.has(key) ? resolve(dirname(path), value) : value;
+  for (const key of connectionKeys) {
+    const given = outcome.value[key];
+    if (given !== undefined) config[key] = pathKeys.has(key) ? resolve(dirname(path), given) : given;
   }
   return config;
-}
-
-function toValue(read: () => unknown, path: string): unknown {
-  try {
-    return read();
-  } catch {
-    throw new WrongUse(`${path} may not use aliases`);
-  }
 }

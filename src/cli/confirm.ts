@@ -4,13 +4,13 @@ import type { World } from './world.ts';
 
 /** Throws WrongUse before anything is sent when nobody can be asked and nobody has said yes. */
 export function requireYesOrTerminal(
-  options: { readonly yes: boolean; readonly dryRun: boolean },
+  options: { readonly yes: boolean; readonly dryRun?: boolean },
   world: World,
 ): void {
-  if (options.yes || options.dryRun || world.stdio.canAsk) return;
+  if (options.yes || options.dryRun === true || world.stdio.canAsk) return;
   throw new WrongUse(
     'nobody can be asked here, because this is not a terminal',
-    'add --yes to go ahead, or --dry-run to see what it would do',
+    `add --yes to go ahead${options.dryRun === undefined ? '' : ', or --dry-run to see what it would do'}`,
   );
 }
 

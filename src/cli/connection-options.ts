@@ -22,10 +22,6 @@ export const connectionKeys = ['broker', 'ca', 'cert', 'key', 'serverName'] as c
 
 export type ConnectionKey = (typeof connectionKeys)[number];
 
-export function isConnectionKey(key: string): key is ConnectionKey {
-  return connectionKeys.some((known) => known === key);
-}
-
 export function environmentName(key: ConnectionKey): string {
   return `LEASEHOLD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }

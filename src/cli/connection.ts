@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { hasCode } from '../platform/error.ts';
 import type { AdminClient } from '../rpc/client/admin-client.ts';
 import { configFilePath, readConfigFile } from './config-file.ts';
 import type { ConnectionConfig } from './config-file.ts';
 import { connectionKeys, environmentName } from './connection-options.ts';
 import type { ConnectionKey, ConnectionValues } from './connection-options.ts';
+import { readInput } from './read-input.ts';
 import { flagOf } from './spec.ts';
 import { WrongUse } from './wrong-use.ts';
 import type { World } from './world.ts';
@@ -14,6 +14,9 @@ interface Setting {
   readonly value: string;
   readonly source: string;
 }
+
+/** Larger than any chain of authorities. */
+const maxPemBytes = 1_048_576;
 
 type Settings = Readonly<Partial<Record<ConnectionKey, Setting>>>;
 
@@ -90,12 +93,6 @@ function rephrase<T>(create: () => T, settings: Settings): T {
   }
 }
 
-async function readPem(setting: Setting | undefined): Promise<Buffer> {
-  const source = setting?.source ?? '';
-  try {
-    return await readFile(setting?.value ?? '');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    throw new WrongUse(`${source}: the file ${code === 'ENOENT' ? 'does not exist' : 'cannot be read'}`);
-  }
+function readPem(setting: Setting | undefined): Promise<Buffer> {
+  return readInput(setting?.source ?? '', setting?.value ?? '', maxPemBytes);
 }

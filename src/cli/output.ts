@@ -57,7 +57,7 @@ export async function print(world: World, format: OutputFormat, shown: Shown): P
   }
 }
 
-/** Prints one of a stream of answers: a line of JSON, or a YAML document of its own. */
+/** Prints one of a stream of answers: a line of JSON, a YAML document of its own, or rows as they come. */
 export async function printNext(world: World, format: OutputFormat, shown: Shown): Promise<void> {
   if (format === 'json') {
     world.stdio.out.write(`${toJson(shown.data, 0)}\n`);

@@ -1,17 +1,14 @@
 import { Argument, Command as Program, CommanderError, Option } from 'commander';
+import type { CommandTree } from './command-tree.ts';
 import { exitStatus } from './exit-status.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { flagOf } from './spec.ts';
-import type { Command, OptionSpec } from './spec.ts';
+import type { CommandText, OptionSpec } from './spec.ts';
 import type { World } from './world.ts';
 import { WrongUse } from './wrong-use.ts';
 
-/** What a group of commands (`session`, `lock`) is about, for help. */
-export type GroupSummaries = Readonly<Record<string, string>>;
-
 export interface ProgramOptions {
-  readonly commands: readonly Command[];
-  readonly groups: GroupSummaries;
+  readonly tree: CommandTree;
   readonly world: World;
 }
 
@@ -27,27 +24,33 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitStatus.done;
-    throw wrongUse(error, argv, options);
+    throw wrongUse(error, argv, options.tree);
   }
   return outcome.status;
 }
 
-function buildProgram(options: ProgramOptions, outcome: { status: ExitStatus }): Program {
-  const { world, commands, groups } = options;
+function buildProgram({ tree, world }: ProgramOptions, outcome: { status: ExitStatus }): Program {
   const root = newProgram('leasehold', world);
   root.description('Lends secrets to running workloads, and takes them back with proof.');
-  root.addHelpText('after', '\nEvery command explains itself: leasehold COMMAND --help\n');
+  root.addHelpText('after', '\nEvery command explains itself: leasehold COMMAND --help');
   const programs = new Map<string, Program>();
-  for (const command of commands) {
+  for (const command of tree.commands) {
     const [first = '', second] = command.name.split(' ');
     let parent = root;
     if (second !== undefined) {
-      parent = programs.get(first) ?? newProgram(first, world).description(groups[first] ?? '');
+      parent = programs.get(first) ?? newProgram(first, world).description(tree.groups[first] ?? '');
       if (!programs.has(first)) root.addCommand(parent);
       programs.set(first, parent);
     }
-    parent.addCommand(buildCommand(command, second ?? first, world, outcome));
+    const program = describe(command, newProgram(second ?? first, world));
+    parent.addCommand(program);
+    // commander calls back with one value for each declared argument, then the options and itself.
+    program.action(async (...received: unknown[]) => {
+      const args = received.slice(0, Object.keys(command.arguments).length);
+      outcome.status = await command.run({ args, options: program.opts<Record<string, unknown>>() }, world);
+    });
   }
+  for (const part of tree.parts) root.addCommand(describe(part, newProgram(part.name, world)));
   return root;
 }
 
@@ -72,27 +75,21 @@ function newProgram(name: string, world: World): Program {
   );
 }
 
-function buildCommand(
-  command: Command,
-  name: string,
-  world: World,
-  outcome: { status: ExitStatus },
-): Program {
-  const program = newProgram(name, world).helpCommand(false);
-  program.summary(command.summary).description([sentence(command.summary), ...command.details].join('\n\n'));
+function describe(command: CommandText, program: Program): Program {
+  program
+    .helpCommand(false)
+    .summary(command.summary)
+    .description([sentence(command.summary), ...command.details].join('\n\n'));
   for (const [key, spec] of Object.entries(command.arguments)) {
-    const label = key.toUpperCase();
-    const argument = new Argument(`<${label}${spec.repeat === true ? '...' : ''}>`, spec.help);
+    const argument = new Argument(`<${key.toUpperCase()}${spec.repeat === true ? '...' : ''}>`, spec.help);
     if (spec.choices !== undefined) argument.choices(spec.choices);
     program.addArgument(argument);
   }
   for (const [key, spec] of Object.entries(command.options)) program.addOption(buildOption(key, spec));
-  program.addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}\n`).join('')}`);
-  // commander calls back with one value for each declared argument, then the options and itself.
-  return program.action(async (...received: unknown[]) => {
-    const args = received.slice(0, Object.keys(command.arguments).length);
-    outcome.status = await command.run({ args, options: program.opts<Record<string, unknown>>() }, world);
-  });
+  return program.addHelpText(
+    'after',
+    `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}`,
+  );
 }
 
 function buildOption(key: string, spec: OptionSpec): Option {
@@ -113,8 +110,8 @@ function sentence(summary: string): string {
 }
 
 /** commander's words in our form: lower case, no `error:`, and a hint that says where to look. */
-function wrongUse(error: CommanderError, argv: readonly string[], options: ProgramOptions): WrongUse {
-  const path = commandPath(argv, options);
+function wrongUse(error: CommanderError, argv: readonly string[], tree: CommandTree): WrongUse {
+  const path = commandPath(argv, tree);
   const help = `leasehold ${[...path, '--help'].join(' ')}`;
   if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
     return new WrongUse(path.length === 0 ? 'no command given' : `${path.join(' ')} needs a command`);
@@ -132,9 +129,9 @@ function wrongUse(error: CommanderError, argv: readonly string[], options: Progr
 }
 
 /** The words of the command line that name a command, as far as they do. */
-function commandPath(argv: readonly string[], options: ProgramOptions): readonly string[] {
+function commandPath(argv: readonly string[], tree: CommandTree): readonly string[] {
   const [first = '', second = ''] = argv;
-  const names = options.commands.map((command) => command.name);
+  const names = [...tree.commands, ...tree.parts].map((command) => command.name);
   if (names.includes(`${first} ${second}`)) return [first, second];
   return names.some((name) => name === first || name.startsWith(`${first} `)) ? [first] : [];
 }

@@ -1,5 +1,5 @@
 import { LeaseholdError } from '../platform/error.ts';
-import { commands, groups } from './commands.ts';
+import { loadCommandTree } from './command-tree.ts';
 import { exitStatus } from './exit-status.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { runProgram } from './program.ts';
@@ -12,7 +12,9 @@ import { WrongUse } from './wrong-use.ts';
  */
 export async function runCli(argv: readonly string[], world: World): Promise<ExitStatus> {
   try {
-    return await runProgram(argv, { commands, groups, world });
+    // What most programs call it.
+    const line = argv.length === 1 && argv[0] === '--version' ? ['version'] : argv;
+    return await runProgram(line, { tree: await loadCommandTree(), world });
   } catch (error) {
     return explainFailure(error, world);
   }

@@ -6,9 +6,8 @@ import { WrongUse } from './wrong-use.ts';
 
 const group = 'Selectors';
 
-/** One flag for each field of a selector. All that are given must match. */
-export const selectorOptions = {
-  session: { kind: 'text', group, value: 'ID', help: 'session id, exact' },
+/** Whom a lock may name: workloads, not the session that one of them holds now. */
+export const workloadSelectorOptions = {
   cluster: { kind: 'text', group, value: 'NAME', help: 'cluster; `*` matches any characters' },
   namespace: { kind: 'text', group, short: 'n', value: 'NAME', help: 'Kubernetes namespace; may use `*`' },
   serviceAccount: { kind: 'text', group, value: 'NAME', help: 'service account; may use `*`' },
@@ -23,6 +22,12 @@ export const selectorOptions = {
   },
   bundle: { kind: 'text', group, value: 'NAME', help: 'bundle; may use `*`' },
   all: { kind: 'switch', group, help: 'everything' },
+} as const satisfies OptionSpecs;
+
+/** One flag for each field of a selector. All that are given must match. */
+export const selectorOptions = {
+  session: { kind: 'text', group, value: 'ID', help: 'session id, exact' },
+  ...workloadSelectorOptions,
 } as const satisfies OptionSpecs;
 
 const textKeys = [

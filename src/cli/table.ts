@@ -29,6 +29,25 @@ export function renderTable(options: {
   return lines.map((line) => renderLine(line, widths, options.isColoured)).join('');
 }
 
+/** Prints rows as they come: the head with the first one, each column as wide as its widest cell so far. */
+export function createRowPrinter(options: {
+  readonly head: readonly string[];
+  readonly isColoured: boolean;
+}): (row: readonly Cell[]) => string {
+  const widths = options.head.map((text) => width(text));
+  let isFirst = true;
+  return (row) => {
+    const line = row.map(clean);
+    line.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, width(cell.text));
+    });
+    const head = options.head.map((text) => clean({ text, colour: 'bold' }));
+    const before = isFirst ? renderLine(head, widths, options.isColoured) : '';
+    isFirst = false;
+    return before + renderLine(line, widths, options.isColoured);
+  };
+}
+
 /** `Name:  value` lines, aligned. */
 export function renderFacts(facts: readonly (readonly [string, Cell])[], isColoured: boolean): string {
   const widest = Math.max(...facts.map(([name]) => name.length));

@@ -1,0 +1,85 @@
+import { auditFilesArgument, requireReadable } from '../audit-files.ts';
+import { defineCommand } from '../define-command.ts';
+import { momentOf } from '../duration.ts';
+import { exitStatus } from '../exit-status.ts';
+import { lookOf, outputOption, printNext } from '../output.ts';
+import { createRowPrinter } from '../table.ts';
+import { WrongUse } from '../wrong-use.ts';
+
+const head = ['AT', 'ACTION', 'OUTCOME', 'ACTOR', 'POD', 'BUNDLE', 'SESSION', 'DETAIL'];
+
+export const auditShow = defineCommand({
+  name: 'audit show',
+  summary: 'print records of an audit log',
+  details: [
+    'Reads the files where it runs; no broker is asked. Given conditions must all match, exactly. It does not judge what it reads: `leasehold audit verify` does.',
+    'As JSON, one record on each line, as it stands in the file; as YAML, one document for each record.',
+  ],
+  arguments: auditFilesArgument,
+  options: {
+    pod: { kind: 'text', value: 'NAMESPACE/NAME', help: 'records about this pod' },
+    workload: { kind: 'text', value: 'ID', help: 'records about this workload' },
+    session: { kind: 'text', value: 'ID', help: 'records about this session' },
+    bundle: { kind: 'text', value: 'NAME', help: 'records about this bundle' },
+    since: { kind: 'text', value: 'TIME', help: 'from then on: an instant, a date, or how long ago (2h)' },
+    until: { kind: 'text', value: 'TIME', help: 'up to then, likewise' },
+    ...outputOption,
+  },
+  examples: [
+    'leasehold audit show /var/lib/leasehold/audit.jsonl --pod shop/api-7f9c --since 2h',
+    'leasehold audit show audit.jsonl --session ses_01jq6x0d3v8k2m4n5p6r7s8t9w --output json',
+  ],
+  run: async ({ args, options }, world) => {
+    const { pod, workload, session, bundle } = options;
+    if (pod !== undefined && !/^[^/]+\/[^/]+$/.test(pod))
+      throw new WrongUse('--pod needs NAMESPACE/NAME here');
+    const now = world.clock.now();
+    const filter = {
+      ...(pod === undefined ? {} : { pod }),
+      ...(workload === undefined ? {} : { workload }),
+      ...(session === undefined ? {} : { session }),
+      ...(bundle === undefined ? {} : { bundle }),
+      ...(options.since === undefined ? {} : { since: momentOf('--since', options.since, now) }),
+      ...(options.until === undefined ? {} : { until: momentOf('--until', options.until, now) }),
+    };
+    await requireReadable(args.file);
+    const { readAudit } = await import('../../audit/read.ts');
+    const row = createRowPrinter({ head, isColoured: lookOf(world.stdio.out, world).isColoured });
+    let count = 0;
+    for await (const record of readAudit({ files: args.file, filter })) {
+      if (world.interrupted.aborted) return exitStatus.refused;
+      count += 1;
+      await printNext(world, options.output, {
+        data: record,
+        table: () =>
+          row([
+            record.at,
+            record.action,
+            record.outcome === 'ok' ? record.outcome : { text: record.outcome, colour: 'red' },
+            record.actor ?? record.peer ?? '',
+            record.pod ?? '',
+            record.bundle ?? '',
+            record.session ?? '',
+            detailOf(record),
+          ]),
+      });
+    }
+    if (count === 0) world.stdio.err.write('no record matches\n');
+    return exitStatus.done;
+  },
+});
+
+interface Details {
+  readonly code?: string | undefined;
+  readonly settlement?: string | undefined;
+  readonly rule?: string | undefined;
+  readonly count?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** What else a person wants to know first; all of a record is in its JSON. */
+function detailOf({ code, settlement, rule, count, reason }: Details): string {
+  return [code, settlement, rule, count === undefined ? undefined : `${count} times`, reason]
+    .filter((part) => part !== undefined)
+    .join(', ');
+}

@@ -1,0 +1,58 @@
+import type { CommandText } from './spec.ts';
+
+const configFile = { kind: 'text', required: true, value: 'FILE' } as const;
+
+/** The long-running parts and the demo: they read their own command lines, this is what help and completion say. */
+export const parts: readonly CommandText[] = [
+  {
+    name: 'demo',
+    summary: 'show everything on this machine in under a minute',
+    details: [
+      'Starts a broker, a sidecar and a small issuer in place of a cluster, on loopback, and ends them again. Nothing is kept.',
+    ],
+    arguments: {},
+    options: {
+      backend: {
+        kind: 'choice',
+        value: 'NAME',
+        help: 'memory, or vault with a real database',
+        choices: ['memory', 'vault'],
+        default: 'memory',
+      },
+      output: {
+        kind: 'choice',
+        value: 'FORMAT',
+        help: 'text for people, or json: one object on each line',
+        choices: ['text', 'json'],
+        default: 'text',
+      },
+    },
+    examples: ['leasehold demo', 'leasehold demo --backend vault --output json'],
+  },
+  {
+    name: 'broker',
+    summary: 'run the broker',
+    details: ['Verifies workloads, issues and takes back their secrets. Goes down gracefully on SIGTERM.'],
+    arguments: {},
+    options: {
+      config: { ...configFile, help: 'broker.yaml' },
+      check: { kind: 'switch', help: 'validate it and every file it names, and stop' },
+    },
+    examples: [
+      'leasehold broker --config /etc/leasehold/broker.yaml --check',
+      'leasehold broker --config /etc/leasehold/broker.yaml',
+    ],
+  },
+  {
+    name: 'sidecar',
+    summary: 'run the sidecar of one pod',
+    details: ["Shows the pod's token, holds its bundles, and writes them as files on a memory filesystem."],
+    arguments: {},
+    options: {
+      config: { ...configFile, help: 'sidecar.yaml' },
+      check: { kind: 'switch', help: 'validate it and stop' },
+      once: { kind: 'switch', help: 'write the files once and end; for static bundles only' },
+    },
+    examples: ['leasehold sidecar --config /etc/leasehold/sidecar.yaml'],
+  },
+];
