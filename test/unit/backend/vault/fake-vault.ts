@@ -79,7 +79,7 @@ export async function startFakeVault(): Promise<FakeVault> {
   return {
     address: `http://127.0.0.1:${port}`,
     seen,
-    work: () => seen.map(({ url }) => url).filter((url) => !/lookup-self|\/login$/.test(url)),
+    work: () => seen.map(({ url }) => url).filter((url) => !/-self$|\/login$/.test(url)),
     on: (path, answer) => void answers.set(path, answer),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
