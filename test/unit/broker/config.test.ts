@@ -411,7 +411,7 @@ describe('parseBrokerConfig', () => {
         );
         expect(problems(replaced.join('\n'))).not.toContain('hunter2');
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 });

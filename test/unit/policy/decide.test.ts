@@ -218,7 +218,7 @@ describe('decide', () => {
             else expect(after || !before).toBe(true);
           },
         ),
-        { numRuns: 1000 },
+        { numRuns: 400 },
       );
     });
 
@@ -236,7 +236,7 @@ describe('decide', () => {
             );
           },
         ),
-        { numRuns: 1000 },
+        { numRuns: 400 },
       );
     });
 
@@ -246,7 +246,7 @@ describe('decide', () => {
           const unknown = decide(aPolicy(...rules), { ...who, images: { known: false } }, name).allowed;
           if (unknown) expect(decide(aPolicy(...rules), who, name).allowed).toBe(true);
         }),
-        { numRuns: 1000 },
+        { numRuns: 400 },
       );
     });
 
@@ -280,7 +280,7 @@ describe('decide', () => {
           const label = withPods({ labels: [{ key: 'team', values: [text] }] });
           expect(decide(label, aPod({ labels: { team: value } }), 'db').allowed).toBe(reference.test(value));
         }),
-        { numRuns: 1000 },
+        { numRuns: 400 },
       );
     });
   });

@@ -315,7 +315,7 @@ describe('parsePolicy', () => {
         );
         expect(problems(replaced.join('\n')).replace(/^.*: unknown key.*$/gm, '')).not.toContain('hunter2');
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 });

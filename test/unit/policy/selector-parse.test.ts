@@ -72,7 +72,7 @@ describe('parseSelector', () => {
       fc.property(raw, (value) => {
         expect(detail(value as RawSelector)).not.toContain('hunter2');
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 });
