@@ -31,7 +31,9 @@ export interface Metrics {
 }
 
 /** From half a millisecond (a ledger commit) to half a minute (a queue in a storm). */
-const boundariesSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const boundariesSeconds = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 
 /** Meters of OpenTelemetry, read out for Prometheus. Nothing is global: two brokers in a process do not mix. */
 export function createMetrics(): Metrics {

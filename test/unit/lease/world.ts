@@ -256,7 +256,9 @@ function copied(message: HolderMessage): HolderMessage {
       fields:
         fields === undefined
           ? undefined
-          : new Map([...fields].map(([field, secret]) => [field, Secret.ofBytes(Uint8Array.from(secret.open()))])),
+          : new Map(
+              [...fields].map(([field, secret]) => [field, Secret.ofBytes(Uint8Array.from(secret.open()))]),
+            ),
     })),
   };
 }
