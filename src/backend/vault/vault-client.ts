@@ -111,8 +111,17 @@ export function createVaultClient(options: {
         // The function above is the only source of replies; node-vault passes them through untyped.
         return reply as JudgedReply;
       } catch (error) {
-        throw LeaseholdError.from(error);
+        throw named(LeaseholdError.from(error), call);
       }
     },
   };
+}
+
+/** Says which call it was. Paths are configuration; ids and accessors travel in bodies. */
+function named(error: LeaseholdError, call: VaultCall): LeaseholdError {
+  return new LeaseholdError(error.code, {
+    detail: `${call.method} ${call.path}: ${error.detail ?? 'failed'}`,
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  });
 }

@@ -19,6 +19,14 @@ describe('createBackendClock', () => {
     expect(backend.now()).toBe(startAt);
   });
 
+  it('takes the backend’s word over a local clock that is ahead', () => {
+    const clock = createManualClock(startAt);
+    const backend = createBackendClock({ clock });
+    expect(backend.now()).toBe(startAt);
+    backend.observe(header(startAt - 3_600_000), clock.monotonic());
+    expect(backend.now()).toBe(startAt - 3_600_000);
+  });
+
   it('does not believe one reply from the far future, and follows when replies agree', () => {
     const clock = createManualClock(startAt);
     const backend = createBackendClock({ clock });
@@ -28,6 +36,21 @@ describe('createBackendClock', () => {
     expect(backend.now()).toBe(startAt);
     for (let reply = 0; reply < 3; reply += 1) backend.observe(header(startAt + hour), clock.monotonic());
     expect(backend.now()).toBe(startAt + hour);
+  });
+
+  it('follows a backend whose clock was set back, after a while, without going back itself', () => {
+    const clock = createManualClock(startAt);
+    const backend = createBackendClock({ clock });
+    let last = 0;
+    for (let minute = 0; minute < 60; minute += 1) {
+      const truth = clock.now() - (minute < 5 ? 0 : 120_000);
+      backend.observe(header(truth), clock.monotonic());
+      expect(backend.now()).toBeGreaterThanOrEqual(last);
+      last = backend.now();
+      clock.advance(60_000);
+    }
+    expect(clock.now() - 120_000 - backend.now()).toBeLessThanOrEqual(1000);
+    expect(backend.now()).toBeLessThanOrEqual(clock.now() - 120_000);
   });
 
   it('never goes back and is never ahead of the backend, and comes within a second and a reply', () => {
