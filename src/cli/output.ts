@@ -76,8 +76,9 @@ export async function toYaml(data: unknown): Promise<string> {
   const document = new Document(data, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_key, node) => {
-      // Only double quotes have escapes, so whatever needs one is put into them.
-      if (typeof node.value === 'string' && !isPrintable(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+      // Only double quotes have escapes, so whatever needs one is put into them; lines alone may stay a block.
+      const isSafe = typeof node.value !== 'string' || isPrintable(node.value.replaceAll('\n', ''));
+      if (!isSafe) node.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return escapeQuoted(document.toString({ lineWidth: 0 }));

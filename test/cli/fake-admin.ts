@@ -11,7 +11,7 @@ import { createTempFolder } from '../support/temp-folder.ts';
 /** A reply in the script of a fake: an answer, the answers of a stream, or a refusal with a code of ours. */
 export type Reply =
   | { readonly answer: object }
-  | { readonly stream: readonly object[]; readonly then?: 'cut' }
+  | { readonly stream: readonly object[]; readonly then?: 'cut' | 'stay' }
   | { readonly refuse: ErrorCode };
 
 export interface Received {
@@ -110,6 +110,7 @@ function answerStream(call: ServerWritableStream<object, object>, reply: Reply):
       call.emit('error', { code: status.UNAVAILABLE, details: 'going away' });
       return;
     }
+    if (reply.then === 'stay') return;
   }
   call.end();
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeAdmin } from './fake-admin.ts';
 import type { FakeAdmin } from './fake-admin.ts';
+import { runHere } from './run-here.ts';
 import { runLeasehold } from './run-leasehold.ts';
 import { aCredential, anEndedSession, aSession } from './samples.ts';
 
@@ -30,7 +31,7 @@ describe('leasehold revoke', () => {
 
   it('is wrong use without --yes where nobody can be asked', async () => {
     broker.script({});
-    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill'], broker.env);
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill'], broker);
     expect(ran.status).toBe(2);
     expect(ran.stderr).toContain('add --yes to go ahead, or --dry-run to see what it would do');
     expect(broker.received).toEqual([]);
@@ -38,9 +39,9 @@ describe('leasehold revoke', () => {
 
   it('refuses an empty selector value instead of widening the selection', async () => {
     broker.script({});
-    const ran = await runLeasehold(
+    const ran = await runHere(
       ['revoke', '--bundle', 'db', '--namespace', '', '--reason', 'drill', '--yes'],
-      broker.env,
+      broker,
     );
     expect(ran.status).toBe(2);
     expect(ran.stderr).toContain('--namespace is empty');
@@ -49,7 +50,7 @@ describe('leasehold revoke', () => {
 
   it("says the broker's refusal and its code", async () => {
     broker.script({ RevokeSessions: { refuse: 'admin_forbidden' } });
-    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], broker);
     expect(ran).toEqual({
       status: 1,
       stdout: '',
@@ -112,9 +113,9 @@ describe('leasehold revoke', () => {
 
   it('changes nothing on a dry run, and prints the same as JSON', async () => {
     broker.script({ RevokeSessions: { stream: [{ session: aSession(), matched: 1, settled: 0 }] } });
-    const ran = await runLeasehold(
+    const ran = await runHere(
       ['revoke', '--bundle', 'orders-db', '--reason', 'drill', '--dry-run', '-o', 'json'],
-      broker.env,
+      broker,
     );
     expect(ran.status).toBe(0);
     expect(JSON.parse(ran.stdout)).toMatchObject({
@@ -134,7 +135,7 @@ describe('leasehold revoke', () => {
         then: 'cut',
       },
     });
-    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], broker);
     expect(ran.status).toBe(3);
     expect(ran.stdout).toContain('revoking');
     expect(ran.stderr).toContain('the broker goes on by itself');
@@ -146,5 +147,92 @@ describe('leasehold revoke', () => {
     expect(ran.status).toBe(4);
     expect(ran.stdout).toBe('');
     expect(ran.stderr).toContain('leasehold: the broker cannot be reached: nothing listens at that address');
+  });
+
+  it('shows what it would revoke on a terminal, and does nothing without a plain yes', async () => {
+    for (const typed of [['n'], [''], ['yess'], []]) {
+      broker.script({ RevokeSessions: { stream: [{ session: aSession(), matched: 1, settled: 0 }] } });
+      const ran = await runHere(['revoke', '--all', '--reason', 'drill'], { env: broker.env, typed });
+      expect(ran.status).toBe(1);
+      expect(ran.stdout).toBe('');
+      expect(ran.stderr).toContain('shop/api-7f9c');
+      expect(ran.stderr).toContain('Revoke 1 session? [y/N] nothing was revoked\n');
+      expect(broker.received).toMatchObject([{ request: { dryRun: true, waitMs: 0 } }]);
+    }
+  });
+
+  it('goes ahead after a yes', async () => {
+    broker.script({
+      RevokeSessions: [
+        { stream: [{ session: aSession(), matched: 1, settled: 0 }] },
+        { stream: [{ session: anEndedSession(), matched: 1, settled: 1 }] },
+      ],
+    });
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill'], { env: broker.env, typed: ['yes'] });
+    expect(ran.status).toBe(0);
+    expect(ran.stdout).toContain('confirmed');
+    expect(broker.received).toMatchObject([
+      { request: { dryRun: true } },
+      { request: { dryRun: false, waitMs: 30_000 } },
+    ]);
+  });
+
+  it('asks nothing and sends nothing more when nothing matches', async () => {
+    broker.script({ RevokeSessions: { stream: [] } });
+    const ran = await runHere(['revoke', '--pod', 'x', '--reason', 'drill'], { env: broker.env, typed: [] });
+    expect(ran).toEqual({ status: 0, stdout: '', stderr: 'no live session matches\n' });
+    expect(broker.received).toMatchObject([{ request: { dryRun: true } }]);
+  });
+
+  it('does not call done what the backend cannot revoke and what still works', async () => {
+    const endless = aCredential({ settlement: 'expires' });
+    broker.script({
+      RevokeSessions: {
+        stream: [{ session: anEndedSession({ credentials: [endless] }), matched: 1, settled: 1 }],
+      },
+    });
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], broker);
+    expect(ran.status).toBe(3);
+    expect(ran.stdout).toContain('expires, not revocable, ends 2026-01-02T04:04:05.000Z');
+  });
+
+  it('shows progress on a terminal once it takes longer than two seconds, and clears it', async () => {
+    broker.script({ RevokeSessions: { stream: [{ session: anEndedSession(), matched: 1, settled: 1 }] } });
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], {
+      env: { ...broker.env, NO_COLOR: '1' },
+      typed: [],
+      // Two seconds pass at once.
+      clock: {
+        after: (_ms, callback) => {
+          callback();
+          return () => undefined;
+        },
+      },
+    });
+    expect(ran.stderr).toBe(
+      '\r\u001b[K\r\u001b[Krevoking: 1 of 1 session settled\r\u001b[Krevoked 1 session; nothing is outstanding\n',
+    );
+  });
+
+  it.each([
+    [['--wait', 'soon'], '--wait needs a duration'],
+    [['--wait', '2h'], '--wait is longer than 1h'],
+    [
+      ['--image-digest', 'sha256:abc'],
+      '--image-digest needs sha256: and 64 hexadecimal digits in lower case',
+    ],
+    [['--pod', 'a b'], '--pod has white space or control characters'],
+    [['ses_1'], 'selectors are flags, for example --pod NAMESPACE/NAME or --session ID'],
+    [['--nmespace', 'x'], 'did you mean --namespace?'],
+    [['--reason', 'a\nb'], '--reason has control characters'],
+    [['--reason', 'x'.repeat(501)], '--reason is longer than 500 characters'],
+    [['--reason', ' '], '--reason is empty'],
+  ])('is wrong use with %j', async (extra, said) => {
+    broker.script({});
+    const selected = extra[0] === '--pod' ? [] : ['--cluster', 'blue'];
+    const ran = await runHere(['revoke', ...selected, '--reason', 'drill', '--yes', ...extra], broker);
+    expect(ran.status).toBe(2);
+    expect(ran.stderr).toContain(said);
+    expect(broker.received).toEqual([]);
   });
 });

@@ -1,0 +1,50 @@
+import { runCli } from '../../src/cli/run-cli.ts';
+import type { Sink } from '../../src/cli/stdio.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import { createdAtMs } from './samples.ts';
+import type { Transcript } from './run-leasehold.ts';
+
+export interface HereOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** On a terminal, with the lines that the person types; undefined: no terminal. */
+  readonly typed?: readonly string[];
+  readonly signal?: AbortSignal;
+  readonly clock?: Partial<Clock>;
+  /** Called with each text on standard output. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** Runs a command line in this process, so that a test can be the person at the terminal. */
+export async function runHere(argv: readonly string[], options: HereOptions = {}): Promise<Transcript> {
+  const isTerminal = options.typed !== undefined;
+  const answers = [...(options.typed ?? [])];
+  let stdout = '';
+  let stderr = '';
+  const out: Sink = {
+    isTerminal,
+    write: (text) => {
+      stdout += text;
+      options.onOutput?.(text);
+    },
+  };
+  const err: Sink = { isTerminal, write: (text) => void (stderr += text) };
+  const status = await runCli(argv, {
+    stdio: {
+      out,
+      err,
+      canAsk: isTerminal,
+      ask: async (question) => {
+        err.write(question);
+        return answers.shift();
+      },
+    },
+    env: options.env ?? {},
+    homeFolder: '/no-such-home',
+    // Ten minutes after the sample session began.
+    clock: { ...systemClock, now: () => createdAtMs + 600_000, ...options.clock },
+    random: () => 0,
+    interrupted: options.signal ?? new AbortController().signal,
+  });
+  return { stdout, stderr, status };
+}
