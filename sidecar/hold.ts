@@ -1,0 +1,140 @@
+import type { Clock } from '../src/platform/clock.ts';
+import type { LeaseholdError } from '../src/platform/error.ts';
+import type { Log } from '../src/platform/log.ts';
+import type { DialHold } from '../src/rpc/client/hold-client.ts';
+import { createBackoff } from './backoff.ts';
+import type { BundleHold } from './bundle-hold.ts';
+import type { Counters } from './counters.ts';
+import { isOrdinaryEnd, openLink, type Link } from './link.ts';
+
+/**
+ * Keeps every bundle on a stream.
+ *
+ * One main link carries the bundles; when it ends, the next address is dialled after a pause. A redirect moves a bundle
+ * to a link of its own address, and back to the main one when that link ends.
+ */
+export interface HoldLoop {
+  /** Resolves after `stop`; never rejects. */
+  run(): Promise<void>;
+  /** Ends the streams in good order, within seconds. Bundles are the caller's. */
+  stop(): Promise<void>;
+  /** True after at least one welcome: a broker has been reached. */
+  hasAttached(): boolean;
+}
+
+export interface HoldLoopOptions {
+  /** host:port each; redirects lead to these only. Tried in turn. */
+  readonly addresses: readonly string[];
+  readonly caFile: string;
+  readonly serverName: string | undefined;
+  readonly tokenFile: string;
+  readonly agent: string;
+  readonly bundles: readonly BundleHold[];
+  readonly dial: DialHold;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+export const reconnectMs = { first: 500, cap: 30_000 };
+
+export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
+  const { addresses, clock, log, counters, random } = options;
+  const stopping = new AbortController();
+  const backoff = createBackoff({ firstMs: reconnectMs.first, capMs: reconnectMs.cap, random });
+  const sideLinks = new Map<string, Link>();
+  const onMain = new Set(options.bundles);
+  let main: { readonly link: Link; readonly address: string } | undefined;
+  const isStopping = () => stopping.signal.aborted;
+  let hasAttached = false;
+  // Many holders with one list must not all begin with its first broker.
+  let turn = Math.floor(random() * addresses.length);
+
+  function link(address: string, bundles: readonly BundleHold[], onAttached: () => void): Link {
+    return openLink({
+      ...options,
+      address,
+      bundles,
+      onAttached: () => {
+        hasAttached = true;
+        counters.add('connections_total');
+        onAttached();
+      },
+      onRedirect: ({ bundle, address: to }) => redirect(bundle, address, to),
+    });
+  }
+
+  function redirect(bundle: BundleHold, from: string, to: string): void {
+    // Whoever can answer for one broker must not be able to send tokens to an address of its own choice.
+    if (!addresses.includes(to) || to === from) {
+      counters.add('redirects_refused_total');
+      log.warn('a redirect to an address that is not configured was refused', { bundle: bundle.name });
+      bundle.askAgain();
+      return;
+    }
+    log.info('the bundle is redirected', { bundle: bundle.name, address: to });
+    if (main?.address === from) {
+      onMain.delete(bundle);
+      main.link.remove(bundle);
+    } else {
+      sideLinks.get(from)?.remove(bundle);
+    }
+    if (main?.address === to) {
+      onMain.add(bundle);
+      main.link.add(bundle);
+    } else {
+      addToSide(to, bundle);
+    }
+  }
+
+  function addToSide(address: string, bundle: BundleHold): void {
+    const existing = sideLinks.get(address);
+    if (existing !== undefined) {
+      existing.add(bundle);
+      return;
+    }
+    const made = link(address, [bundle], () => undefined);
+    sideLinks.set(address, made);
+    void made.ended.then((error) => {
+      sideLinks.delete(address);
+      note(address, error);
+      for (const returned of options.bundles) {
+        if (onMain.has(returned) || [...sideLinks.values()].some((side) => side.carries(returned))) continue;
+        onMain.add(returned);
+        main?.link.add(returned);
+      }
+    });
+  }
+
+  function note(address: string, error: LeaseholdError | undefined): void {
+    if (isOrdinaryEnd(error)) {
+      log.info('the stream has ended', { address, code: error?.code });
+      return;
+    }
+    counters.add('connection_failures_total');
+    log.warn('the stream has failed', { address }, error);
+  }
+
+  return {
+    hasAttached: () => hasAttached,
+    run: async () => {
+      while (!isStopping()) {
+        const address = addresses[turn % addresses.length] ?? '';
+        turn += 1;
+        const made = link(address, [...onMain], () => backoff.reset());
+        main = { link: made, address };
+        const error = await made.ended;
+        main = undefined;
+        if (isStopping()) break;
+        note(address, error);
+        const pauseMs = Math.max(backoff.next(), (error?.retryAfterMs ?? 0) * (1 + random() / 4));
+        await clock.sleep(pauseMs, stopping.signal).catch(() => undefined);
+      }
+    },
+    stop: async () => {
+      stopping.abort();
+      await Promise.all([main?.link.stop(), ...[...sideLinks.values()].map((side) => side.stop())]);
+    },
+  };
+}

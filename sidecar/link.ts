@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../src/platform/clock.ts';
+import { hasCode, LeaseholdError } from '../src/platform/error.ts';
+import type { Log } from '../src/platform/log.ts';
+import type { DialHold, HoldStream } from '../src/rpc/client/hold-client.ts';
+import type { HoldEvent } from '../src/rpc/client/hold-messages.ts';
+import type { BundleHold, BundleStream } from './bundle-hold.ts';
+import { createCredentialKeeper, type CredentialKeeper } from './credential-keeper.ts';
+import { readTokenFile } from './token-file.ts';
+
+/**
+ * One stream to one broker, from dialling to its end.
+ *
+ * States: dialling → greeting (hello sent, waiting for welcome) → attached → ended; every state ends on an error, on
+ * `stop`, and when its time is over. Nothing is kept from one link to the next: token and CA are read afresh.
+ */
+export interface Link {
+  /** Carries one more bundle from now on. */
+  add(bundle: BundleHold): void;
+  carries(bundle: BundleHold): boolean;
+  /** No longer carries it; the stream goes on for the others. */
+  remove(bundle: BundleHold): void;
+  /** Says that no more will be sent and gives the broker a moment to take in what was. Resolves when the stream has ended. */
+  stop(): Promise<void>;
+  /** Why the stream ended; undefined after `stop` and when the broker ended it without an error. */
+  readonly ended: Promise<LeaseholdError | undefined>;
+}
+
+export interface LinkOptions {
+  readonly address: string;
+  readonly caFile: string;
+  readonly serverName: string | undefined;
+  readonly tokenFile: string;
+  /** At most 64 bytes, for the broker's log. */
+  readonly agent: string;
+  readonly bundles: readonly BundleHold[];
+  readonly dial: DialHold;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onAttached: () => void;
+  readonly onRedirect: (redirect: { readonly bundle: BundleHold; readonly address: string }) => void;
+}
+
+const connectTimeoutMs = 10_000;
+const welcomeTimeoutMs = 20_000;
+const stopTimeoutMs = 3_000;
+
+export function openLink(options: LinkOptions): Link {
+  const { clock, log } = options;
+  const carried = new Set(options.bundles);
+  const dialling = new AbortController();
+  const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<LeaseholdError | undefined>();
+
+  let stream: HoldStream | undefined;
+  let keeper: CredentialKeeper | undefined;
+  let isAttached = false;
+  let isOver = false;
+  let cancelTimer: () => void = () => undefined;
+
+  function finish(error: LeaseholdError | undefined): void {
+    if (isOver) return;
+    isOver = true;
+    cancelTimer();
+    dialling.abort();
+    keeper?.close();
+    stream?.close();
+    for (const bundle of carried) if (isAttached) bundle.detach();
+    resolveEnded(error);
+  }
+
+  const bundleStream: BundleStream = {
+    send: (command) => stream?.send(command),
+    fail: (error) => finish(error),
+  };
+
+  async function dial(): Promise<void> {
+    const [{ token, digest }, ca] = await Promise.all([
+      readTokenFile(options.tokenFile),
+      readCa(options.caFile),
+    ]);
+    const dialled = await options.dial({
+      endpoint: {
+        address: options.address,
+        ca,
+        ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
+      },
+      connectTimeoutMs,
+      signal: dialling.signal,
+      listener: { onEvent, onEnd: finish },
+    });
+    if (isOver) {
+      dialled.close();
+      return;
+    }
+    stream = dialled;
+    keeper = createCredentialKeeper({
+      tokenFile: options.tokenFile,
+      shown: digest,
+      clock,
+      log,
+      send: (credential) => dialled.send({ kind: 'credential', credential }),
+    });
+    cancelTimer = clock.after(welcomeTimeoutMs, () =>
+      finish(new LeaseholdError('deadline_exceeded', { detail: 'no welcome in time' })),
+    );
+    dialled.send({ kind: 'hello', credential: token, agent: options.agent });
+  }
+
+  function onEvent(event: HoldEvent): void {
+    if (isOver) return;
+    switch (event.kind) {
+      case 'welcome':
+        keeper?.expiresAt(event.credentialExpiresAt);
+        if (isAttached) return;
+        cancelTimer();
+        isAttached = true;
+        log.info('attached to the broker', { address: options.address, workload: event.workload });
+        options.onAttached();
+        for (const bundle of carried) bundle.attach(bundleStream);
+        return;
+      case 'credential_wanted':
+        keeper?.sendNow();
+        return;
+      case 'redirect': {
+        const bundle = carriedByName(event.bundle);
+        if (bundle !== undefined) options.onRedirect({ bundle, address: event.address });
+        return;
+      }
+      case 'opened':
+      case 'refused':
+        carriedByName(event.bundle)?.onEvent(event);
+        return;
+      default:
+        // An unknown session is one that this holder has given up a moment ago.
+        [...carried].find((bundle) => bundle.owns(event.session))?.onEvent(event);
+    }
+  }
+
+  function carriedByName(name: string): BundleHold | undefined {
+    return [...carried].find((bundle) => bundle.name === name);
+  }
+
+  dial().catch((error: unknown) => finish(LeaseholdError.from(error)));
+
+  return {
+    ended,
+    add: (bundle) => {
+      carried.add(bundle);
+      if (isAttached && !isOver) bundle.attach(bundleStream);
+    },
+    carries: (bundle) => carried.has(bundle) && !isOver,
+    remove: (bundle) => {
+      if (carried.delete(bundle) && isAttached) bundle.detach();
+    },
+    stop: async () => {
+      if (stream === undefined) finish(undefined);
+      stream?.finish();
+      const cancel = clock.after(stopTimeoutMs, () => finish(undefined));
+      await ended;
+      cancel();
+    },
+  };
+}
+
+async function readCa(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new LeaseholdError('config_invalid', { detail: 'the CA file cannot be read', cause: error });
+  }
+}
+
+/** True for an end that nobody needs to look into. */
+export function isOrdinaryEnd(error: LeaseholdError | undefined): boolean {
+  return error === undefined || hasCode(error, 'cancelled', 'shutting_down');
+}
