@@ -6,9 +6,13 @@ import { homedir } from 'node:os';
  */
 async function run(argv: readonly string[]): Promise<number> {
   const [part, ...rest] = argv;
+  // Help is the commands' own, the same for all.
+  if (rest.includes('--help') || rest.includes('-h')) return runCommand(argv);
   switch (part) {
     case 'broker':
       return (await import('./broker/main.ts')).runBroker(rest);
+    case 'sidecar':
+      return (await import('../sidecar/main.ts')).runSidecar(rest);
     case 'demo':
       return (await import('./demo/main.ts')).runDemo(rest);
     default:
