@@ -50,7 +50,8 @@ export const auditShow = defineCommand({
       if (world.interrupted.aborted) return exitStatus.refused;
       count += 1;
       await printNext(world, options.output, {
-        data: record,
+        // In the order of the file, so that a line is the one that was hashed.
+        data: Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))),
         table: () =>
           row([
             record.at,

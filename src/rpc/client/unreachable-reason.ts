@@ -16,6 +16,11 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     'the broker does not accept the client certificate',
   ],
   [/wrong version number|packet length too long|alert protocol version/i, 'the peer does not speak TLS 1.3'],
+  // With TLS 1.3 a client learns that its certificate was refused only from the connection's early end.
+  [
+    /Last error: Failed to connect/,
+    'the connection was closed at once; the broker may not accept the client certificate',
+  ],
   [/ECONNRESET|socket hang up|Connection dropped|GOAWAY|RST_STREAM/i, 'the connection was cut'],
 ];
 

@@ -1,0 +1,143 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAudit } from '../../src/audit/open-audit.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { Secret } from '../../src/platform/secret.ts';
+import { createTempFolder } from '../support/temp-folder.ts';
+import type { TempFolder } from '../support/temp-folder.ts';
+import { runHere } from './run-here.ts';
+import { runLeasehold } from './run-leasehold.ts';
+import { createdAtMs } from './samples.ts';
+
+let folder: TempFolder;
+let file: string;
+
+/** A log by the real writer, which adds the first and the last record by itself; an hour between the others. */
+beforeAll(async () => {
+  folder = await createTempFolder({ name: 'cli-audit' });
+  file = join(folder.path, 'audit.jsonl');
+  let hour = 0;
+  await using audit = await openAudit({
+    file,
+    hmacKey: Secret.ofText('0123456789abcdef'),
+    maxWaitMs: 5000,
+    clock: { ...systemClock, now: () => createdAtMs + hour * 3_600_000 },
+    log: silentLog,
+  });
+  hour = 1;
+  await audit.record({
+    action: 'issue',
+    outcome: 'ok',
+    actor: 'broker',
+    pod: 'shop/api-7f9c',
+    bundle: 'orders-db',
+    session: 'ses_1',
+    rule: 'shop-may-order',
+  });
+  hour = 2;
+  await audit.record({
+    action: 'open',
+    outcome: 'refused',
+    code: 'not_granted',
+    peer: '10.0.0.9',
+    bundle: 'orders-db',
+  });
+});
+
+afterAll(async () => {
+  await folder.remove();
+});
+
+describe('leasehold audit verify', () => {
+  it('names the line where an edited log breaks, and ends with 1', async () => {
+    const edited = join(folder.path, 'edited.jsonl');
+    await writeFile(edited, (await readFile(file, 'utf8')).replace('shop-may-order', 'shop-may-lie'));
+    const ran = await runLeasehold(['audit', 'verify', edited]);
+    expect(ran).toEqual({
+      status: 1,
+      stdout:
+        'Chain:        does not hold\n' +
+        `File:         ${edited}\n` +
+        'Line:         3\n' +
+        'Because:      the record before it was changed\n' +
+        'Good before:  2\n',
+      stderr: '',
+    });
+  });
+
+  it('sees a cut-off end when it is given the head', async () => {
+    const { stdout } = await runHere(['audit', 'verify', file, '-o', 'json']);
+    const { head } = JSON.parse(stdout) as { head: string };
+    const cut = join(folder.path, 'cut.jsonl');
+    await writeFile(cut, `${(await readFile(file, 'utf8')).split('\n').slice(0, 3).join('\n')}\n`);
+    expect((await runHere(['audit', 'verify', cut])).status).toBe(0);
+    const ran = await runHere(['audit', 'verify', cut, '--head', head.toUpperCase(), '-o', 'json']);
+    expect(ran.status).toBe(1);
+    expect(JSON.parse(ran.stdout)).toEqual({
+      ok: false,
+      records: 3,
+      chain: null,
+      head: null,
+      fault: { file: cut, line: 3, rule: 'head_missing' },
+    });
+  });
+
+  it('confirms a whole log', async () => {
+    const ran = await runHere(['audit', 'verify', file]);
+    expect(ran.status).toBe(0);
+    expect(ran.stdout).toMatch(/^Chain: {4}holds\nRecords: {2}4\nId: {7}\S+\nHead: {5}[0-9a-f]{64}\n$/);
+  });
+
+  it.each([
+    [['audit', 'verify'], "missing required argument 'FILE'"],
+    [['audit', 'verify', '/no/such/file'], '/no/such/file does not exist or cannot be read'],
+    [['audit', 'verify', '/'], '/ is not a file'],
+    [['audit', 'verify', 'x', '--head', 'abc'], '--head needs 64 hexadecimal digits'],
+    [['audit', 'show', 'x', '--pod', 'api'], '--pod needs NAMESPACE/NAME here'],
+    [['audit', 'show', 'x', '--since', 'yesterday'], '--since needs an instant or how long ago'],
+  ])('is wrong use: %j', async (argv, said) => {
+    const ran = await runHere(argv);
+    expect([ran.status, ran.stdout]).toEqual([2, '']);
+    expect(ran.stderr).toContain(said);
+  });
+});
+
+describe('leasehold audit show', () => {
+  it('prints what happened as a table', async () => {
+    const ran = await runLeasehold(['audit', 'show', file]);
+    expect(ran.status).toBe(0);
+    const lines = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(lines).toEqual([
+      ['AT', 'ACTION', 'OUTCOME', 'ACTOR', 'POD', 'BUNDLE', 'SESSION', 'DETAIL'],
+      ['2026-01-02T03:04:05.000Z', 'start', 'ok', 'broker', '-', '-', '-', '-'],
+      [
+        '2026-01-02T04:04:05.000Z',
+        'issue',
+        'ok',
+        'broker',
+        'shop/api-7f9c',
+        'orders-db',
+        'ses_1',
+        'shop-may-order',
+      ],
+      ['2026-01-02T05:04:05.000Z', 'open', 'refused', '10.0.0.9', '-', 'orders-db', '-', 'not_granted'],
+      ['2026-01-02T05:04:05.000Z', 'stop', 'ok', 'broker', '-', '-', '-', '-'],
+      [''],
+    ]);
+  });
+
+  it('prints records as they stand in the file, one on each line', async () => {
+    const ran = await runHere(['audit', 'show', file, '--session', 'ses_1', '-o', 'json']);
+    const written = (await readFile(file, 'utf8')).split('\n')[1] ?? '';
+    expect(ran.stdout).toBe(`${written}\n`);
+  });
+
+  it('keeps to the given time', async () => {
+    const both = await runHere(['audit', 'show', file, '--since', '2026-01-02T04:00:00Z', '-o', 'json']);
+    expect(both.stdout.trimEnd().split('\n')).toHaveLength(3);
+    const none = await runHere(['audit', 'show', file, '--until', '2026-01-01']);
+    expect(none).toEqual({ status: 0, stdout: '', stderr: 'no record matches\n' });
+  });
+});
