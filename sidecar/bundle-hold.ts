@@ -154,7 +154,8 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     counters.add('wipes_total');
     log.info('the files of the bundle are removed', { reason, session: standing.session });
     stream?.send({ kind: 'wiped', session: standing.session });
-    sessions.delete(standing.session);
+    // After an outage the session goes on, and the broker still speaks of it.
+    if (opened?.session !== standing.session) sessions.delete(standing.session);
     standing = undefined;
     // What comes next is a new wish, with nothing to resume.
     requestKey = undefined;
