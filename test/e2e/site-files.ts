@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { setupDocument } from '../../src/backend/setup/setup-document.ts';
+import { parsePolicy } from '../../src/policy/policy-file.ts';
+import { createTestCa } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { textAt } from '../support/json.ts';
+import type { TestKubernetes } from '../support/parts/kubernetes.ts';
+import type { TestVault } from '../support/parts/vault.ts';
+import { vaultPaths } from '../support/parts/vault-with-postgres.ts';
+
+/** The audience that the brokers of these suites ask for. */
+export const audience = 'leasehold';
+
+const adminName = 'on-call';
+const brokerPolicyName = 'leasehold-broker';
+
+/** Bundle `app`: a database account and a KV secret. Pods of the service account `app` may hold it, in the cluster `one` alone. */
+const policyText = stringify({
+  bundles: {
+    app: {
+      tokenRole: 'leasehold-app',
+      ttl: '10m',
+      maxTtl: '1h',
+      overlap: '60s',
+      refresh: '5s',
+      outage: { mode: 'keep' },
+      secrets: {
+        db: { leased: vaultPaths.credentials },
+        kv: { kv2: { mount: vaultPaths.kvMount, path: vaultPaths.exampleSecret } },
+      },
+      files: {
+        username: { secret: 'db', field: 'username' },
+        password: { secret: 'db', field: 'password' },
+        'kv.json': { secret: 'kv', format: 'json' },
+      },
+    },
+  },
+  grants: [{ name: 'app', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'app' } }],
+});
+
+/** Does at Vault what `leasehold setup print` says, and makes the token that the broker gets: that policy and no other. */
+const setUpVault = async (vault: TestVault): Promise<string> => {
+  const bundles = [...parsePolicy(policyText).bundles.values()];
+  const setup = setupDocument({ bundles, probationSeconds: 60, brokerPolicyName });
+  for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])
+    await vault.call('PUT', `sys/policies/acl/${name}`, { policy: hcl });
+  for (const { name, fields } of setup.tokenRoles)
+    await vault.call('POST', `auth/token/roles/${name}`, fields);
+  const made = await vault.call('POST', 'auth/token/create-orphan', {
+    policies: [brokerPolicyName],
+    no_default_policy: true,
+    ttl: '2h',
+  });
+  return textAt(made, 'auth', 'client_token');
+};
+
+/** What the broker of one test reads, and where it listens: the same after a restart. */
+export interface SiteFiles {
+  readonly brokerConfig: string;
+  readonly ca: string;
+  readonly workloads: string;
+  /** `http://…` of its health and metrics. */
+  readonly http: string;
+  readonly audit: string;
+  /** Flags of a command that asks this broker. */
+  readonly connection: readonly string[];
+}
+
+/** Sets Vault up and writes the files of a broker of these clusters, the first called `one`, the second `two`. */
+export const writeSiteFiles = async (options: {
+  readonly folder: string;
+  readonly vault: TestVault;
+  readonly clusters: readonly TestKubernetes[];
+}): Promise<SiteFiles> => {
+  const { folder, vault, clusters } = options;
+  const write = async (name: string, text: string) => {
+    const file = join(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  };
+  const authority = createTestCa();
+  const server = authority.issueServer();
+  const admin = authority.issueClient({ commonName: adminName });
+  const ca = await write('ca.pem', authority.certificate);
+  const tls = {
+    certificate: await write('server.pem', server.certificate),
+    key: await write('server-key.pem', server.key),
+  };
+  const listen = async () => `127.0.0.1:${await freePort()}`;
+  const [workloads, adminAt, httpAt] = [await listen(), await listen(), await listen()];
+  const audit = join(folder, 'audit.log');
+  const brokerConfig = await write(
+    'broker.yaml',
+    stringify({
+      trustDomain: 'example.org',
+      workloads: { listen: workloads, tls },
+      admin: {
+        listen: adminAt,
+        tls: { ...tls, clientCa: ca },
+        clients: [{ name: adminName, commonName: adminName, rights: ['view', 'revoke'] }],
+      },
+      http: { listen: httpAt },
+      clusters: clusters.map(({ issuer, kubeconfigFile }, index) => ({
+        name: ['one', 'two'][index],
+        issuer,
+        audience,
+        keys: { api: true },
+        api: { kubeconfig: kubeconfigFile },
+      })),
+      policy: { file: await write('policy.yaml', policyText) },
+      backend: {
+        vault: {
+          address: vault.address,
+          auth: { tokenFile: await write('vault-token', await setUpVault(vault)) },
+        },
+      },
+      ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
+      audit: { file: audit, hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')) },
+    }),
+  );
+  const adminKey = await write('admin-key.pem', admin.key);
+  const adminCertificate = await write('admin.pem', admin.certificate);
+  return {
+    brokerConfig,
+    ca,
+    workloads,
+    http: `http://${httpAt}`,
+    audit,
+    connection: ['--broker', adminAt, '--ca', ca, '--cert', adminCertificate, '--key', adminKey],
+  };
+};

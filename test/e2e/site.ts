@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommandResult } from '../support/leasehold-process.ts';
+import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
+import { valueAt } from '../support/json.ts';
+import type { TestKubernetes } from '../support/parts/kubernetes.ts';
+import { startKubernetes } from '../support/parts/kubernetes.ts';
+import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import type { VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
+import { startVaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
+import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
+import { createTempFolder } from '../support/temp-folder.ts';
+import type { SiteFiles } from './site-files.ts';
+import { writeSiteFiles } from './site-files.ts';
+
+/** Everything real: two clusters, a Vault with its database, and a broker between them. */
+export interface Site extends AsyncDisposable {
+  readonly one: TestKubernetes;
+  readonly two: TestKubernetes;
+  readonly parts: VaultWithPostgres;
+  readonly files: SiteFiles;
+  /** SIGKILL, and a new one on the same files and ports. Resolves when it is ready. */
+  killAndRestartBroker(): Promise<void>;
+  /** A command of an administrator. */
+  command(...args: readonly string[]): Promise<CommandResult>;
+  /** Records of the audit log, parsed. */
+  auditRecords(): Promise<readonly unknown[]>;
+  /** Paths of the requests that Vault has seen, except the broker's care for its own token. */
+  vaultRequests(): Promise<readonly string[]>;
+}
+
+const jsonLines = (text: string): readonly unknown[] =>
+  text
+    .split('\n')
+    // The last line may still be being written.
+    .slice(0, -1)
+    .map((line): unknown => JSON.parse(line));
+
+export const startSite = async (): Promise<Site> => {
+  await using starting = new AsyncDisposableStack();
+  const folder = starting.use(await createTempFolder({ name: 'site' }));
+  const vaultLog = await createTempFolder({ name: 'vault-audit' });
+  starting.use(vaultLog);
+  const parts = starting.use(await startVaultWithPostgres());
+  const requestLog = join(vaultLog.path, 'requests.log');
+  await parts.vault.call('PUT', 'sys/audit/file', { type: 'file', options: { file_path: requestLog } });
+  const one = starting.use(await startKubernetes({ issuer: 'https://one.example' }));
+  const two = starting.use(await startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }));
+  for (const cluster of [one, two]) {
+    await cluster.createNamespace('shop');
+    for (const account of ['app', 'stranger']) await cluster.createServiceAccount('shop', account);
+  }
+  const files = await writeSiteFiles({ folder: folder.path, vault: parts.vault, clusters: [one, two] });
+
+  const startBroker = async (): Promise<OwnedProcess> => {
+    const started = await startLeasehold({
+      name: 'broker',
+      folder: folder.path,
+      args: ['broker', '--config', files.brokerConfig],
+    });
+    try {
+      await waitUntilReady({
+        process: started,
+        ready: async () => (await fetch(`${files.http}/readyz`)).status === 200,
+      });
+      return started;
+    } catch (error) {
+      await started.stop();
+      throw error;
+    }
+  };
+  let broker = await startBroker();
+  starting.defer(() => broker.stop());
+  const owned = starting.move();
+  return {
+    one,
+    two,
+    parts,
+    files,
+    killAndRestartBroker: async () => {
+      broker.signal('SIGKILL');
+      await broker.stop();
+      broker = await startBroker();
+    },
+    command: (...args) => runLeasehold([...args, ...files.connection]),
+    auditRecords: async () => jsonLines(await readFile(files.audit, 'utf8')),
+    vaultRequests: async () =>
+      jsonLines(await readFile(requestLog, 'utf8'))
+        .filter((entry) => valueAt(entry, 'type') === 'request')
+        .map((entry) => String(valueAt(entry, 'request', 'path')))
+        .filter((path) => !['auth/token/lookup-self', 'auth/token/renew-self'].includes(path)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+};
