@@ -12,7 +12,10 @@ import { createTempFolder } from '../support/temp-folder.ts';
 export type Reply =
   | { readonly answer: object }
   | { readonly stream: readonly object[]; readonly then?: 'cut' | 'stay' }
-  | { readonly refuse: ErrorCode };
+  | { readonly refuse: ErrorCode }
+  /** A failure that is not ours, with words that must not get through. */
+  | { readonly fail: keyof typeof status }
+  | { readonly silent: true };
 
 export interface Received {
   readonly method: string;
@@ -95,13 +98,19 @@ function refusal(code: ErrorCode) {
 }
 
 function answerOnce(done: sendUnaryData<object>, reply: Reply): void {
+  if ('silent' in reply) return;
   if ('refuse' in reply) done(refusal(reply.refuse));
+  else if ('fail' in reply) done({ code: status[reply.fail], details: 'words of a peer' });
   else done(null, 'answer' in reply ? reply.answer : {});
 }
 
 function answerStream(call: ServerWritableStream<object, object>, reply: Reply): void {
   if ('refuse' in reply) {
     call.emit('error', refusal(reply.refuse));
+    return;
+  }
+  if ('fail' in reply) {
+    call.emit('error', { code: status[reply.fail], details: 'words of a peer' });
     return;
   }
   if ('stream' in reply) {
