@@ -12,13 +12,6 @@ export const parts: readonly CommandText[] = [
     ],
     arguments: {},
     options: {
-      backend: {
-        kind: 'choice',
-        value: 'NAME',
-        help: 'memory, or vault with a real database',
-        choices: ['memory', 'vault'],
-        default: 'memory',
-      },
       output: {
         kind: 'choice',
         value: 'FORMAT',
@@ -27,7 +20,7 @@ export const parts: readonly CommandText[] = [
         default: 'text',
       },
     },
-    examples: ['leasehold demo', 'leasehold demo --backend vault --output json'],
+    examples: ['leasehold demo', 'leasehold demo --output json'],
   },
   {
     name: 'broker',

@@ -13,6 +13,9 @@ import { isOutstanding, isUnfinished, outcomeTable } from './views/outcome.ts';
 import { sessionView } from './views/session-view.ts';
 import type { World } from './world.ts';
 
+/** How the telling of a revocation can end without an end of the revocation. */
+const endings = ['broker_unavailable', 'shutting_down', 'deadline_exceeded', 'cancelled'] as const;
+
 /** What a revocation has come to. */
 export interface Revocation {
   /** Each as last heard of. */
@@ -40,8 +43,7 @@ export async function followRevocation(
     return { sessions: [...sessions.values()], matched, cut: undefined };
   } catch (error) {
     // Once it has answered, the revocation is recorded and goes on without us: what is known is worth printing.
-    if (sessions.size === 0 || !hasCode(error, 'broker_unavailable', 'deadline_exceeded', 'cancelled'))
-      throw error;
+    if (sessions.size === 0 || !hasCode(error, ...endings)) throw error;
     return { sessions: [...sessions.values()], matched, cut: error };
   } finally {
     progress.end();

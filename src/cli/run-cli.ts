@@ -1,10 +1,14 @@
 import { LeaseholdError } from '../platform/error.ts';
+import type { ErrorCode } from '../platform/error.ts';
 import { loadCommandTree } from './command-tree.ts';
 import { exitStatus } from './exit-status.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 import { WrongUse } from './wrong-use.ts';
+
+/** Nobody answered, or nobody who stays. */
+const outOfReach: ReadonlySet<ErrorCode> = new Set(['broker_unavailable', 'shutting_down']);
 
 /**
  * Runs one command line (without the program's name) and answers with its exit status. Never throws: whatever went wrong
@@ -34,5 +38,5 @@ function explainFailure(error: unknown, world: World): ExitStatus {
   const { code, message, detail } = LeaseholdError.from(error);
   // A detail never comes over the wire: it is this program's own finding, such as why no connection came about.
   say(`${message}${detail === undefined ? '' : `: ${detail}`} (${code})`);
-  return code === 'broker_unavailable' ? exitStatus.outOfReach : exitStatus.refused;
+  return outOfReach.has(code) ? exitStatus.outOfReach : exitStatus.refused;
 }

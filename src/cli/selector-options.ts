@@ -42,6 +42,9 @@ const textKeys = [
   'bundle',
 ] as const;
 
+/** The broker takes no longer ones. */
+const longestValue = 512;
+
 export type SelectorValues = OptionValues<typeof selectorOptions>;
 
 /** Undefined when no selector flag was given. Throws WrongUse for `--all` beside others and for values that can match nothing. */
@@ -57,6 +60,10 @@ export function readSelector(values: SelectorValues): Selector | undefined {
         'no name has them; check the quoting',
       );
     }
+  }
+  for (const [key, value] of given) {
+    if (value.length > longestValue)
+      throw new WrongUse(`${flagOf(key)} is longer than ${longestValue} characters`);
   }
   if (values.imageDigest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(values.imageDigest)) {
     throw new WrongUse('--image-digest needs sha256: and 64 hexadecimal digits in lower case');

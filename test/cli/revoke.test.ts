@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/platform/clock.ts';
 import { startFakeAdmin } from './fake-admin.ts';
 import type { FakeAdmin } from './fake-admin.ts';
 import { runHere } from './run-here.ts';
@@ -14,6 +15,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await broker[Symbol.asyncDispose]();
 });
+
+/** Every wait is over as soon as it begins. */
+const atOnce: Clock['after'] = (_ms, callback) => {
+  callback();
+  return () => undefined;
+};
 
 describe('leasehold revoke', () => {
   it('is wrong use without a selector, and sends nothing', async () => {
@@ -196,18 +203,37 @@ describe('leasehold revoke', () => {
     expect(ran.stdout).toContain('expires, not revocable, ends 2026-01-02T04:04:05.000Z');
   });
 
+  it('prints what it knows when the person no longer waits, or the broker goes down', async () => {
+    const stop = new AbortController();
+    broker.script({
+      RevokeSessions: {
+        stream: [{ session: aSession({ state: 'revoking' }), matched: 1, settled: 0 }],
+        then: 'stay',
+      },
+    });
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], {
+      env: broker.env,
+      typed: [],
+      signal: stop.signal,
+      clock: { after: atOnce },
+      // Progress is told: the first message has come.
+      onWords: (text) => {
+        if (text.includes('settled')) stop.abort();
+      },
+    });
+    expect(ran.status).toBe(3);
+    expect(ran.stdout).toContain('revoking');
+    expect(ran.stderr).toContain('no longer following (cancelled); the broker goes on by itself\n');
+    broker.script({ RevokeSessions: { refuse: 'shutting_down' } });
+    expect((await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], broker)).status).toBe(4);
+  });
+
   it('shows progress on a terminal once it takes longer than two seconds, and clears it', async () => {
     broker.script({ RevokeSessions: { stream: [{ session: anEndedSession(), matched: 1, settled: 1 }] } });
     const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], {
       env: { ...broker.env, NO_COLOR: '1' },
       typed: [],
-      // Two seconds pass at once.
-      clock: {
-        after: (_ms, callback) => {
-          callback();
-          return () => undefined;
-        },
-      },
+      clock: { after: atOnce },
     });
     expect(ran.stderr).toBe(
       '\r\u001b[K\r\u001b[Krevoking: 1 of 1 session settled\r\u001b[Krevoked 1 session; nothing is outstanding\n',

@@ -13,6 +13,8 @@ export interface HereOptions {
   readonly clock?: Partial<Clock>;
   /** Called with each text on standard output. */
   readonly onOutput?: (text: string) => void;
+  /** Called with each text on standard error. */
+  readonly onWords?: (text: string) => void;
 }
 
 /** Runs a command line in this process, so that a test can be the person at the terminal. */
@@ -28,7 +30,13 @@ export async function runHere(argv: readonly string[], options: HereOptions = {}
       options.onOutput?.(text);
     },
   };
-  const err: Sink = { isTerminal, write: (text) => void (stderr += text) };
+  const err: Sink = {
+    isTerminal,
+    write: (text) => {
+      stderr += text;
+      options.onWords?.(text);
+    },
+  };
   const status = await runCli(argv, {
     stdio: {
       out,
