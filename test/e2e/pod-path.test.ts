@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { textAt, valueAt } from '../support/json.ts';
 import { exampleSecret } from '../support/parts/vault-with-postgres.ts';
 import type { TestKubernetes } from '../support/parts/kubernetes.ts';
 import type { TestPod } from '../support/parts/kubernetes-objects.ts';
@@ -6,74 +7,152 @@ import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
 import type { Holder, Login } from './holder.ts';
 import { startHolder } from './holder.ts';
+import { startProgram } from './program.ts';
 import type { Site } from './site.ts';
 import { startSite } from './site.ts';
 import { audience } from './site-files.ts';
 
-describeWith(
-  ['vault', 'postgres', 'kubernetes'],
-  'a pod that holds a database account and a KV secret',
-  () => {
-    let site: Site;
-    beforeAll(async () => {
-      site = await startSite();
-    });
-    afterAll(async () => {
-      await site[Symbol.asyncDispose]();
-    });
+describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await startSite();
+  });
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+  });
 
-    const runPod = async (name: string, cluster: TestKubernetes = site.one): Promise<TestPod> => {
-      const pod = await cluster.createPod({ namespace: 'shop', name, serviceAccount: 'app' });
-      await cluster.setPodStatus({ ...pod, phase: 'Running' });
-      return pod;
-    };
-    const hold = async (pod: TestPod, options: { readonly notify?: string } = {}): Promise<Holder> =>
-      startHolder({
-        site: site.files,
-        token: await site.one.createBoundToken({ ...pod, audience }),
-        ...options,
-      });
-    const loginOf = async (
-      holder: Holder,
-      isWanted: (login: Login) => boolean = () => true,
-    ): Promise<Login> => {
-      let found: Login | undefined;
-      await waitFor('the files', async () => {
-        if (holder.process.exited) throw new Error(`the sidecar ended:\n${holder.process.lastOutput()}`);
-        found = await holder.readLogin();
-        return found !== undefined && isWanted(found);
-      });
-      if (found === undefined) throw new Error('no files');
-      return found;
-    };
-
-    it('gets files whose password logs in to the database', async () => {
-      await using holder = await hold(await runPod('files'));
-      const login = await loginOf(holder);
-      expect(await site.parts.canLogin(login.username, login.password)).toBe(true);
-      expect(await site.parts.canLogin(login.username, `${login.password}x`)).toBe(false);
-      expect(JSON.parse((await holder.readFile('kv.json')) ?? '')).toEqual(exampleSecret);
+  const runPod = async (
+    name: string,
+    {
+      cluster = site.one,
+      serviceAccount = 'app',
+    }: { cluster?: TestKubernetes; serviceAccount?: string } = {},
+  ): Promise<TestPod> => {
+    const pod = await cluster.createPod({ namespace: 'shop', name, serviceAccount });
+    await cluster.setPodStatus({ ...pod, phase: 'Running' });
+    return pod;
+  };
+  const hold = async (
+    pod: TestPod,
+    { cluster = site.one, notify }: { cluster?: TestKubernetes; notify?: string } = {},
+  ): Promise<Holder> => {
+    const token = await cluster.createBoundToken({ ...pod, audience });
+    return startHolder({ site: site.files, token, ...(notify === undefined ? {} : { notify }) });
+  };
+  const loginOf = async (
+    holder: Holder,
+    isWanted: (login: Login) => boolean = () => true,
+  ): Promise<Login> => {
+    let found: Login | undefined;
+    await waitFor('the files', async () => {
+      if (holder.process.exited) throw new Error(`the sidecar ended:\n${holder.process.lastOutput()}`);
+      found = await holder.readLogin();
+      return found !== undefined && isWanted(found);
     });
-    describe('that loses them', () => {
-      it('after a revoke: the database has no such role any more, and the files are gone', async () => {
-        await using holder = await hold(await runPod('revoked'));
-        const { username } = await loginOf(holder);
-        const revoke = await site.command(
-          ...['revoke', '--pod', 'shop/revoked', '--reason', 'suspected leak', '--yes', '--wait', '30s'],
-        );
-        expect(revoke.status, revoke.stderr).toBe(0);
-        expect(await site.parts.roleExists(username)).toBe(false);
-        await waitFor('the files to go', async () => (await holder.list()).length === 0);
-      });
+    if (found === undefined) throw new Error('no files');
+    return found;
+  };
+  const canLogin = ({ username, password }: Login) => site.parts.canLogin(username, password);
+  const isGone = async ({ username }: Login) => !(await site.parts.roleExists(username));
+  /** The one live session of a pod, as `leasehold session list` prints it. */
+  const sessionOf = async (pod: string): Promise<unknown> => {
+    const listed = await site.command('session', 'list', '--pod', pod, '--output', 'json');
+    expect(listed.status, listed.stderr).toBe(0);
+    const sessions = valueAt(JSON.parse(listed.stdout), 'sessions');
+    if (!Array.isArray(sessions) || sessions.length !== 1) throw new Error('not one session');
+    return sessions[0];
+  };
+  const expectRefused = async (token: string, code: string) => {
+    const [recordsBefore, requestsBefore] = [await site.auditRecords(), await site.vaultRequests()];
+    await using holder = await startHolder({ site: site.files, token });
+    await waitFor('the refusal', async () => holder.process.lastOutput().includes(`"code":"${code}"`));
+    const records = (await site.auditRecords()).slice(recordsBefore.length);
+    expect(records.map((record) => [valueAt(record, 'outcome'), valueAt(record, 'code')])).toContainEqual([
+      'refused',
+      code,
+    ]);
+    expect(await holder.list()).toEqual([]);
+    expect((await site.vaultRequests()).slice(requestsBefore.length)).toEqual([]);
+  };
 
-      it('after the deletion of the pod: role and files are gone', async () => {
-        const pod = await runPod('deleted');
-        await using holder = await hold(pod);
-        const { username } = await loginOf(holder);
-        await site.one.deletePod(pod);
-        await waitFor('the role to go', async () => !(await site.parts.roleExists(username)));
-        await waitFor('the files to go', async () => (await holder.list()).length === 0);
-      });
+  // First, while nobody holds anything: every request that Vault sees is then theirs.
+  it('is refused without a grant, with a record and without a call to Vault', async () => {
+    const pod = await runPod('stranger', { serviceAccount: 'stranger' });
+    await expectRefused(await site.one.createBoundToken({ ...pod, audience }), 'not_granted');
+  });
+
+  it('is refused in the second cluster by a grant for the first', async () => {
+    const pod = await runPod('local', { cluster: site.two, serviceAccount: 'local' });
+    await expectRefused(await site.two.createBoundToken({ ...pod, audience }), 'not_granted');
+  });
+
+  it('gets files whose password logs in to the database', async () => {
+    await using holder = await hold(await runPod('files'));
+    const login = await loginOf(holder);
+    expect(await canLogin(login)).toBe(true);
+    expect(await canLogin({ ...login, password: `${login.password}x` })).toBe(false);
+    expect(JSON.parse((await holder.readFile('kv.json')) ?? '')).toEqual(exampleSecret);
+  });
+
+  it('loses role and files by a revoke', async () => {
+    await using holder = await hold(await runPod('revoked'));
+    const login = await loginOf(holder);
+    const revoke = await site.command(
+      ...['revoke', '--pod', 'shop/revoked', '--reason', 'suspected leak', '--yes', '--wait', '30s'],
+    );
+    expect(revoke.status, revoke.stderr).toBe(0);
+    expect(await isGone(login)).toBe(true);
+    await waitFor('the files to go', async () => (await holder.list()).length === 0);
+  });
+
+  it('loses role and files when it is deleted', async () => {
+    const pod = await runPod('deleted');
+    await using holder = await hold(pod);
+    const login = await loginOf(holder);
+    await site.one.deletePod(pod);
+    await waitFor('the role to go', () => isGone(login));
+    await waitFor('the files to go', async () => (await holder.list()).length === 0);
+  });
+
+  it('has a new role after a rotation, and the old one until its program has taken the new one over', async () => {
+    await using program = await startProgram();
+    await using holder = await hold(await runPod('rotated'), { notify: program.url });
+    const before = await loginOf(holder);
+    await waitFor('the first acknowledgement', async () => program.told() > 0);
+    program.setWilling(false);
+    const asked = program.told();
+    const rotate = await site.command('rotate', '--pod', 'shop/rotated', '--reason', 'drill', '--yes');
+    expect(rotate.status, rotate.stderr).toBe(0);
+    const after = await loginOf(holder, ({ username }) => username !== before.username);
+    await waitFor('the program to be told', async () => program.told() > asked);
+    expect(await canLogin(after)).toBe(true);
+    expect(await canLogin(before)).toBe(true);
+    program.setWilling(true);
+    await waitFor('the old role to go', () => isGone(before));
+    expect(await canLogin(after)).toBe(true);
+  });
+
+  it('keeps session, files and role when the broker is killed and started again', async () => {
+    const pod = await runPod('kept');
+    await using holder = await hold(pod);
+    const login = await loginOf(holder);
+    const before = await sessionOf('shop/kept');
+    await site.killAndRestartBroker();
+    await waitFor('the sidecar to be back', async () => {
+      const holders = valueAt(await sessionOf('shop/kept'), 'holders');
+      return Array.isArray(holders) && holders.some((one) => valueAt(one, 'attached') === true);
     });
-  },
-);
+    const after = await sessionOf('shop/kept');
+    expect(textAt(after, 'id')).toBe(textAt(before, 'id'));
+    expect(valueAt(after, 'generation')).toBe(valueAt(before, 'generation'));
+    expect(await holder.readLogin()).toEqual(login);
+    expect(await canLogin(login)).toBe(true);
+    await site.one.deletePod(pod);
+    await waitFor('the role to go', () => isGone(login));
+  });
+
+  it('has left an audit log whose chain verifies', async () => {
+    const verify = await site.verifyAudit();
+    expect(verify.status, verify.stderr).toBe(0);
+  });
+});

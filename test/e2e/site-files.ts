@@ -17,14 +17,17 @@ export const audience = 'leasehold';
 const adminName = 'on-call';
 const brokerPolicyName = 'leasehold-broker';
 
-/** Bundle `app`: a database account and a KV secret. Pods of the service account `app` may hold it, in the cluster `one` alone. */
+/**
+ * Bundle `app`: a database account and a KV secret. Pods of the service account `app` may hold it in both clusters, those of
+ * `local` in the cluster `one` alone.
+ */
 const policyText = stringify({
   bundles: {
     app: {
       tokenRole: 'leasehold-app',
       ttl: '10m',
       maxTtl: '1h',
-      overlap: '60s',
+      overlap: '150s',
       refresh: '5s',
       outage: { mode: 'keep' },
       secrets: {

@@ -19,10 +19,12 @@ export interface Site extends AsyncDisposable {
   readonly two: TestKubernetes;
   readonly parts: VaultWithPostgres;
   readonly files: SiteFiles;
-  /** SIGKILL, and a new one on the same files and ports. Resolves when it is ready. */
-  killAndRestartBroker(): Promise<void>;
+  /** SIGKILL, then what happens meanwhile, then a new one on the same files and ports. Resolves when it is ready. */
+  killAndRestartBroker(meanwhile?: () => Promise<void>): Promise<void>;
   /** A command of an administrator. */
   command(...args: readonly string[]): Promise<CommandResult>;
+  /** `leasehold audit verify` of the broker's log. */
+  verifyAudit(): Promise<CommandResult>;
   /** Records of the audit log, parsed. */
   auditRecords(): Promise<readonly unknown[]>;
   /** Paths of the requests that Vault has seen, except the broker's care for its own token. */
@@ -48,7 +50,7 @@ export const startSite = async (): Promise<Site> => {
   const two = starting.use(await startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }));
   for (const cluster of [one, two]) {
     await cluster.createNamespace('shop');
-    for (const account of ['app', 'stranger']) await cluster.createServiceAccount('shop', account);
+    for (const account of ['app', 'local', 'stranger']) await cluster.createServiceAccount('shop', account);
   }
   const files = await writeSiteFiles({ folder: folder.path, vault: parts.vault, clusters: [one, two] });
 
@@ -77,12 +79,14 @@ export const startSite = async (): Promise<Site> => {
     two,
     parts,
     files,
-    killAndRestartBroker: async () => {
+    killAndRestartBroker: async (meanwhile) => {
       broker.signal('SIGKILL');
       await broker.stop();
+      await meanwhile?.();
       broker = await startBroker();
     },
     command: (...args) => runLeasehold([...args, ...files.connection]),
+    verifyAudit: () => runLeasehold(['audit', 'verify', files.audit]),
     auditRecords: async () => jsonLines(await readFile(files.audit, 'utf8')),
     vaultRequests: async () =>
       jsonLines(await readFile(requestLog, 'utf8'))
