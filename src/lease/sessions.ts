@@ -105,7 +105,7 @@ export interface SessionAdmin {
   }): Promise<readonly Session[]>;
   /** `session_unknown` when there is none. */
   show(query: { readonly id: string; readonly by: string }): Promise<Session>;
-  /** Every matching session now, then each one whenever it changes, until the signal aborts. */
+  /** Every matching session, then each one whenever it has changed since this call, until the signal aborts. */
   watch(query: {
     readonly selector: Selector | undefined;
     readonly by: string;

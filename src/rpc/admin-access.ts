@@ -30,15 +30,34 @@ export type AdminMethod = keyof typeof rightOf;
 /** The configured client that this verified certificate is, by exact match; undefined for anybody else. */
 export function findAdminClient(
   clients: readonly AdminClient[],
-  certificate: PeerCertificate | undefined,
+  certificate: Pick<PeerCertificate, 'subject' | 'subjectaltname'> | undefined,
 ): AdminClient | undefined {
   if (certificate === undefined) return undefined;
-  const commonName = certificate.subject.CN;
-  const uris = (certificate.subjectaltname ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith('URI:'))
-    .map((entry) => entry.slice('URI:'.length));
+  // A subject with several common names is a list here, and matches nothing.
+  const commonName: unknown = certificate.subject.CN;
+  const uris = uriNames(certificate.subjectaltname ?? '');
   return clients.find(({ match }) =>
     'commonName' in match ? match.commonName === commonName : uris.includes(match.uri),
   );
+}
+
+/** One name of the list that Node makes of the extension: `kind:value`, the value as a JSON string where it holds anything odd. */
+const alternativeName = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
+
+/**
+ * URIs among a certificate's names. A quoted value is skipped as a whole: splitting at commas would let a URI that contains
+ * `, URI:...` pass for two. What cannot be read to the end has no names at all.
+ */
+export function uriNames(list: string): readonly string[] {
+  const found: string[] = [];
+  let at = 0;
+  while (at < list.length) {
+    alternativeName.lastIndex = at;
+    const match = alternativeName.exec(list);
+    if (match === null) return [];
+    const [whole, kind, value = ''] = match;
+    if (kind === 'URI' && !value.startsWith('"')) found.push(value);
+    at += whole.length;
+  }
+  return found;
 }

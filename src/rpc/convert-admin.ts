@@ -1,6 +1,6 @@
 import type { Credential, Lock, Session, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
-import type { Selector } from '../policy/selector.ts';
+import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import type { Lock as WireLock } from './gen/leasehold/v1/Lock.ts';
 import type { Selector__Output, Selector as WireSelector } from './gen/leasehold/v1/Selector.ts';
 import type { Session as WireSession } from './gen/leasehold/v1/Session.ts';
@@ -8,34 +8,63 @@ import type { Tombstone as WireTombstone } from './gen/leasehold/v1/Tombstone.ts
 
 const longest = 512;
 const longestReason = 500;
+const defaultPageSize = 200;
+const largestPageSize = 1_000;
+/** Ids, names and workload keys: what an administrator copies from a listing. */
+const plain = /^[A-Za-z0-9_./:-]{1,512}$/;
+
+const refuse = (detail: string) => new LeaseholdError('request_invalid', { detail });
 
 /** Absent and empty mean the same on the wire. Throws `request_invalid` for a field that is too long. */
-export function parseSelectorMessage(selector: Selector__Output | null): Selector {
-  const parsed: Record<string, string | true> = {};
-  const take = (name: keyof Selector, value: string | undefined) => {
-    if (value === undefined || value === '') return;
-    if (value.length > longest)
-      throw new LeaseholdError('request_invalid', { detail: `selector.${name}: too long` });
-    parsed[name] = value;
+export function parseOptionalSelector(message: Selector__Output | null): Selector | undefined {
+  const take = (name: keyof Selector__Output): Record<string, string> => {
+    const value = message?.[name];
+    if (typeof value !== 'string' || value === '') return {};
+    if (value.length > longest) throw refuse(`selector.${name}: too long`);
+    return { [name]: value };
   };
-  take('session', selector?.session);
-  take('cluster', selector?.cluster);
-  take('namespace', selector?.namespace);
-  take('serviceAccount', selector?.serviceAccount);
-  take('pod', selector?.pod);
-  take('podUid', selector?.podUid);
-  take('node', selector?.node);
-  take('imageDigest', selector?.imageDigest);
-  take('bundle', selector?.bundle);
-  if (selector?.all === true) parsed['all'] = true;
-  return parsed;
+  const selector: Selector = {
+    ...take('session'),
+    ...take('cluster'),
+    ...take('namespace'),
+    ...take('serviceAccount'),
+    ...take('pod'),
+    ...take('podUid'),
+    ...take('node'),
+    ...take('imageDigest'),
+    ...take('bundle'),
+    ...(message?.all === true ? { all: true } : {}),
+  };
+  return isEmptySelector(selector) ? undefined : selector;
+}
+
+/** For what changes something: nothing said is not everything. */
+export function parseSelector(message: Selector__Output | null): Selector {
+  const selector = parseOptionalSelector(message);
+  if (selector === undefined) throw refuse('selector: must not be empty');
+  return selector;
 }
 
 export function parseReason(reason: string): string {
   const trimmed = reason.trim();
-  if (trimmed === '' || trimmed.length > longestReason)
-    throw new LeaseholdError('request_invalid', { detail: 'reason: 1 to 500 characters' });
+  if (trimmed === '' || trimmed.length > longestReason) throw refuse('reason: 1 to 500 characters');
   return trimmed;
+}
+
+export function parseId(field: string, value: string): string {
+  if (!plain.test(value)) throw refuse(`${field}: 1 to 512 letters, digits, _ . / : and -`);
+  return value;
+}
+
+export function parsePage(request: { readonly pageSize: number; readonly pageToken: string }): {
+  readonly pageSize: number;
+  readonly after: string | undefined;
+} {
+  if (request.pageSize > largestPageSize) throw refuse('page_size: 1 to 1000');
+  return {
+    pageSize: request.pageSize === 0 ? defaultPageSize : request.pageSize,
+    after: request.pageToken === '' ? undefined : parseId('page_token', request.pageToken),
+  };
 }
 
 export function toSelectorMessage(selector: Selector): WireSelector {

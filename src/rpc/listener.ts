@@ -1,38 +1,44 @@
-import { createServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { type CertificateSet, readCertificateSet } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
-import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { createHandlers, type Handlers, methodName } from './handler.ts';
+import { createStatusGuard, type ForeignEnd } from './status-guard.ts';
+import { openTlsFront, type TlsFrontOptions } from './tls-front.ts';
 
-export interface ListenerOptions {
-  readonly listen: { readonly host: string; readonly port: number };
-  /** With `clientCa`, nobody connects without a certificate of that authority. */
-  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
+export interface ListenerOptions extends Pick<TlsFrontOptions, 'name' | 'listen' | 'tls'> {
   readonly limits: {
     readonly maxConnections: number;
     readonly maxStreamsPerConnection: number;
     readonly maxMessageBytes: number;
+    /** How long a connection may be without a call. */
+    readonly idleMs: number;
   };
+  /** Adds the methods, before anybody can connect. */
+  readonly serve: (handlers: Handlers) => void;
+  /** A call that ended before its handler could see it: too long, not decodable, and the like. */
+  readonly onForeignEnd: (end: ForeignEnd) => void;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** gRPC over our own TLS server. */
-export interface Listener {
-  readonly server: Server;
+export interface Listener extends AsyncDisposable {
   /** host:port that was bound. */
   readonly address: string;
-  /** No new connections. */
-  stopAccepting(): void;
-  [Symbol.asyncDispose](): Promise<void>;
+  /** No new connections, and calls are told to end; resolves when they have, or the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Looks at the certificate files now. */
+  checkCertificates(): Promise<void>;
 }
 
-/** The default of 511 overflows when a thousand clients come back at once. */
-const backlog = 8_192;
-const handshakeTimeoutMs = 10_000;
-const reloadMs = 5_000;
-const megabyte = 1024 * 1024;
+/** Clients come back elsewhere or with the certificate of today; grpc-js spreads it by a tenth to either side. */
+const connectionAgeMs = 3_600_000;
+const connectionAgeGraceMs = 60_000;
+const closingMs = 2_000;
+/** Of one connection, in megabytes: Node's unit here. Beyond it no new streams are accepted. grpc-js alone has no limit. */
+const sessionMegabytes = 16;
 
 /**
  * Listens on TLS 1.3 and hands each connection to grpc-js when its handshake is done. The TLS server is ours, because only so can
@@ -40,84 +46,68 @@ const megabyte = 1024 * 1024;
  * Throws `config_invalid` when the first set is not usable or the address cannot be bound.
  */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { limits, log } = options;
-  let current = await readCertificateSet(options.tls);
+  const { limits, clock, log, metrics } = options;
+  const draining = new AbortController();
   const server = new Server({
+    interceptors: [
+      createStatusGuard({
+        onEnd: (path, code) => metrics.count('calls', { method: methodName(path), code }),
+        onForeign: options.onForeignEnd,
+      }),
+    ],
     'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
     'grpc.max_receive_message_length': limits.maxMessageBytes,
-    'grpc-node.max_session_memory': 8 * megabyte,
+    'grpc-node.max_session_memory': sessionMegabytes,
+    'grpc.max_connection_idle_ms': limits.idleMs,
+    'grpc.max_connection_age_ms': connectionAgeMs,
+    'grpc.max_connection_age_grace_ms': connectionAgeGraceMs,
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
+    // It keeps a record of every connection and call.
     'grpc.enable_channelz': 0,
   });
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<TLSSocket>();
-  const tls = createServer({ ...contextOf(current), handshakeTimeout: handshakeTimeoutMs });
-  tls.maxConnections = limits.maxConnections;
-  tls.on('secureConnection', (socket) => {
-    // Without the protocol, and for an authority that was configured without the certificate, there is nothing to talk about.
-    if (socket.alpnProtocol !== 'h2' || (options.tls.clientCa !== undefined && !socket.authorized)) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    injector.injectConnection(socket);
-  });
-  tls.on('tlsClientError', (_error, socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    tls.once('error', (cause) =>
-      reject(new LeaseholdError('config_invalid', { detail: 'the address cannot be bound', cause })),
-    );
-    tls.listen({ ...options.listen, backlog }, () => resolve());
-  });
-  tls.on('error', (error) => log.error('a listener failed', {}, error));
-  const bound = tls.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : options.listen.port;
-
-  let cancel: () => void = () => undefined;
-  let closed = false;
-  const reload = async (): Promise<void> => {
-    try {
-      const next = await readCertificateSet(options.tls);
-      if (next.fingerprint !== current.fingerprint) {
-        tls.setSecureContext(contextOf(next));
-        current = next;
-        log.info('certificate exchanged', { expiresAt: new Date(next.expiresAt).toISOString() });
-      }
-    } catch (error) {
-      log.warn('the certificate files are not a usable set, the one before stays', {}, error);
-    }
-    if (!isClosed()) cancel = options.clock.after(reloadMs, () => void reload());
-  };
-  const isClosed = () => closed;
-  cancel = options.clock.after(reloadMs, () => void reload());
-
-  const host = options.listen.host.includes(':') ? `[${options.listen.host}]` : options.listen.host;
-  return {
+  let cut: (peer: string) => void = () => undefined;
+  const handlers = createHandlers({
     server,
-    address: `${host}:${port}`,
-    stopAccepting: () => {
-      tls.close();
+    draining: draining.signal,
+    cut: (peer) => cut(peer),
+    clock,
+    log,
+    metrics,
+  });
+  options.serve(handlers);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const front = await openTlsFront({
+    ...options,
+    maxConnections: limits.maxConnections,
+    onConnection: (socket) => injector.injectConnection(socket),
+  });
+  cut = (peer) => front.cut(peer);
+  return {
+    address: front.address,
+    checkCertificates: () => front.checkCertificates(),
+    drain: async (signal) => {
+      front.stopAccepting();
+      draining.abort();
+      await Promise.race([handlers.idle(), aborted(signal)]);
     },
     [Symbol.asyncDispose]: async () => {
-      closed = true;
-      cancel();
-      tls.close();
+      draining.abort();
       injector.destroy();
       server.forceShutdown();
-      for (const socket of sockets) socket.destroy();
+      await front[Symbol.asyncDispose]();
+      // What is left are farewells to parts that may be gone themselves.
+      const enough = new AbortController();
+      const cancel = clock.after(closingMs, () => enough.abort());
+      await Promise.race([handlers.idle(), aborted(enough.signal)]);
+      cancel();
     },
   };
 }
 
-function contextOf(set: CertificateSet) {
-  return {
-    cert: set.certificate,
-    key: set.key,
-    minVersion: 'TLSv1.3' as const,
-    ALPNProtocols: ['h2'],
-    ...(set.clientCa === undefined ? {} : { ca: set.clientCa, requestCert: true, rejectUnauthorized: true }),
-  };
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

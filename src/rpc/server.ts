@@ -1,24 +1,28 @@
-import { HealthImplementation } from 'grpc-health-check';
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
 import type { SessionAdmin, Sessions } from '../lease/sessions.ts';
+import type { CertificateFiles } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { type Metrics, silentMetrics } from '../platform/metrics.ts';
 import type { AdminClient } from './admin-access.ts';
-import { createAdminService } from './admin-service.ts';
+import { addAdminService } from './admin-service.ts';
+import { createHealth } from './health-service.ts';
 import { type ListenerOptions, openListener } from './listener.ts';
-import { loadAdminApi, loadWorkloadApi } from './proto.ts';
-import { createWorkloadService } from './workload-service.ts';
+import { addWorkloadService } from './workload-service.ts';
 
 export interface RpcServerOptions {
-  readonly workloads: Pick<ListenerOptions, 'listen' | 'tls'> & {
-    readonly limits: ListenerOptions['limits'] & {
+  readonly workloads: {
+    readonly listen: ListenerOptions['listen'];
+    readonly tls: CertificateFiles;
+    readonly limits: Omit<ListenerOptions['limits'], 'idleMs'> & {
       readonly maxUnproved: number;
       readonly firstMessageMs: number;
     };
   };
-  readonly admin: Pick<ListenerOptions, 'listen'> & {
-    readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  readonly admin: {
+    readonly listen: ListenerOptions['listen'];
+    readonly tls: CertificateFiles & { readonly clientCa: string };
     readonly clients: readonly AdminClient[];
   };
   readonly trustDomain: string;
@@ -28,72 +32,95 @@ export interface RpcServerOptions {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: nothing is measured. */
+  readonly metrics?: Metrics;
 }
 
 /** Both listeners, serving. */
-export interface RpcServer {
+export interface RpcServer extends AsyncDisposable {
   /** host:port */
   readonly workloads: string;
   readonly admin: string;
-  /** Nobody new, streams told `shutting_down`, reads under way awaited until the signal aborts. */
+  /** Nobody new; streams end with `shutting_down` when what they wait for has come. Resolves then, or when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+  /** Looks at the certificate files of both listeners now. */
+  checkCertificates(): Promise<void>;
 }
 
-const adminLimits = { maxConnections: 256, maxStreamsPerConnection: 32, maxMessageBytes: 256 * 1024 };
+const adminLimits = {
+  maxConnections: 256,
+  maxStreamsPerConnection: 32,
+  maxMessageBytes: 256 * 1024,
+  idleMs: 300_000,
+};
+/** What a connection has on top of the time for its first message. */
+const idleMarginMs = 5_000;
 
+/** Opens both listeners; the workloads' one last, so that whoever is served can also be revoked. */
 export async function createRpcServer(options: RpcServerOptions): Promise<RpcServer> {
-  const { clock, log, audit, verifier } = options;
-  const stopping = new AbortController();
-  const health = new HealthImplementation({ '': 'NOT_SERVING' });
-  const workloads = await openListener({ ...options.workloads, clock, log });
-  let admin;
-  try {
-    admin = await openListener({ ...options.admin, limits: adminLimits, clock, log });
-  } catch (error) {
-    await workloads[Symbol.asyncDispose]();
-    throw error;
-  }
-  workloads.server.addService(
-    loadWorkloadApi().leasehold.v1.WorkloadService.service,
-    createWorkloadService({
-      verifier,
-      sessions: options.sessions,
-      audit,
-      clock,
-      log,
-      limits: options.workloads.limits,
-      signal: stopping.signal,
+  const { log, audit } = options;
+  const metrics = options.metrics ?? silentMetrics;
+  const parts = { ...options, metrics };
+  await using building = new AsyncDisposableStack();
+  const refuseStranger = (action: 'attach' | 'admin_refused') =>
+    ((end) => {
+      const event = { action, outcome: 'refused', code: end.code, peer: withoutPort(end.peer) } as const;
+      audit.recordStranger(event).catch((error: unknown) => {
+        metrics.count('auditFailures', {});
+        log.error('a refusal has no audit record', { code: end.code }, error);
+      });
+    }) satisfies ListenerOptions['onForeignEnd'];
+
+  const adminHealth = createHealth(['leasehold.v1.AdminService']);
+  const workloadHealth = createHealth(['leasehold.v1.WorkloadService']);
+  const admin = building.use(
+    await openListener({
+      ...parts,
+      name: 'admin',
+      listen: options.admin.listen,
+      tls: options.admin.tls,
+      limits: adminLimits,
+      onForeignEnd: refuseStranger('admin_refused'),
+      serve: (handlers) => {
+        addAdminService(handlers, { ...parts, admin: options.sessionAdmin, clients: options.admin.clients });
+        adminHealth.addTo(handlers);
+      },
     }),
   );
-  admin.server.addService(
-    loadAdminApi().leasehold.v1.AdminService.service,
-    createAdminService({
-      admin: options.sessionAdmin,
-      verifier,
-      clients: options.admin.clients,
-      trustDomain: options.trustDomain,
-      audit,
-      log,
-      signal: stopping.signal,
+  const { limits } = options.workloads;
+  const workloads = building.use(
+    await openListener({
+      ...parts,
+      name: 'workloads',
+      listen: options.workloads.listen,
+      tls: options.workloads.tls,
+      limits: { ...limits, idleMs: limits.firstMessageMs + idleMarginMs },
+      onForeignEnd: refuseStranger('attach'),
+      serve: (handlers) => {
+        addWorkloadService(handlers, { ...parts, limits });
+        workloadHealth.addTo(handlers);
+      },
     }),
   );
-  health.addToServer(workloads.server);
-  health.setStatus('', 'SERVING');
-  const listeners = [workloads, admin];
+  const setServing = (serving: boolean) => {
+    for (const health of [adminHealth, workloadHealth]) health.setServing(serving);
+  };
+  setServing(true);
+  const owned = building.move();
   return {
     workloads: workloads.address,
     admin: admin.address,
+    checkCertificates: async () => {
+      await Promise.all([workloads.checkCertificates(), admin.checkCertificates()]);
+    },
     drain: async (signal) => {
-      health.setStatus('', 'NOT_SERVING');
-      for (const listener of listeners) listener.stopAccepting();
-      const reads = options.sessions.drain({ signal });
-      stopping.abort();
-      await reads;
+      setServing(false);
+      await Promise.all([options.sessions.drain({ signal }), workloads.drain(signal), admin.drain(signal)]);
     },
-    [Symbol.asyncDispose]: async () => {
-      stopping.abort();
-      for (const listener of listeners) await listener[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function withoutPort(peer: string): string {
+  return peer.replace(/:\d+$/, '');
 }

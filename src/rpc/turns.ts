@@ -5,6 +5,8 @@ import { LeaseholdError } from '../platform/error.ts';
 export interface Turns {
   /** Throws `overloaded` when too many wait already, or this one waited too long. */
   run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** How many wait. */
+  waiting(): number;
 }
 
 /** Waiting callers for each one that is being looked at. */
@@ -44,6 +46,7 @@ export function createTurns(options: { readonly concurrency: number; readonly cl
     });
   return {
     run: async (task, signal) => {
+      if (signal.aborted) throw new LeaseholdError('cancelled');
       if (running < options.concurrency) running += 1;
       else await turn(signal);
       try {
@@ -52,5 +55,6 @@ export function createTurns(options: { readonly concurrency: number; readonly cl
         next();
       }
     },
+    waiting: () => waiting.size,
   };
 }

@@ -1,0 +1,59 @@
+import type { SessionAdmin } from '../lease/sessions.ts';
+import type { Session } from '../ledger/ledger.ts';
+import { hasCode } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import { isSettled, parseReason, parseSelector, toSessionMessage } from './convert-admin.ts';
+import type { RevokeSessionsRequest__Output } from './gen/leasehold/v1/RevokeSessionsRequest.ts';
+import type { RevokeSessionsResponse } from './gen/leasehold/v1/RevokeSessionsResponse.ts';
+
+const longestWaitMs = 3_600_000;
+
+/** Reports each session as it is now, then again whenever it changes, until all are settled or the wait is over. */
+export async function revoke(
+  options: {
+    readonly admin: SessionAdmin;
+    readonly by: string;
+    readonly write: (response: RevokeSessionsResponse) => Promise<void>;
+    readonly signal: AbortSignal;
+    readonly log: Log;
+  },
+  request: RevokeSessionsRequest__Output,
+): Promise<void> {
+  const { admin, by, write, log } = options;
+  const { dryRun, waitMs } = request;
+  const selector = parseSelector(request.selector);
+  const reason = parseReason(request.reason);
+  const done = new AbortController();
+  const limits = [options.signal, done.signal, AbortSignal.timeout(Math.min(waitMs, longestWaitMs))];
+  const signal = AbortSignal.any(limits);
+  // Watching begins before revoking: a session that is settled in between would otherwise be waited for in vain.
+  const changes = dryRun || waitMs === 0 ? undefined : admin.watch({ selector, by, signal });
+  try {
+    const sessions = await admin.revoke({ selector, reason, by, dryRun });
+    const open = new Set(sessions.map(({ id }) => id));
+    const shown = new Map<string, string>();
+    const report = async (session: Session) => {
+      const state = JSON.stringify([session.state, session.leaseSets, session.holders]);
+      if (shown.get(session.id) === state) return;
+      shown.set(session.id, state);
+      if (isSettled(session)) open.delete(session.id);
+      await write({
+        session: toSessionMessage(session, (credential) => admin.hmac(credential)),
+        matched: sessions.length,
+        settled: sessions.length - open.size,
+      });
+    };
+    for (const session of sessions) await report(session);
+    if (changes === undefined || open.size === 0) return;
+    for await (const session of changes) {
+      if (open.has(session.id)) await report(session);
+      if (open.size === 0) return;
+    }
+  } catch (error) {
+    // The revocation is recorded and goes on; only the telling of it has ended.
+    if (!hasCode(error, 'audit_unavailable') || changes === undefined) throw error;
+    log.error('a revocation is no longer reported', { by }, error);
+  } finally {
+    done.abort();
+  }
+}
