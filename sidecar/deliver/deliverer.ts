@@ -84,6 +84,16 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     return true;
   };
 
+  /** The generation is visible whether this succeeds or not; what is left goes with the next delivery or start. */
+  const trySweep = async (folder: SafeFolder, generation: string, names: ReadonlySet<string>) => {
+    try {
+      await sweep(fileSystem, folder, { generation, names });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
   return {
     recover: () =>
       inFolder(async (folder) => {
@@ -127,7 +137,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         if (current !== undefined && before !== undefined && samePaths(before.files, files)) {
           if (await matches(folder, current, rendered)) {
             await replaceKept(fileSystem, folder, current, kept);
-            return { changed: false, ownerKept: [], swept: true };
+            return { changed: false, ownerKept: [], swept: await trySweep(folder, current, names) };
           }
         }
         const name = generationFolderName(order.generation.number, options.randomName());
@@ -152,10 +162,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
           }).catch(() => undefined);
           throw error;
         }
-        const swept = await sweep(fileSystem, folder, { generation: name, names }).then(
-          () => true,
-          () => false,
-        );
+        const swept = await trySweep(folder, name, names);
         return { changed: true, ownerKept, swept };
       }),
 

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LeaseholdError } from '../../../src/platform/error.ts';
 import type { Log } from '../../../src/platform/log.ts';
 import { dialHold } from '../../../src/rpc/client/hold-client.ts';
 import { composeSidecar, type Sidecar } from '../../../sidecar/compose.ts';
@@ -72,9 +73,7 @@ ${options.bundles ?? '  - { name: db }'}
 
 export function recordingLog(lines: string[], base: object = {}): Log {
   const write = (level: string) => (message: string, fields?: object, error?: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const detail = error instanceof Error && 'detail' in error ? error.detail : undefined;
-    lines.push(JSON.stringify({ level, message, ...base, ...fields, code, detail }));
+    lines.push(JSON.stringify({ level, message, ...base, ...fields, ...describe(error) }));
   };
   return {
     debug: write('debug'),
@@ -83,4 +82,9 @@ export function recordingLog(lines: string[], base: object = {}): Log {
     error: write('error'),
     child: (fields) => recordingLog(lines, { ...base, ...fields }),
   };
+}
+
+function describe(error: unknown): object {
+  if (!(error instanceof LeaseholdError)) return error === undefined ? {} : { error: 'not one of ours' };
+  return { code: error.code, detail: error.detail };
 }
