@@ -39,12 +39,21 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     const token = await cluster.createBoundToken({ ...pod, audience });
     return startHolder({ site: site.files, token, ...(notify === undefined ? {} : { notify }) });
   };
+  /** Waits, and says on failure what both sides have logged. */
+  const seen = async (holder: Holder, what: string, condition: () => Promise<boolean>): Promise<void> => {
+    try {
+      await waitFor(what, condition);
+    } catch (cause) {
+      const said = [holder.process.lastOutput(), site.brokerOutput()].join('\n');
+      throw new Error(`waited in vain for ${what}:\n${said}`, { cause });
+    }
+  };
   const loginOf = async (
     holder: Holder,
     isWanted: (login: Login) => boolean = () => true,
   ): Promise<Login> => {
     let found: Login | undefined;
-    await waitFor('the files', async () => {
+    await seen(holder, 'the files', async () => {
       if (holder.process.exited) throw new Error(`the sidecar ended:\n${holder.process.lastOutput()}`);
       found = await holder.readLogin();
       return found !== undefined && isWanted(found);
@@ -65,7 +74,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
   const expectRefused = async (token: string, code: string) => {
     const [recordsBefore, requestsBefore] = [await site.auditRecords(), await site.vaultRequests()];
     await using holder = await startHolder({ site: site.files, token });
-    await waitFor('the refusal', async () => holder.process.lastOutput().includes(`"code":"${code}"`));
+    await seen(holder, 'the refusal', async () => holder.process.lastOutput().includes(`"code":"${code}"`));
     const records = (await site.auditRecords()).slice(recordsBefore.length);
     expect(records.map((record) => [valueAt(record, 'outcome'), valueAt(record, 'code')])).toContainEqual([
       'refused',
@@ -79,6 +88,14 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
   it('is refused without a grant, with a record and without a call to Vault', async () => {
     const pod = await runPod('stranger', { serviceAccount: 'stranger' });
     await expectRefused(await site.one.createBoundToken({ ...pod, audience }), 'not_granted');
+  });
+
+  it('is refused with a token for another audience, with a record and without a call to Vault', async () => {
+    const pod = await runPod('audience');
+    await expectRefused(
+      await site.one.createBoundToken({ ...pod, audience: 'leasehold-other' }),
+      'credential_wrong_audience',
+    );
   });
 
   it('is refused in the second cluster by a grant for the first', async () => {
@@ -102,7 +119,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     );
     expect(revoke.status, revoke.stderr).toBe(0);
     expect(await isGone(login)).toBe(true);
-    await waitFor('the files to go', async () => (await holder.list()).length === 0);
+    await seen(holder, 'the files to go', async () => (await holder.list()).length === 0);
   });
 
   it('loses role and files when it is deleted', async () => {
@@ -110,8 +127,8 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     await using holder = await hold(pod);
     const login = await loginOf(holder);
     await site.one.deletePod(pod);
-    await waitFor('the role to go', () => isGone(login));
-    await waitFor('the files to go', async () => (await holder.list()).length === 0);
+    await seen(holder, 'the role to go', () => isGone(login));
+    await seen(holder, 'the files to go', async () => (await holder.list()).length === 0);
   });
 
   it('has a new role after a rotation, and the old one until its program has taken the new one over', async () => {
@@ -128,7 +145,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     expect(await canLogin(after)).toBe(true);
     expect(await canLogin(before)).toBe(true);
     program.setWilling(true);
-    await waitFor('the old role to go', () => isGone(before));
+    await seen(holder, 'the old role to go', () => isGone(before));
     expect(await canLogin(after)).toBe(true);
   });
 
@@ -138,7 +155,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     const login = await loginOf(holder);
     const before = await sessionOf('shop/kept');
     await site.killAndRestartBroker();
-    await waitFor('the sidecar to be back', async () => {
+    await seen(holder, 'the sidecar to be back', async () => {
       const holders = valueAt(await sessionOf('shop/kept'), 'holders');
       return Array.isArray(holders) && holders.some((one) => valueAt(one, 'attached') === true);
     });
@@ -148,7 +165,32 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     expect(await holder.readLogin()).toEqual(login);
     expect(await canLogin(login)).toBe(true);
     await site.one.deletePod(pod);
-    await waitFor('the role to go', () => isGone(login));
+    await seen(holder, 'the role to go', () => isGone(login));
+  });
+
+  it('loses its role although it was deleted while no broker ran', async () => {
+    const pod = await runPod('forgotten');
+    await using holder = await hold(pod);
+    const login = await loginOf(holder);
+    await site.killAndRestartBroker(() => site.one.deletePod(pod));
+    await seen(holder, 'the role to go', () => isGone(login));
+  });
+
+  it('is granted in the first cluster what it is refused in the second', async () => {
+    await using holder = await hold(await runPod('local', { serviceAccount: 'local' }));
+    expect(await canLogin(await loginOf(holder))).toBe(true);
+  });
+
+  it('shares nothing with a pod of the same name in another cluster', async () => {
+    const [first, second] = [await runPod('twin'), await runPod('twin', { cluster: site.two })];
+    await using firstHolder = await hold(first);
+    await using secondHolder = await hold(second, { cluster: site.two });
+    const [firstLogin, secondLogin] = [await loginOf(firstHolder), await loginOf(secondHolder)];
+    expect(firstLogin.username).not.toBe(secondLogin.username);
+    await site.two.deletePod(second);
+    await waitFor('the role of the deleted pod to go', () => isGone(secondLogin));
+    expect(await canLogin(firstLogin)).toBe(true);
+    expect(await firstHolder.readLogin()).toEqual(firstLogin);
   });
 
   it('has left an audit log whose chain verifies', async () => {

@@ -41,7 +41,14 @@ const policyText = stringify({
       },
     },
   },
-  grants: [{ name: 'app', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'app' } }],
+  grants: [
+    {
+      name: 'app',
+      allow: 'app',
+      pods: { cluster: ['one', 'two'], namespace: 'shop', serviceAccount: 'app' },
+    },
+    { name: 'local', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'local' } },
+  ],
 });
 
 /** Does at Vault what `leasehold setup print` says, and makes the token that the broker gets: that policy and no other. */

@@ -23,6 +23,8 @@ export interface Site extends AsyncDisposable {
   killAndRestartBroker(meanwhile?: () => Promise<void>): Promise<void>;
   /** A command of an administrator. */
   command(...args: readonly string[]): Promise<CommandResult>;
+  /** The last lines that the broker wrote. */
+  brokerOutput(): string;
   /** `leasehold audit verify` of the broker's log. */
   verifyAudit(): Promise<CommandResult>;
   /** Records of the audit log, parsed. */
@@ -86,6 +88,7 @@ export const startSite = async (): Promise<Site> => {
       broker = await startBroker();
     },
     command: (...args) => runLeasehold([...args, ...files.connection]),
+    brokerOutput: () => broker.lastOutput(),
     verifyAudit: () => runLeasehold(['audit', 'verify', files.audit]),
     auditRecords: async () => jsonLines(await readFile(files.audit, 'utf8')),
     vaultRequests: async () =>
