@@ -32,9 +32,11 @@ export function renderTable(options: {
 /** Prints rows as they come: the head with the first one, each column as wide as its widest cell so far. */
 export function createRowPrinter(options: {
   readonly head: readonly string[];
+  /** Usual widths, so that the first rows line up with later ones. */
+  readonly usual: readonly number[];
   readonly isColoured: boolean;
 }): (row: readonly Cell[]) => string {
-  const widths = options.head.map((text) => width(text));
+  const widths = options.head.map((text, column) => Math.max(width(text), options.usual[column] ?? 0));
   let isFirst = true;
   return (row) => {
     const line = row.map(clean);

@@ -7,6 +7,7 @@ import { createRowPrinter } from '../table.ts';
 import { WrongUse } from '../wrong-use.ts';
 
 const head = ['AT', 'ACTION', 'OUTCOME', 'ACTOR', 'POD', 'BUNDLE', 'SESSION', 'DETAIL'];
+const usual = [24, 15, 7, 16, 20, 12, 30];
 
 export const auditShow = defineCommand({
   name: 'audit show',
@@ -44,7 +45,7 @@ export const auditShow = defineCommand({
     };
     await requireReadable(args.file);
     const { readAudit } = await import('../../audit/read.ts');
-    const row = createRowPrinter({ head, isColoured: lookOf(world.stdio.out, world).isColoured });
+    const row = createRowPrinter({ head, usual, isColoured: lookOf(world.stdio.out, world).isColoured });
     let count = 0;
     for await (const record of readAudit({ files: args.file, filter })) {
       if (world.interrupted.aborted) return exitStatus.refused;
@@ -57,7 +58,7 @@ export const auditShow = defineCommand({
             record.at,
             record.action,
             record.outcome === 'ok' ? record.outcome : { text: record.outcome, colour: 'red' },
-            record.actor ?? record.peer ?? '',
+            shortActor(record.actor) ?? record.peer ?? '',
             record.pod ?? '',
             record.bundle ?? '',
             record.session ?? '',
@@ -70,6 +71,11 @@ export const auditShow = defineCommand({
   },
 });
 
+/** A workload is named by its pod in the next column; its whole id would push all others off the screen. */
+function shortActor(actor: string | undefined): string | undefined {
+  return actor?.startsWith('spiffe://') === true ? 'workload' : actor;
+}
+
 interface Details {
   readonly code?: string | undefined;
   readonly settlement?: string | undefined;
@@ -80,7 +86,7 @@ interface Details {
 
 /** What else a person wants to know first; all of a record is in its JSON. */
 function detailOf({ code, settlement, rule, count, reason }: Details): string {
-  return [code, settlement, rule, count === undefined ? undefined : `${count} times`, reason]
+  return [code, settlement, rule, count === undefined ? undefined : `count ${count}`, reason]
     .filter((part) => part !== undefined)
     .join(', ');
 }

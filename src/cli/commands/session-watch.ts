@@ -10,6 +10,7 @@ import { wipedCell } from '../views/outcome.ts';
 import { podName, stateCell } from '../views/session-table.ts';
 import { sessionView } from '../views/session-view.ts';
 
+const usual = [24, 30, 20, 12, 10];
 const head = ['AT', 'SESSION', 'POD', 'BUNDLE', 'STATE', 'GENERATION', 'FILES', 'REASON'];
 
 export const sessionWatch = defineCommand({
@@ -24,7 +25,7 @@ export const sessionWatch = defineCommand({
   run: async ({ options }, world) => {
     const selector = readSelector(options);
     const look = lookOf(world.stdio.out, world);
-    const row = createRowPrinter({ head, isColoured: look.isColoured });
+    const row = createRowPrinter({ head, usual, isColoured: look.isColoured });
     return withBroker(options, world, async (client) => {
       try {
         for await (const session of client.watchSessions(selector, world.interrupted)) {
