@@ -5,11 +5,19 @@ import { openSqliteLedger } from '../ledger/sqlite/sqlite-ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { createMetrics } from '../platform/metrics.ts';
 import { Secret } from '../platform/secret.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
 import type { BrokerConfig } from './config.ts';
+import {
+  measuredAudit,
+  measuredBackend,
+  measuredIdentity,
+  measuredLedger,
+  registerGauges,
+} from './measure.ts';
 import { startEngine } from './start-engine.ts';
 import { openStatusEndpoint } from './status-endpoint.ts';
 
@@ -40,9 +48,17 @@ export async function composeBroker(options: {
     throw new LeaseholdError('config_invalid', {
       detail: `audit.hmacKeyFile: must hold at least ${shortestHmacKey} bytes`,
     });
-  const ledger = building.use(await openSqliteLedger({ file: config.ledger.sqlite.file, log }));
-  const audit = building.use(
-    await openAudit({ file: config.audit.file, hmacKey, maxWaitMs: config.audit.maxWaitMs, clock, log }),
+  const metrics = building.use(createMetrics());
+  const measuring = { metrics, clock };
+  const ledger = measuredLedger(
+    building.use(await openSqliteLedger({ file: config.ledger.sqlite.file, log })),
+    measuring,
+  );
+  const audit = measuredAudit(
+    building.use(
+      await openAudit({ file: config.audit.file, hmacKey, maxWaitMs: config.audit.maxWaitMs, clock, log }),
+    ),
+    measuring,
   );
   const policy = building.use(
     await createPolicyStore({
@@ -51,6 +67,7 @@ export async function composeBroker(options: {
       log,
       signal: stopped.signal,
       onReload: async ({ ok, revision }) => {
+        metrics.count('policyReloads', { result: ok ? 'ok' : 'refused' });
         await audit.record({
           action: 'policy_reload',
           outcome: ok ? 'ok' : 'failed',
@@ -61,17 +78,21 @@ export async function composeBroker(options: {
       },
     }),
   );
-  const backend = building.use(await createVaultBackend({ config: config.backend.vault, clock, log }));
+  const backend = measuredBackend(
+    building.use(await createVaultBackend({ config: config.backend.vault, clock, log })),
+    measuring,
+  );
   const clusters = building.use(
     createClusters({
       trustDomain: config.trustDomain,
       clusters: config.clusters,
       clock,
       log,
+      events: measuredIdentity(metrics),
       random: Math.random,
     }),
   );
-  const { engine } = await startEngine({
+  const { engine, admission } = await startEngine({
     ledger,
     backend,
     policy,
@@ -81,9 +102,11 @@ export async function composeBroker(options: {
     log,
     admission: config.admission,
     settings: { allowLongLeases: config.backend.allowLongLeases },
+    onEvent: (event) => metrics.count('leaseEvents', { event }),
     signal: stopped.signal,
   });
   building.use(engine);
+  registerGauges(metrics, { ledger, engine, admission, clusters, clock });
   const rpc = building.use(
     await createRpcServer({
       workloads: config.workloads,
@@ -95,17 +118,10 @@ export async function composeBroker(options: {
       audit,
       clock,
       log,
+      metrics,
     }),
   );
-  const http = building.use(
-    await openStatusEndpoint({
-      listen: config.http.listen,
-      ledger,
-      engine,
-      clusters,
-      log,
-    }),
-  );
+  const http = building.use(await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, log }));
   const owned = building.move();
   return {
     workloads: rpc.workloads,

@@ -3,6 +3,7 @@ import { createAdmission, type Admission } from '../backend/admission.ts';
 import type { Backend } from '../backend/backend.ts';
 import type { WorkloadStates } from '../identity/identity.ts';
 import { type LeaseEngine, startLeaseEngine } from '../lease/engine.ts';
+import type { LeaseOptions } from '../lease/parts.ts';
 import { defaultLeaseSettings, type LeaseSettings } from '../lease/settings.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -21,6 +22,8 @@ export interface EngineParts {
   readonly log: Log;
   readonly admission: { readonly concurrency: number; readonly queue: number; readonly maxWaitMs: number };
   readonly settings?: Partial<LeaseSettings>;
+  /** Told everything that the engine counts. */
+  readonly onEvent?: LeaseOptions['onEvent'];
   readonly signal: AbortSignal;
 }
 
@@ -43,6 +46,7 @@ export async function startEngine(
     random: Math.random,
     randomId,
     reach: () => undefined,
+    ...(parts.onEvent === undefined ? {} : { onEvent: parts.onEvent }),
     signal: parts.signal,
   });
   return { engine, admission };

@@ -1,10 +1,8 @@
 import { createServer } from 'node:http';
 import type { Clusters } from '../identity/clusters.ts';
-import type { LeaseEngine } from '../lease/engine.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
-import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import type { Metrics } from '../platform/metrics.ts';
 
 /** /metrics, /healthz and /readyz for scrapers and probes; no secret and no name of a workload is in any of them. */
 export interface StatusEndpoint {
@@ -14,14 +12,11 @@ export interface StatusEndpoint {
 
 export async function openStatusEndpoint(options: {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly ledger: Ledger;
-  readonly engine: LeaseEngine;
-  readonly clusters: Clusters;
+  readonly metrics: Metrics;
+  readonly clusters: Pick<Clusters, 'status'>;
   readonly log: Log;
 }): Promise<StatusEndpoint> {
-  const { clusters, log } = options;
-  const metrics = createMetrics();
-  registerGauges(metrics, options);
+  const { clusters, log, metrics } = options;
   const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5_000 });
   const isReady = () => clusters.status().every(({ freshness }) => freshness === 'fresh');
   server.on('request', (request, response) => {
@@ -62,39 +57,6 @@ export async function openStatusEndpoint(options: {
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
-      await metrics[Symbol.asyncDispose]();
     },
   };
-}
-
-function registerGauges(
-  metrics: Metrics,
-  {
-    ledger,
-    engine,
-    clusters,
-  }: { readonly ledger: Ledger; readonly engine: LeaseEngine; readonly clusters: Clusters },
-): void {
-  metrics.gauge('sessions', async () =>
-    Object.entries((await ledger.count()).sessions).map(([state, value]) => ({ value, labels: { state } })),
-  );
-  metrics.gauge('credentials', async () =>
-    Object.entries((await ledger.count()).credentials).map(([settlement, value]) => ({
-      value,
-      labels: { settlement },
-    })),
-  );
-  metrics.gauge('oldestOutstandingSeconds', async () => {
-    const { oldestOutstandingAt } = await ledger.count();
-    const value =
-      oldestOutstandingAt === undefined ? 0 : Math.max(0, (Date.now() - oldestOutstandingAt) / 1000);
-    return [{ value, labels: {} }];
-  });
-  metrics.gauge('workItems', async () => [{ value: (await ledger.count()).work, labels: {} }]);
-  metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);
-  metrics.gauge('watchAgeSeconds', () =>
-    clusters
-      .status()
-      .map(({ name, watchAgeSeconds }) => ({ value: watchAgeSeconds, labels: { cluster: name } })),
-  );
 }

@@ -37,7 +37,7 @@ const clusterIdKey = 'backend.cluster_id';
  */
 export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngine> {
   const hub = createHub();
-  const events = createLeaseEvents();
+  const events = createLeaseEvents(options.onEvent);
   const locks = createLocks(options);
   let wake = (): void => undefined;
   const parts: Parts = {

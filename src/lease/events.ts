@@ -26,7 +26,7 @@ export const leaseCounters = [
 
 export type LeaseCounter = (typeof leaseCounters)[number];
 
-export function createLeaseEvents(): LeaseEvents {
+export function createLeaseEvents(onEvent?: (event: LeaseCounter) => void): LeaseEvents {
   const listeners = new Set<(session: string) => void>();
   const counts = Object.fromEntries(leaseCounters.map((name) => [name, 0])) as Record<LeaseCounter, number>;
   return {
@@ -39,6 +39,7 @@ export function createLeaseEvents(): LeaseEvents {
     },
     count: (name, by = 1) => {
       counts[name] += by;
+      for (let index = 0; index < by; index += 1) onEvent?.(name);
     },
     counters: () => ({ ...counts }),
   };

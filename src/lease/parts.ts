@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import type { Hub } from './hub.ts';
-import type { LeaseEvents } from './events.ts';
+import type { LeaseCounter, LeaseEvents } from './events.ts';
 import type { OwnedValues } from './owned-values.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
@@ -33,6 +33,8 @@ export interface LeaseOptions {
   readonly random: () => number;
   readonly randomId: (prefix: string) => string;
   readonly reach: ReachStep;
+  /** Told everything that is counted, for metrics. */
+  readonly onEvent?: (event: LeaseCounter) => void;
   /** Aborts when the broker stops for good. */
   readonly signal: AbortSignal;
 }
