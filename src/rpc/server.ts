@@ -54,7 +54,7 @@ const adminLimits = {
   idleMs: 300_000,
 };
 /** What a connection has on top of the time for its first message. */
-const idleMarginMs = 5_000;
+const idleMarginMs = 1_000;
 
 /** Opens both listeners; the workloads' one last, so that whoever is served can also be revoked. */
 export async function createRpcServer(options: RpcServerOptions): Promise<RpcServer> {
