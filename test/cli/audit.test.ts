@@ -106,7 +106,7 @@ describe('leasehold audit verify', () => {
 
 describe('leasehold audit show', () => {
   it('prints what happened as a table', async () => {
-    const ran = await runLeasehold(['audit', 'show', file]);
+    const ran = await runHere(['audit', 'show', file]);
     expect(ran.status).toBe(0);
     const lines = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(lines).toEqual([

@@ -162,7 +162,7 @@ describe('leasehold settle', () => {
     broker.script({
       LiftTombstone: [{ answer: {} }, { refuse: 'admin_forbidden' }, { refuse: 'request_invalid' }],
     });
-    expect(await runLeasehold(line, broker.env)).toEqual({
+    expect(await runHere(line, broker)).toEqual({
       status: 0,
       stdout: '',
       stderr: 'the tombstone is lifted\n',

@@ -25,7 +25,7 @@ const atOnce: Clock['after'] = (_ms, callback) => {
 describe('leasehold revoke', () => {
   it('is wrong use without a selector, and sends nothing', async () => {
     broker.script({});
-    const ran = await runLeasehold(['revoke', '--reason', 'drill', '--yes'], broker.env);
+    const ran = await runHere(['revoke', '--reason', 'drill', '--yes'], broker);
     expect(ran).toEqual({
       status: 2,
       stdout: '',
@@ -112,7 +112,7 @@ describe('leasehold revoke', () => {
         ],
       },
     });
-    const ran = await runLeasehold(['revoke', '--all', '--reason', 'drill', '--yes'], broker.env);
+    const ran = await runHere(['revoke', '--all', '--reason', 'drill', '--yes'], broker);
     expect(ran.status).toBe(3);
     expect(ran.stdout).toContain('outstanding, backend_unavailable, next try 2026-01-02T03:05:00.000Z');
     expect(ran.stderr).toContain('2 of 2 sessions not finished; the broker goes on trying\n');

@@ -95,9 +95,9 @@ describe('leasehold lock', () => {
 
   it('is added, and shows whose revocation it started', async () => {
     broker.script({ AddLock: { answer: { lock: aLock(), sessions: [aSession()] } } });
-    const ran = await runLeasehold(
+    const ran = await runHere(
       ['lock', 'add', '--namespace', 'ci-*', '--bundle', 'deploy-key', '--reason', 'CI compromised', '--yes'],
-      broker.env,
+      broker,
     );
     expect(ran).toEqual({
       status: 0,
@@ -148,7 +148,7 @@ describe('leasehold lock', () => {
 
   it('is removed by its id; an unknown id is refused in plain words', async () => {
     broker.script({ RemoveLock: [{ answer: {} }, { refuse: 'request_invalid' }] });
-    const removed = await runLeasehold(['lock', 'remove', 'loc_1', '--reason', 'over'], broker.env);
+    const removed = await runHere(['lock', 'remove', 'loc_1', '--reason', 'over'], broker);
     expect(removed).toEqual({ status: 0, stdout: '', stderr: 'the lock is removed\n' });
     expect(broker.received).toMatchObject([{ request: { id: 'loc_1', reason: 'over' } }]);
     const unknown = await runHere(['lock', 'remove', 'loc_1', '--reason', 'over', '-o', 'json'], broker);

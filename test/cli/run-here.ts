@@ -49,8 +49,13 @@ export async function runHere(argv: readonly string[], options: HereOptions = {}
     },
     env: options.env ?? {},
     homeFolder: '/no-such-home',
-    // Ten minutes after the sample session began.
-    clock: { ...systemClock, now: () => createdAtMs + 600_000, ...options.clock },
+    // Ten minutes after the sample session began; the pauses between two tries take no time.
+    clock: {
+      ...systemClock,
+      now: () => createdAtMs + 600_000,
+      sleep: async () => undefined,
+      ...options.clock,
+    },
     random: () => 0,
     interrupted: options.signal ?? new AbortController().signal,
   });

@@ -110,7 +110,7 @@ describe('leasehold session show', () => {
 
   it('shows facts, holders and credentials', async () => {
     broker.script({ GetSession: { answer: { session: anEndedSession() } } });
-    const ran = await runLeasehold(['session', 'show', 'ses_1'], broker.env);
+    const ran = await runHere(['session', 'show', 'ses_1'], broker);
     expect(ran).toEqual({
       status: 0,
       stdout: `Session:          ses_1
