@@ -181,6 +181,8 @@ export function createSessionAdmin(parts: Parts, locks: Locks): SessionAdmin {
       return ledger.listTombstones();
     },
     liftTombstone: async ({ workload, bundle, reason, by }) => {
+      if ((await ledger.findTombstone(workload, bundle)) === undefined)
+        throw new LeaseholdError('request_invalid', { detail: 'no such tombstone' });
       // What may come back is only allowed with a record.
       await parts.audit.record({
         action: 'tombstone_lift',

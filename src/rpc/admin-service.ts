@@ -3,6 +3,7 @@ import type { IdentityVerifier } from '../identity/identity.ts';
 import type { SessionAdmin } from '../lease/sessions.ts';
 import type { Session } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type AdminClient, type AdminMethod, findAdminClient, rightOf } from './admin-access.ts';
 import { explain } from './admin-explain.ts';
@@ -26,6 +27,7 @@ export interface AdminServiceOptions {
   readonly clients: readonly AdminClient[];
   readonly trustDomain: string;
   readonly audit: Audit;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
