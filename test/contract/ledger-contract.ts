@@ -1,0 +1,16 @@
+import { describe } from 'vitest';
+import type { OpenLedgerWorld } from './ledger/ledger-world.ts';
+import { propertiesContract } from './ledger/properties-contract.ts';
+import { revocationContract } from './ledger/revocation-contract.ts';
+import { sessionsContract } from './ledger/sessions-contract.ts';
+import { workContract } from './ledger/work-contract.ts';
+
+/** What every store of the ledger port does. `open` gives an empty one each time. */
+export function ledgerContract(name: string, open: OpenLedgerWorld): void {
+  describe(name, () => {
+    sessionsContract(open);
+    revocationContract(open);
+    workContract(open);
+    propertiesContract(open);
+  });
+}

@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Ledger, Settlement } from '../../../src/ledger/ledger.ts';
+import {
+  aLeaseSet,
+  anActiveSession,
+  aSession,
+  aStaticSession,
+  dueWork,
+  type LedgerWorld,
+  type OpenLedgerWorld,
+  recordIssue,
+  refusal,
+  settleAll,
+  start,
+} from './ledger-world.ts';
+
+/** Holders, and the way from revoking to ended. */
+export function revocationContract(open: OpenLedgerWorld): void {
+  let world: LedgerWorld;
+  let ledger: Ledger;
+  beforeEach(async () => {
+    world = await open();
+    ledger = world.ledger;
+  });
+  afterEach(() => world.close());
+
+  const revoke = (session: string, tombstone = false, note = 'leaked') =>
+    ledger.beginRevoke({
+      session,
+      end: { reason: 'admin', note, by: 'admin:ann' },
+      tombstone,
+      at: start + 1_000,
+    });
+  const settle = (credential: string, settlement: Settlement) =>
+    ledger.settleCredential({
+      credential,
+      settlement,
+      why: settlement === 'outstanding' ? 'backend_sealed' : undefined,
+      nextTryAt: settlement === 'outstanding' ? start + 9_000 : undefined,
+      at: start + 5_000,
+    });
+  const tokenOf = async (leaseSet: string) =>
+    (await ledger.findLeaseSet(leaseSet))?.credentials.find(({ kind }) => kind === 'token')?.id ?? '';
+
+  describe('holders', () => {
+    const holders = ['n1', 'n2', 'n3'];
+    const begin = () => anActiveSession(ledger, { holders, attach: 'n1' });
+    const detach = (session: string, holder: string, dueAt = start + 20_000) =>
+      ledger.detachHolder({ session, holder, dueAt, at: start });
+    const attach = (session: string, holder: string) => ledger.attachHolder({ session, holder, at: start });
+    const deliver = (session: string, holder: string, generation: string, at = start) =>
+      ledger.recordDelivered({ session, holder, generation, at });
+
+    it('refuses unknown sessions and holders, and a session that has ended', async () => {
+      const { session, generation } = await begin();
+      for (const promise of [
+        attach('ses_none', 'n1'),
+        attach(session, 'n4'),
+        detach(session, 'n4'),
+        deliver(session, 'n4', generation),
+        ledger.recordWiped({ session, holder: 'n4', at: start }),
+      ])
+        expect(await refusal(promise)).toBe('ledger_conflict');
+      const plain = await ledger.beginSession(aStaticSession({ bundle: 'static' }));
+      await revoke(plain.session.id);
+      expect(await refusal(attach(plain.session.id, 'pod'))).toBe('ledger_conflict');
+    });
+
+    it('refuses an acknowledgement of any generation but the current one', async () => {
+      const { session } = await begin();
+      expect(await refusal(deliver(session, 'n1', 'gen_old'))).toBe('ledger_conflict');
+      const opening = aSession({ bundle: 'opening' });
+      await ledger.beginSession(opening);
+      expect(await refusal(deliver(opening.id, 'pod', ''))).toBe('ledger_conflict');
+    });
+
+    it('counts as detached when the last one has left, from the first word of it', async () => {
+      const { session } = await begin();
+      await attach(session, 'n2');
+      await detach(session, 'n1');
+      expect(await dueWork(ledger, start + 100_000)).toEqual([]);
+      await detach(session, 'n2');
+      await detach(session, 'n2', start + 99_000);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([`detached ${session} 20000`]);
+      await attach(session, 'n3');
+      expect(await dueWork(ledger, start + 100_000)).toEqual([]);
+    });
+
+    it('keeps generation, acknowledgement and wiping of each holder apart', async () => {
+      const { session, generation } = await begin();
+      const after = await deliver(session, 'n2', generation, start + 10);
+      await deliver(session, 'n2', generation, start + 99);
+      expect(after.holders[1]).toMatchObject({
+        generation: { id: generation, number: 1 },
+        deliveredAt: start + 10,
+      });
+      await ledger.recordWiped({ session, holder: 'n3', at: start + 20 });
+      await ledger.recordWiped({ session, holder: 'n3', at: start + 99 });
+      expect((await ledger.findSession(session))?.holders).toEqual([
+        expect.objectContaining({ name: 'n1', deliveredAt: undefined, wipedAt: undefined }),
+        expect.objectContaining({ name: 'n2', deliveredAt: start + 10, wipedAt: undefined }),
+        expect.objectContaining({ name: 'n3', deliveredAt: undefined, wipedAt: start + 20 }),
+      ]);
+    });
+
+    it('lets a holder of a revoked session say that it has wiped', async () => {
+      const { session, leaseSet } = await begin();
+      await revoke(session);
+      await settleAll(ledger, leaseSet);
+      await ledger.finishLeaseSet({ leaseSet, at: start });
+      await detach(session, 'n1');
+      await ledger.recordWiped({ session, holder: 'n1', at: start });
+      expect((await ledger.findSession(session))?.holders[0]?.wipedAt).toBe(start);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([]);
+    });
+
+    it('detaches all at a start, and leaves earlier times as they are', async () => {
+      const first = await begin();
+      const second = await anActiveSession(ledger, { bundle: 'second' });
+      await ledger.detachHolder({ session: second.session, holder: 'pod', dueAt: start + 5_000, at: start });
+      const revoked = await anActiveSession(ledger, { bundle: 'revoked' });
+      await revoke(revoked.session);
+      await ledger.detachAll({ dueAt: start + 30_000, at: start });
+      expect((await ledger.findSession(first.session))?.holders.some(({ attached }) => attached)).toBe(false);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([
+        `revoke ${revoked.leaseSet} 1000`,
+        `detached ${second.session} 5000`,
+        `detached ${first.session} 30000`,
+      ]);
+    });
+  });
+
+  describe('beginRevoke', () => {
+    it('refuses an unknown session', async () => {
+      expect(await refusal(revoke('ses_none'))).toBe('ledger_conflict');
+    });
+
+    it('makes every lease set outstanding, due now, and drops all other work', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const pending = aLeaseSet();
+      await ledger.beginLeaseSet({ session, leaseSet: pending, at: start });
+      await ledger.putWork([
+        { kind: 'renew', subject: leaseSet, dueAt: start },
+        { kind: 'deadline', subject: session, dueAt: start },
+        { kind: 'rotate', subject: session, dueAt: start },
+      ]);
+      const revoked = await revoke(session);
+      expect(revoked).toMatchObject({
+        state: 'revoking',
+        end: { reason: 'admin', note: 'leaked', by: 'admin:ann' },
+        endedAt: undefined,
+        leaseSets: [{ state: 'revoking' }, { state: 'revoking', credentials: [] }],
+      });
+      for (const credential of revoked.leaseSets[0]?.credentials ?? [])
+        expect(credential).toMatchObject({ settlement: 'outstanding', since: start + 1_000 });
+      expect(await dueWork(ledger, start + 1_000_000)).toEqual([
+        `revoke ${leaseSet} 1000`,
+        `revoke ${pending.id} 1000`,
+      ]);
+    });
+
+    it('ends a session without lease sets at once', async () => {
+      const { session } = await ledger.beginSession(aStaticSession());
+      expect(await revoke(session.id)).toMatchObject({ state: 'ended', endedAt: start + 1_000 });
+      expect((await ledger.findSession(session.id))?.holders[0]?.attached).toBe(false);
+    });
+
+    it('returns one that is revoking or ended as it is, and still writes the tombstone', async () => {
+      const { session } = await ledger.beginSession(aStaticSession());
+      const first = await revoke(session.id);
+      expect(await revoke(session.id, true, 'again')).toEqual(first);
+      expect(await ledger.findTombstone(session.workload, 'db')).toMatchObject({ reason: 'again' });
+    });
+  });
+
+  describe('beginRevokeLeaseSet', () => {
+    it('takes one lease set and leaves the session to go on', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const failed = aLeaseSet();
+      await ledger.beginLeaseSet({ session, leaseSet: failed, at: start });
+      await recordIssue(ledger, failed.id);
+      await ledger.beginRevokeLeaseSet({ leaseSet: failed.id, at: start });
+      await ledger.beginRevokeLeaseSet({ leaseSet: failed.id, at: start + 99 });
+      expect(await ledger.findSession(session)).toMatchObject({
+        state: 'active',
+        leaseSets: [
+          { id: leaseSet, state: 'current' },
+          {
+            id: failed.id,
+            state: 'revoking',
+            credentials: [{ settlement: 'outstanding', since: start }, {}],
+          },
+        ],
+      });
+      expect(await dueWork(ledger, start + 1_000_000)).toEqual([`revoke ${failed.id} 0`]);
+      expect(await refusal(ledger.beginRevokeLeaseSet({ leaseSet: 'set_none', at: start }))).toBe(
+        'ledger_conflict',
+      );
+    });
+  });
+
+  describe('settleCredential', () => {
+    it('refuses an unknown credential, holding again what must go, and another name for what is settled', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const token = await tokenOf(leaseSet);
+      await revoke(session);
+      expect(await refusal(settle('cre_none', 'confirmed'))).toBe('ledger_conflict');
+      expect(await refusal(settle(token, 'held'))).toBe('ledger_conflict');
+      await settle(token, 'confirmed');
+      await settle(token, 'confirmed');
+      for (const other of ['held', 'outstanding', 'vanished', 'lapsed', 'expires', 'written_off'] as const)
+        expect(await refusal(settle(token, other))).toBe('ledger_conflict');
+    });
+
+    it('keeps why, since when, how often and when next', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const token = await tokenOf(leaseSet);
+      await revoke(session);
+      await settle(token, 'outstanding');
+      await settle(token, 'outstanding');
+      expect(await ledger.findCredential(token)).toMatchObject({
+        session,
+        credential: {
+          settlement: 'outstanding',
+          why: 'backend_sealed',
+          since: start + 1_000,
+          nextTryAt: start + 9_000,
+          attempts: 2,
+        },
+      });
+      await settle(token, 'vanished');
+      expect((await ledger.findCredential(token))?.credential).toMatchObject({
+        settlement: 'vanished',
+        why: undefined,
+        since: start + 5_000,
+        nextTryAt: undefined,
+      });
+      expect(await ledger.findCredential('cre_none')).toBeUndefined();
+    });
+  });
+
+  describe('finishLeaseSet', () => {
+    const finish = (leaseSet: string) => ledger.finishLeaseSet({ leaseSet, at: start + 7_000 });
+
+    it('refuses what is unknown or in use', async () => {
+      expect(await refusal(finish('set_none'))).toBe('ledger_conflict');
+      const { leaseSet } = await anActiveSession(ledger);
+      await settleAll(ledger, leaseSet);
+      expect(await refusal(finish(leaseSet))).toBe('ledger_conflict');
+    });
+
+    it('leaves it as it is while a credential is outstanding', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      await revoke(session);
+      await settle(await tokenOf(leaseSet), 'confirmed');
+      expect(await finish(leaseSet)).toMatchObject({ state: 'revoking', leaseSets: [{ state: 'revoking' }] });
+    });
+
+    it('ends the session with its last lease set, and only then', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const pending = aLeaseSet();
+      await ledger.beginLeaseSet({ session, leaseSet: pending, at: start });
+      await revoke(session);
+      await settleAll(ledger, leaseSet);
+      expect(await finish(leaseSet)).toMatchObject({ state: 'revoking', leaseSets: [{ id: pending.id }] });
+      expect(await finish(pending.id)).toMatchObject({
+        state: 'ended',
+        endedAt: start + 7_000,
+        leaseSets: [],
+      });
+      expect(await finish(pending.id)).toMatchObject({ state: 'ended' });
+      expect((await ledger.findSession(session))?.leaseSets.map(({ state }) => state)).toEqual([
+        'ended',
+        'ended',
+      ]);
+      expect(await ledger.nextWorkAt()).toBeUndefined();
+    });
+
+    it('ends one set of a session that goes on', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      await ledger.beginRevokeLeaseSet({ leaseSet, at: start });
+      await settleAll(ledger, leaseSet);
+      expect(await finish(leaseSet)).toMatchObject({ id: session, state: 'active', leaseSets: [] });
+    });
+  });
+}
