@@ -1,6 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../platform/error.ts';
-import { codeKey, isErrorCode, statusError } from './status-error.ts';
+import { statusError } from './status-error.ts';
+import { codeKey, isErrorCode } from './trailers.ts';
 import { unreachableReason } from './unreachable-reason.ts';
 
 interface CallFailure {

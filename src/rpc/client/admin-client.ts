@@ -24,7 +24,7 @@ import type { WriteOffRequest } from '../gen/leasehold/v1/WriteOffRequest.ts';
 import { loadAdminApi } from '../proto.ts';
 import { adminCallError, finished } from './admin-call-error.ts';
 import { brokerChannel } from './channel.ts';
-import type { BrokerEndpoint } from './channel.ts';
+import type { BrokerEndpoint } from './endpoint.ts';
 
 /**
  * The admin API as promises. Every method takes a signal and has a deadline, and throws only LeaseholdError: the broker's

@@ -2,19 +2,8 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { ChannelCredentials, connectivityState, type Client, type ClientOptions } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../platform/error.ts';
+import type { BrokerEndpoint } from './endpoint.ts';
 import { parseHostPort } from './host-port.ts';
-
-/** Where a broker listens and how it is recognised. */
-export interface BrokerEndpoint {
-  /** host:port; an IPv6 host in brackets. */
-  readonly address: string;
-  /** PEM. The only roots that are trusted: the system's own are not. */
-  readonly ca: Uint8Array;
-  /** PEM, where the listener asks for a client certificate. */
-  readonly clientCertificate?: { readonly certificate: Uint8Array; readonly key: Uint8Array };
-  /** The name that the server's certificate must carry, where it is not the host of the address. */
-  readonly serverName?: string;
-}
 
 /** What a generated grpc-js client is constructed with: `new Client(target, credentials, options)`. */
 export interface BrokerChannel {

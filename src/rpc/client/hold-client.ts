@@ -1,12 +1,19 @@
-import { status, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
+import {
+  connect,
+  constants,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { LeaseholdError } from '../../platform/error.ts';
-import type { HoldRequest } from '../gen/leasehold/v1/HoldRequest.ts';
-import type { HoldResponse__Output } from '../gen/leasehold/v1/HoldResponse.ts';
-import { loadWorkloadApi } from '../proto.ts';
-import { brokerChannel, whenConnected, type BrokerEndpoint } from './channel.ts';
+import type { BrokerEndpoint } from './endpoint.ts';
+import { decodeEvent, encodeCommand } from './hold-codec.ts';
+import { createUnframer, frame } from './hold-framing.ts';
 import type { HoldCommand, HoldEvent } from './hold-messages.ts';
-import { fromWire, toWire } from './hold-wire.ts';
-import { statusError } from './status-error.ts';
+import { parseHostPort } from './host-port.ts';
+import { codeKey, retryAfterKey, trailerError } from './trailers.ts';
+import { unreachableReason } from './unreachable-reason.ts';
 
 /** One connected stream. Whoever dialled it closes it. */
 export interface HoldStream {
@@ -20,7 +27,7 @@ export interface HoldStream {
 
 export interface HoldStreamListener {
   onEvent(event: HoldEvent): void;
-  /** Called exactly once, and nothing after it. Undefined when the broker ended the stream without an error. */
+  /** Called exactly once, and nothing after it. Undefined when the stream was ended without an error, or by `close`. */
   onEnd(error: LeaseholdError | undefined): void;
 }
 
@@ -31,76 +38,173 @@ export interface DialOptions {
   readonly signal: AbortSignal;
 }
 
-/** How a holder reaches a broker; the tests and other transports have their own. */
+/** How a holder reaches a broker. */
 export type DialHold = (options: DialOptions) => Promise<HoldStream>;
 
-/** Rejects with `broker_unavailable`, `config_invalid` or `cancelled`. Events start after it has resolved. */
+const keepaliveMs = 30_000;
+const keepaliveTimeoutMs = 10_000;
+const method = '/leasehold.v1.WorkloadService/Hold';
+
+/**
+ * gRPC on `node:http2` itself: one stream of one method needs little of a gRPC library, and eight sidecars on a node
+ * feel the difference. Rejects with `broker_unavailable`, `config_invalid` or `cancelled`.
+ */
 export const dialHold: DialHold = async ({ endpoint, connectTimeoutMs, listener, signal }) => {
-  const channel = brokerChannel(endpoint);
-  const client = new (api().leasehold.v1.WorkloadService)(
-    channel.target,
-    channel.credentials,
-    channel.options,
-  );
-  try {
-    await whenConnected(client, { timeoutMs: connectTimeoutMs, signal });
-  } catch (error) {
-    client.close();
-    throw error;
-  }
-  const call: ClientDuplexStream<HoldRequest, HoldResponse__Output> = client.hold();
-  let ended = false;
-  const end = (error: LeaseholdError | undefined) => {
-    if (ended) return;
-    ended = true;
-    client.close();
+  const socket = await connectSocket(endpoint, connectTimeoutMs, signal);
+  const authority = endpoint.serverName ?? endpoint.address;
+  const session = connect(`https://${endpoint.address}`, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+  });
+  const stream = session.request({
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: method,
+    [constants.HTTP2_HEADER_AUTHORITY]: authority,
+    [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
+    [constants.HTTP2_HEADER_TE]: 'trailers',
+  });
+  return serveStream(session, stream, listener);
+};
+
+function serveStream(
+  session: ClientHttp2Session,
+  stream: ClientHttp2Stream,
+  listener: HoldStreamListener,
+): HoldStream {
+  let isOver = false;
+  let trailers: IncomingHttpHeaders | undefined;
+  const stopKeepalive = keepAlive(session, () => end(lost('the broker does not answer on the connection')));
+
+  function end(error: LeaseholdError | undefined): void {
+    if (isOver) return;
+    isOver = true;
+    stopKeepalive();
+    stream.close(constants.NGHTTP2_CANCEL);
+    session.destroy();
     listener.onEnd(error);
-  };
-  call.on('data', (response: HoldResponse__Output) => {
-    if (ended) return;
+  }
+
+  const unframe = createUnframer((message) => {
+    const event = decodeEvent(message);
+    if (event !== undefined && !isOver) listener.onEvent(event);
+  });
+  stream.on('response', (headers) => {
+    // A call that fails at once has its trailers in the place of its headers.
+    if (headers['grpc-status'] !== undefined) trailers = headers;
+    else if (headers[':status'] !== 200) end(lost('the peer is not a gRPC server'));
+  });
+  stream.on('trailers', (received) => {
+    trailers = received;
+  });
+  stream.on('data', (chunk: Buffer) => {
+    if (isOver) return;
     try {
-      const event = fromWire(response);
-      if (event !== undefined) listener.onEvent(event);
+      unframe(chunk);
     } catch (error) {
-      call.cancel();
       end(LeaseholdError.from(error));
     }
   });
-  // grpc-js reports a failed call here and again as a status; without a listener the process would die of it.
-  call.on('error', () => undefined);
-  // The status can arrive before the last messages have been read, so the end waits for both.
-  let result: StatusObject | undefined;
-  let drained = false;
-  const endWhenBoth = () => {
-    if (result !== undefined && drained) end(result.code === status.OK ? undefined : statusError(result));
-  };
-  call.on('status', (received) => {
-    result = received;
-    endWhenBoth();
-  });
-  call.on('end', () => {
-    drained = true;
-    endWhenBoth();
-  });
+  stream.on('end', () => end(endOf(trailers)));
+  stream.on('close', () => end(trailers === undefined ? lost('the connection was cut') : endOf(trailers)));
+  // Node reports one failure in several places; without a listener in each the process would die of it.
+  stream.on('error', () => end(lost('the connection was cut')));
+  session.on('error', () => end(lost('the connection was cut')));
+  session.on('close', () => end(lost('the connection was cut')));
+
   return {
     send: (command) => {
-      if (!ended && call.writable) call.write(toWire(command));
+      if (isOver || stream.destroyed || stream.writableEnded) return;
+      const message = encodeCommand(command);
+      stream.write(frame(message));
+      message.fill(0);
     },
     finish: () => {
-      if (!ended) call.end();
+      if (!isOver && !stream.destroyed) stream.end();
     },
-    close: () => {
-      if (ended) return;
-      call.cancel();
-      end(undefined);
-    },
+    close: () => end(undefined),
   };
-};
+}
 
-let loaded: ReturnType<typeof loadWorkloadApi> | undefined;
+/** What the trailers say; undefined for a call that ended well. */
+function endOf(trailers: IncomingHttpHeaders | undefined): LeaseholdError | undefined {
+  if (trailers?.['grpc-status'] === '0') return undefined;
+  return trailerError(
+    { code: trailers?.[codeKey], retryAfter: trailers?.[retryAfterKey] },
+    { code: 'broker_unavailable', detail: 'the stream ended without a code of ours' },
+  );
+}
 
-/** Reading the definitions takes some milliseconds and memory, so it happens once and only in a process that dials. */
-function api(): ReturnType<typeof loadWorkloadApi> {
-  loaded ??= loadWorkloadApi();
-  return loaded;
+/** TCP alone notices a dead peer after many minutes, and a holder must not believe in a dead stream. */
+function keepAlive(session: ClientHttp2Session, onDead: () => void): () => void {
+  let answer: NodeJS.Timeout | undefined;
+  const every = setInterval(() => {
+    if (session.destroyed || answer !== undefined) return;
+    answer = setTimeout(onDead, keepaliveTimeoutMs);
+    answer.unref();
+    session.ping(() => {
+      clearTimeout(answer);
+      answer = undefined;
+    });
+  }, keepaliveMs);
+  every.unref();
+  return () => {
+    clearInterval(every);
+    clearTimeout(answer);
+  };
+}
+
+function connectSocket(endpoint: BrokerEndpoint, timeoutMs: number, signal: AbortSignal): Promise<TLSSocket> {
+  const { host, port } = parseHostPort(endpoint.address);
+  return new Promise((resolve, reject) => {
+    let socket: TLSSocket;
+    const fail = (error: LeaseholdError) => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => fail(new LeaseholdError('cancelled'));
+    const onError = (error: Error) =>
+      fail(lost(unreachableReason(`${'code' in error ? String(error.code) : ''} ${error.message}`)));
+    const timer = setTimeout(() => fail(lost('no answer in time')), timeoutMs);
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      socket.off('error', onError);
+      // Until the session listens, nobody else would.
+      socket.on('error', () => undefined);
+    };
+    try {
+      socket = connectTls({
+        host,
+        port,
+        ca: Buffer.from(endpoint.ca),
+        minVersion: 'TLSv1.3',
+        ALPNProtocols: ['h2'],
+        ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
+      });
+    } catch {
+      clearTimeout(timer);
+      // The original message may quote the file.
+      reject(new LeaseholdError('config_invalid', { detail: 'the CA is not usable PEM' }));
+      return;
+    }
+    socket.on('error', onError);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    socket.once('secureConnect', () => {
+      if (socket.alpnProtocol !== 'h2') {
+        fail(lost('the peer does not speak HTTP/2'));
+        return;
+      }
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+function lost(detail: string | undefined): LeaseholdError {
+  return new LeaseholdError('broker_unavailable', detail === undefined ? {} : { detail });
 }
