@@ -103,6 +103,7 @@ export async function composeBroker(options: {
     admission: config.admission,
     settings: { allowLongLeases: config.backend.allowLongLeases },
     onEvent: (event) => metrics.count('leaseEvents', { event }),
+    onAdmitted: (seconds) => metrics.observe('admissionWaitSeconds', seconds, {}),
     signal: stopped.signal,
   });
   building.use(engine);

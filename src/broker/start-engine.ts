@@ -24,6 +24,8 @@ export interface EngineParts {
   readonly settings?: Partial<LeaseSettings>;
   /** Told everything that the engine counts. */
   readonly onEvent?: LeaseOptions['onEvent'];
+  /** Told how long each task waited for the secret backend. */
+  readonly onAdmitted?: (waitSeconds: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +33,18 @@ export interface EngineParts {
 export async function startEngine(
   parts: EngineParts,
 ): Promise<{ readonly engine: LeaseEngine; readonly admission: Admission }> {
-  const admission = createAdmission({ ...parts.admission, clock: parts.clock });
+  const queue = createAdmission({ ...parts.admission, clock: parts.clock });
+  const admission: Admission = {
+    ...queue,
+    run: (key, task, options) => {
+      const askedAt = parts.clock.monotonic();
+      const admitted = () => {
+        parts.onAdmitted?.((parts.clock.monotonic() - askedAt) / 1000);
+        return task();
+      };
+      return queue.run(key, admitted, options);
+    },
+  };
   const engine = await startLeaseEngine({
     ledger: parts.ledger,
     backend: parts.backend,

@@ -89,7 +89,7 @@ export const histograms = {
     help: 'Time that unary calls took',
     labels: ['method'],
   },
-  firstGenerationSeconds: {
+  openSeconds: {
     name: 'leasehold_open_seconds',
     help: 'Time from a request for a bundle to the answer',
     labels: [],

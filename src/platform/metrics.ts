@@ -20,7 +20,10 @@ export interface Metrics {
     seconds: number,
     labels: Labels<(typeof histograms)[H]>,
   ): void;
-  /** Called on every scrape; several sources of one gauge add up. The returned function removes this one. */
+  /**
+   * Called on every scrape; sources of one gauge differ in their labels. A source that fails, or is removed by the returned
+   * function, leaves what it last said.
+   */
   gauge<G extends GaugeName>(
     gauge: G,
     read: () => readonly Reading<G>[] | Promise<readonly Reading<G>[]>,
@@ -84,14 +87,6 @@ export function createMetrics(): Metrics {
       await provider.shutdown();
     },
   };
-  metrics.gauge('memoryBytes', () => {
-    const { rss, heapUsed, external } = process.memoryUsage();
-    return [
-      { value: rss, labels: { kind: 'resident' } },
-      { value: heapUsed, labels: { kind: 'heap' } },
-      { value: external, labels: { kind: 'external' } },
-    ];
-  });
   return metrics;
 }
 

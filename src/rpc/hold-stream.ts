@@ -102,7 +102,7 @@ export async function serveHold(
       .catch((error: unknown) => fail(error))
       .finally(() => {
         opening.delete(task);
-        metrics.observe('firstGenerationSeconds', (clock.monotonic() - startedAt) / 1000, {});
+        metrics.observe('openSeconds', (clock.monotonic() - startedAt) / 1000, {});
       });
     opening.add(task);
   };
