@@ -2,32 +2,158 @@ import type { DatabaseSync } from 'node:sqlite';
 import { LeaseholdError } from '../../platform/error.ts';
 import { wrapSqliteError } from './sqlite-error.ts';
 
-/** Runs changes, each as one durable transaction. */
+/** Runs changes, each durable or without effect. */
 export interface Commits {
-  /** Resolves with the result after the commit; rejects with nothing changed. */
+  /** In the order of calls. Resolves with the result after the commit; rejects with nothing changed. */
   run<T>(doing: string, change: () => T): Promise<T>;
-  /** No more changes; those called before are done. */
+  /** No more changes; those called before are done when it resolves. */
   close(): Promise<void>;
 }
 
+interface Waiting {
+  readonly doing: string;
+  /** Carries the change out; returns what to tell the caller once it is durable. Throws what the change throws. */
+  readonly apply: () => () => void;
+  readonly reject: (error: LeaseholdError) => void;
+}
+
+/** Bounds how long one group holds the event loop; past this, syncing the disk costs little of the whole. */
+const largestGroup = 128;
+
+/**
+ * What is called in one turn of the event loop is committed together: a storm of opens costs one sync for each group and not for each
+ * call. Inside a group each change has a savepoint, so that one that is refused is undone alone.
+ */
 export function createCommits(database: DatabaseSync): Commits {
+  const transaction = createTransaction(database);
+  const queue: Waiting[] = [];
+  let scheduled = false;
   let closed = false;
+  let drained: () => void = () => undefined;
+
+  const schedule = () => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      commitGroup(transaction, queue);
+      if (queue.length > 0) schedule();
+      else drained();
+    });
+  };
+
   return {
-    run: async (doing, change) => {
-      if (closed) throw new LeaseholdError('ledger_unavailable', { detail: 'the ledger is closed' });
-      try {
-        database.exec('BEGIN IMMEDIATE');
-        const result = change();
-        database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        // SQLite has rolled back by itself after some errors (disk full among them).
-        if (database.isTransaction) database.exec('ROLLBACK');
-        throw wrapSqliteError(error, doing);
-      }
-    },
+    run: (doing, change) =>
+      new Promise((resolve, reject) => {
+        if (closed) {
+          reject(new LeaseholdError('ledger_unavailable', { detail: 'the ledger is closed' }));
+          return;
+        }
+        queue.push({
+          doing,
+          apply: () => {
+            const result = change();
+            return () => resolve(result);
+          },
+          reject,
+        });
+        schedule();
+      }),
     close: async () => {
       closed = true;
+      if (queue.length === 0) return;
+      await new Promise<void>((resolve) => {
+        drained = resolve;
+      });
     },
+  };
+}
+
+/** Takes a group off the queue and settles every call in it. */
+function commitGroup(transaction: Transaction, queue: Waiting[]): void {
+  const applied: { readonly waiting: Waiting; readonly tell: () => void }[] = [];
+  const refused: (() => void)[] = [];
+  const group = queue.splice(0, largestGroup);
+  try {
+    transaction.begin();
+  } catch (error) {
+    for (const { doing, reject } of group) reject(wrapSqliteError(error, doing));
+    return;
+  }
+  try {
+    for (const [index, waiting] of group.entries()) {
+      try {
+        transaction.mark();
+        const tell = waiting.apply();
+        transaction.release();
+        applied.push({ waiting, tell });
+      } catch (error) {
+        refused.push(() => waiting.reject(wrapSqliteError(error, waiting.doing)));
+        if (transaction.undo()) continue;
+        // SQLite gave up the whole transaction, as it may on a full disk: who has not had a turn gets one in the next.
+        queue.unshift(...group.slice(index + 1));
+        throw error;
+      }
+    }
+    transaction.commit();
+    for (const { tell } of applied) tell();
+  } catch (error) {
+    transaction.abandon();
+    for (const { waiting } of applied) waiting.reject(wrapSqliteError(error, waiting.doing));
+  }
+  // Not before the commit: a refusal may rest on what an earlier call of the group did.
+  for (const tell of refused) tell();
+}
+
+interface Transaction {
+  begin(): void;
+  mark(): void;
+  release(): void;
+  /** Back to the mark; false when there is no transaction any more. */
+  undo(): boolean;
+  commit(): void;
+  abandon(): void;
+}
+
+function createTransaction(database: DatabaseSync): Transaction {
+  const statement = (sql: string) => {
+    const prepared = database.prepare(sql);
+    return () => {
+      prepared.run();
+    };
+  };
+  const [begin, mark, release, back, commit] = [
+    statement('BEGIN'),
+    statement('SAVEPOINT change'),
+    statement('RELEASE change'),
+    statement('ROLLBACK TO change'),
+    statement('COMMIT'),
+  ];
+  const abandon = () => {
+    try {
+      if (database.isTransaction) database.exec('ROLLBACK');
+    } catch {
+      // Tried again before the next group begins; until it succeeds, its callers are refused.
+    }
+  };
+  return {
+    begin: () => {
+      abandon();
+      begin();
+    },
+    mark,
+    release,
+    undo: () => {
+      if (!database.isTransaction) return false;
+      try {
+        back();
+        release();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    commit,
+    abandon,
   };
 }
