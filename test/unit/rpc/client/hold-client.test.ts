@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { LeaseholdError } from '../../../../src/platform/error.ts';
+import { dialHold, type HoldStream } from '../../../../src/rpc/client/hold-client.ts';
+import type { HoldEvent } from '../../../../src/rpc/client/hold-messages.ts';
+import { createTestCa } from '../../../support/certificates.ts';
+
+const authority = createTestCa();
+const { certificate, key } = authority.issueServer();
+const tls = { cert: certificate, key };
+
+async function listening<T extends Server | Http2SecureServer>(
+  server: T,
+): Promise<{ server: T; address: string }> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+/** Dials, and gives back how the stream ended; a dial that fails counts as an end. */
+async function endOf(
+  address: string,
+  options: { readonly ca?: string; readonly serverName?: string; readonly timeoutMs?: number } = {},
+): Promise<{ code: string | undefined; detail: string | undefined; events: HoldEvent[] }> {
+  const events: HoldEvent[] = [];
+  const { promise: ended, resolve } = Promise.withResolvers<LeaseholdError | undefined>();
+  let stream: HoldStream | undefined;
+  try {
+    stream = await dialHold({
+      endpoint: {
+        address,
+        ca: Buffer.from(options.ca ?? authority.certificate),
+        ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
+      },
+      connectTimeoutMs: options.timeoutMs ?? 5_000,
+      signal: new AbortController().signal,
+      listener: { onEvent: (event) => events.push(event), onEnd: resolve },
+    });
+    const error = await ended;
+    return { code: error?.code, detail: error?.detail, events };
+  } catch (error) {
+    const known = LeaseholdError.from(error);
+    return { code: known.code, detail: known.detail, events };
+  } finally {
+    stream?.close();
+  }
+}
+
+describe('dialling a peer that is no broker of ours', () => {
+  it('says why a connection does not come about', async () => {
+    expect(await endOf('127.0.0.1:9')).toMatchObject({
+      code: 'broker_unavailable',
+      detail: 'nothing listens at that address',
+    });
+    const silent = await listening(createTcpServer());
+    expect(await endOf(silent.address, { timeoutMs: 200 })).toMatchObject({
+      code: 'broker_unavailable',
+      detail: 'no answer in time',
+    });
+    silent.server.close();
+    expect(await endOf('127.0.0.1:9', { ca: 'not PEM' })).toMatchObject({ code: 'broker_unavailable' });
+  });
+
+  it('refuses another authority, another name, TLS 1.2 and HTTP/1.1', async () => {
+    const good = await listening(createSecureServer(tls));
+    expect(await endOf(good.address, { ca: createTestCa().certificate })).toMatchObject({
+      detail: "the broker's certificate is not from the given CA",
+    });
+    expect(await endOf(good.address, { serverName: 'other.example' })).toMatchObject({
+      detail: "the broker's certificate carries another name",
+    });
+    good.server.close();
+    const old = await listening(createSecureServer({ ...tls, maxVersion: 'TLSv1.2' }));
+    expect(await endOf(old.address)).toMatchObject({ code: 'broker_unavailable' });
+    old.server.close();
+    const plain = await listening(createHttpsServer(tls));
+    expect(await endOf(plain.address)).toMatchObject({ code: 'broker_unavailable' });
+    plain.server.close();
+  });
+
+  it.each([
+    ['an HTML page', 200, 'text/html', Buffer.from('<html>hello</html>')],
+    ['a page that says no', 404, 'text/html', Buffer.from('<html>no</html>')],
+    ['a compressed frame', 200, 'application/grpc', Buffer.from([1, 0, 0, 0, 1, 0])],
+    ['a frame without end', 200, 'application/grpc', Buffer.from([0, 0xff, 0xff, 0xff, 0xff])],
+    ['bytes that are no message', 200, 'application/grpc', Buffer.from([0, 0, 0, 0, 1, 0xff])],
+    ['an end without trailers', 200, 'application/grpc', Buffer.alloc(0)],
+  ])('ends with an error, and no event, on %s', async (_, status, type, body) => {
+    const server = createSecureServer(tls);
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': status, 'content-type': type });
+      stream.end(body);
+    });
+    const { address } = await listening(server);
+    const end = await endOf(address);
+    expect(end.events).toEqual([]);
+    expect(['broker_unavailable', 'internal']).toContain(end.code);
+    expect(end.detail).not.toContain('html');
+    server.close();
+  });
+
+  it('ends with an error when the connection is cut in the middle of a message', async () => {
+    const server = createSecureServer(tls);
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      stream.write(Buffer.from([0, 0, 0, 0, 9, 1, 2]), () => stream.session?.destroy());
+    });
+    const { address } = await listening(server);
+    expect(await endOf(address)).toMatchObject({ code: 'broker_unavailable', events: [] });
+    server.close();
+  });
+});
