@@ -16,7 +16,9 @@ export interface Ledger {
    * given one with its holders and, when `leaseSet` is given, an intent with a `settle` work item due at `settleAt`. A session without a lease
    * set is active at once.
    * The asking holder is attached in the same transaction. A static session may bring its first generation along.
-   * With `supersedes`, that session becomes superseded in the same transaction, and only its replacement may be live.
+   * With `supersedes`, that session becomes superseded in the same transaction, and only its replacement may be live;
+   * `ledger_conflict` when it is not the active session of that workload and bundle (and no other one is live). A request key is
+   * unique among the live sessions of its workload and bundle because there is only one.
    * Throws `tombstoned` when the workload and bundle have a tombstone.
    */
   beginSession(
@@ -28,7 +30,10 @@ export interface Ledger {
     readonly leaseSet: NewLeaseSet;
     readonly at: number;
   }): Promise<void>;
-  /** Step 4: intent → token. */
+  /**
+   * Step 4: intent → token. For a lease set that is revoking already the token is recorded as outstanding, with its `revoke` item due
+   * now: known and about to go beats unknown and alive. `ledger_conflict` once it has ended, and for a second token.
+   */
   recordToken(input: {
     readonly leaseSet: string;
     readonly accessor: string;
@@ -36,7 +41,10 @@ export interface Ledger {
     readonly expiresAt: number;
     readonly at: number;
   }): Promise<void>;
-  /** Step 5: one lease as soon as its reply was read. Keeps state token. */
+  /**
+   * Step 5: one lease as soon as its reply was read. Keeps state token. Outstanding at once when the lease set is revoking, as in
+   * `recordToken`; `ledger_conflict` in any other state.
+   */
   recordLease(input: {
     readonly leaseSet: string;
     readonly leaseId: string;
@@ -47,7 +55,8 @@ export interface Ledger {
   }): Promise<void>;
   /**
    * Step 6: the lease set becomes current and the session active with the given generation; the lease set that was current
-   * becomes retiring with a `revoke` work item due at `retireAt`. Removes the `settle` item and puts the given work items.
+   * becomes retiring with a `revoke` work item due at `retireAt`, and one that was retiring still is revoked from now on.
+   * Removes the `settle` item and puts the given work items.
    * `ledger_conflict` when the session is no longer opening, active or superseded: the caller revokes what it made.
    * Without a lease set: a new generation of static secrets only.
    */
@@ -59,7 +68,7 @@ export interface Ledger {
     readonly work: readonly NewWork[];
     readonly at: number;
   }): Promise<Session>;
-  /** Also puts the next `renew` item. */
+  /** Of a current or retiring lease set. Also puts the given work items, the next `renew` among them. */
   recordRenewal(input: {
     readonly leaseSet: string;
     readonly expiresAt: number;
@@ -69,27 +78,32 @@ export interface Ledger {
   findSession(id: string): Promise<Session | undefined>;
   /** The one that is opening or active. */
   findLive(workload: string, bundle: string): Promise<Session | undefined>;
-  /** Newest first. `after` is the id of the last one of the page before. */
+  /** Newest first. `after` is the id of the last one of the page before; `ledger_conflict` when that one was pruned meanwhile. */
   listSessions(query: SessionQuery): Promise<readonly Session[]>;
   /** Live or superseded sessions, distinct workloads of them: what the clusters are asked about. */
   listHeldWorkloads(): Promise<readonly string[]>;
 
   // -- holders ----------------------------------------------------------------------------------------------------
 
-  /** Removes the `detached` work item of the session. */
+  /** Removes the `detached` work item of the session. `ledger_conflict` when it has ended. */
   attachHolder(input: {
     readonly session: string;
     readonly holder: string;
     readonly at: number;
   }): Promise<void>;
-  /** When no holder is attached any more, puts a `detached` work item due at `dueAt`. */
+  /**
+   * When no holder is attached any more, puts a `detached` work item due at `dueAt`. Nothing happens for a holder that was not attached,
+   * so that a second word of the same end puts nothing off, and for a session that is revoking or ended.
+   */
   detachHolder(input: {
     readonly session: string;
     readonly holder: string;
     readonly dueAt: number;
     readonly at: number;
   }): Promise<void>;
-  /** At start: whatever the ledger says about attached holders is of an earlier life. */
+  /**
+   * At start: whatever the ledger says about attached holders is of an earlier life. Sessions that have a `detached` item keep its time.
+   */
   detachAll(input: { readonly dueAt: number; readonly at: number }): Promise<void>;
   /** Returns the session; `ledger_conflict` when the generation is not one of the session's current. */
   recordDelivered(input: {
@@ -108,7 +122,8 @@ export interface Ledger {
 
   /**
    * Step 8, first part. The session becomes revoking, all its lease sets too, their credentials outstanding, with a `revoke`
-   * work item due now for each; without lease sets it ends at once. Writes the tombstone when asked. A session that is revoking or ended
+   * work item due now for each; without lease sets it ends at once. All its other work is removed. Writes the tombstone when asked,
+   * with the note, or the reason where there is none; an earlier tombstone stays. A session that is revoking or ended
    * already is returned as it is (the tombstone is still written).
    */
   beginRevoke(input: {
@@ -119,7 +134,10 @@ export interface Ledger {
   }): Promise<Session>;
   /** One lease set only (a retiring one, or one whose issue failed); its session goes on. */
   beginRevokeLeaseSet(input: { readonly leaseSet: string; readonly at: number }): Promise<void>;
-  /** What is known about one credential now. */
+  /**
+   * What is known about one credential now; counts an attempt. `ledger_conflict` for another name than the one it was settled with, but
+   * for `expires`, which may still get a better one.
+   */
   settleCredential(input: {
     readonly credential: string;
     readonly settlement: Settlement;
@@ -129,7 +147,8 @@ export interface Ledger {
   }): Promise<void>;
   /**
    * Ends the lease set when none of its credentials is held or outstanding, removes its work items, and ends the session when it was revoking
-   * and this was its last one. Returns the session.
+   * and this was its last one. Returns the session, unchanged while a credential is held or outstanding. `ledger_conflict` for a lease
+   * set that is in use, or has a token and was not revoked.
    */
   finishLeaseSet(input: { readonly leaseSet: string; readonly at: number }): Promise<Session>;
   findLeaseSet(id: string): Promise<LeaseSet | undefined>;
@@ -141,7 +160,7 @@ export interface Ledger {
 
   /** Inserts or, for the same kind and subject, replaces. */
   putWork(items: readonly NewWork[]): Promise<void>;
-  /** Due items, oldest first, claimed by `owner` until `claimUntil`; an expired claim is anybody's. */
+  /** Due items, oldest first, claimed by `owner` until `claimUntil`; an expired claim is anybody's, due when it expired. */
   claimWork(input: {
     readonly owner: string;
     readonly now: number;
@@ -150,7 +169,7 @@ export interface Ledger {
   }): Promise<readonly Work[]>;
   /** Removes the item, or moves it when `dueAt` is given; in both cases only if it was not replaced since it was claimed. */
   finishWork(input: { readonly work: Work; readonly dueAt?: number }): Promise<void>;
-  /** When the next unclaimed item is due. */
+  /** When the next item can be claimed: due and unclaimed, or at the end of the claim on it. */
   nextWorkAt(): Promise<number | undefined>;
 
   // -- tombstones and locks ---------------------------------------------------------------------------------------
@@ -333,7 +352,7 @@ export interface NewWork {
 }
 
 export interface Work extends NewWork {
-  /** Changes with every put, so that finishing a stale claim does nothing. */
+  /** Changes with every put and every claim, and never comes back, so that finishing a stale claim does nothing. */
   readonly version: number;
 }
 
