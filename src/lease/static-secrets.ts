@@ -123,14 +123,15 @@ export function createStaticSecrets(options: {
     return entry.reading;
   };
 
-  const abandonable = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  const readFor = async (bundle: Bundle, entry: Entry, signal: AbortSignal): Promise<StaticSnapshot> => {
+    // Before the reading begins: one that fails with nobody waiting for it would end the process.
+    if (signal.aborted) throw new LeaseholdError('cancelled');
     // The reading is shared: one caller that leaves must not end it for the others.
-    signal.throwIfAborted();
     const left = Promise.withResolvers<never>();
     const onAbort = () => left.reject(new LeaseholdError('cancelled'));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([work, left.promise]);
+      return await Promise.race([read(bundle, entry), left.promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -141,9 +142,9 @@ export function createStaticSecrets(options: {
       const entry = entryOf(bundle);
       const fresh = options.clock.monotonic() - entry.readAt < bundle.refreshSeconds * 1000;
       if (fresh && entry.snapshot !== undefined) return entry.snapshot;
-      return abandonable(read(bundle, entry), signal);
+      return readFor(bundle, entry, signal);
     },
-    refresh: (bundle, { signal }) => abandonable(read(bundle, entryOf(bundle)), signal),
+    refresh: (bundle, { signal }) => readFor(bundle, entryOf(bundle), signal),
     peek: (bundle) => entryOf(bundle).snapshot,
     forget: (bundle) => void entries.delete(bundle),
   };

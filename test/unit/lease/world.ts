@@ -4,7 +4,7 @@ import { createMemoryBackend, type MemoryBackend } from '../../../src/backend/me
 import type { PodIdentity, Verified, WorkloadState, WorkloadStates } from '../../../src/identity/identity.ts';
 import { type LeaseEngine, startLeaseEngine } from '../../../src/lease/engine.ts';
 import type { Attachment, HolderMessage } from '../../../src/lease/sessions.ts';
-import { defaultLeaseSettings } from '../../../src/lease/settings.ts';
+import { defaultLeaseSettings, type LeaseSettings } from '../../../src/lease/settings.ts';
 import type { ReachStep } from '../../../src/lease/steps.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
@@ -87,12 +87,24 @@ export interface World {
   setState(workload: string, state: WorkloadState): void;
   grant(allowed: boolean): void;
   setAuditBroken(broken: boolean): void;
+  /** Runs before each record; what it throws is thrown to the engine. */
+  setAudit(hook: (event: AuditEvent) => Promise<void> | void): void;
+  /** Runs before each call of the ledger; what it throws is thrown to the engine, and the call is not made. */
+  setLedger(hook: (method: string) => Promise<void> | void): void;
+  /** Runs in the place of the bundle definitions in force. */
+  setBundles(bundles: readonly Bundle[]): void;
   setReach(reach: ReachStep): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function createWorld(options: { readonly bundles?: readonly Bundle[] } = {}): Promise<World> {
-  const bundles = options.bundles ?? [dbBundle, kvBundle];
+export interface WorldOptions {
+  readonly bundles?: readonly Bundle[];
+  readonly settings?: Partial<LeaseSettings>;
+  readonly admission?: { readonly concurrency: number; readonly queue: number };
+}
+
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  let bundles = options.bundles ?? [dbBundle, kvBundle];
   const folder = await createTempFolder();
   const clock = createManualClock();
   const backend = createMemoryBackend({
@@ -103,9 +115,12 @@ export async function createWorld(options: { readonly bundles?: readonly Bundle[
   const ledger = await openSqliteLedger({ file: `${folder.path}/ledger.sqlite`, log: silentLog });
   const records: AuditEvent[] = [];
   let auditBroken = false;
+  let auditHook: (event: AuditEvent) => Promise<void> | void = () => undefined;
+  let ledgerHook: (method: string) => Promise<void> | void = () => undefined;
   const audit: Audit = {
     record: async (event) => {
       if (auditBroken) throw new LeaseholdError('audit_unavailable');
+      await auditHook(event);
       records.push(event);
     },
     recordStranger: async (event) => void records.push(event),
@@ -143,16 +158,22 @@ export async function createWorld(options: { readonly bundles?: readonly Bundle[
   let stop = new AbortController();
   const start = () =>
     startLeaseEngine({
-      ledger,
+      ledger: hooked(ledger, (method) => ledgerHook(method)),
       backend,
       policy,
       states,
       audit,
-      admission: createAdmission({ concurrency: 8, queue: 100, maxWaitMs: 5_000, clock }),
+      admission: createAdmission({
+        concurrency: 8,
+        queue: 100,
+        ...options.admission,
+        maxWaitMs: 5_000,
+        clock,
+      }),
       clock,
       log: silentLog,
       replica: 'r1',
-      settings: { ...defaultLeaseSettings, sweepMs: 5_000 },
+      settings: { ...defaultLeaseSettings, sweepMs: 5_000, ...options.settings },
       random: () => 0.5,
       randomId,
       reach: (step, subject) => reach(step, subject),
@@ -236,6 +257,12 @@ export async function createWorld(options: { readonly bundles?: readonly Bundle[
       for (const listener of policyListeners) listener();
     },
     setAuditBroken: (broken) => void (auditBroken = broken),
+    setAudit: (hook) => void (auditHook = hook),
+    setLedger: (hook) => void (ledgerHook = hook),
+    setBundles: (next) => {
+      bundles = next;
+      for (const listener of policyListeners) listener();
+    },
     setReach: (next) => void (reach = next),
     [Symbol.asyncDispose]: async () => {
       stop.abort();
@@ -244,6 +271,20 @@ export async function createWorld(options: { readonly bundles?: readonly Bundle[
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The same ledger with the hook in front of every call. */
+function hooked(ledger: Ledger, hook: (method: string) => Promise<void> | void): Ledger {
+  return new Proxy(ledger, {
+    get: (target, key) => {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== 'function' || typeof key !== 'string') return member;
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        await hook(key);
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
 }
 
 /** The bytes are overwritten once all holders have them; a real stream has written them out by then. */
