@@ -7,13 +7,12 @@ import type {
   HoldEvent,
   OpenedEvent,
 } from '../src/rpc/client/hold-messages.ts';
-import { createBackoff } from './backoff.ts';
+import { createBundleFiles } from './bundle-files.ts';
 import type { BundleConfig } from './config.ts';
 import type { Counters } from './counters.ts';
 import type { Deliverer } from './deliver/deliverer.ts';
 import { createOutage } from './outage.ts';
 import { createPace, meaningOfRefusal, paceAfterRevoke } from './pace.ts';
-import { tellProgram } from './tell.ts';
 
 /** The stream a bundle speaks through while it is attached. */
 export interface BundleStream {
@@ -69,31 +68,24 @@ export interface BundleHoldOptions {
   readonly onImpossible: (error: LeaseholdError) => void;
 }
 
-interface Standing {
-  readonly session: string;
-  readonly generation: string;
-  readonly number: number;
-}
-
 const answerTimeoutMs = 90_000;
 
 export function createBundleHold(options: BundleHoldOptions): BundleHold {
-  const { clock, random, counters, deliverer, config, onChange } = options;
+  const { clock, random, counters, config, onChange } = options;
   const log = options.log.child({ bundle: config.name });
-  const closed = new AbortController();
-  const retry = createBackoff({ firstMs: 1_000, capMs: 30_000, random });
+  const files = createBundleFiles({ ...options, log });
   const pace = createPace(random);
+  const closed = new AbortController();
+  /** Session ids that the broker may speak of; known as soon as a message arrives, before its turn comes. */
   const sessions = new Set<string>();
 
   let stream: BundleStream | undefined;
   let opened: OpenedEvent | undefined;
-  let standing: Standing | undefined;
-  let isTold = true;
   let requestKey: string | undefined;
-  let newest: GenerationEvent | undefined;
-  let telling = new AbortController();
+  /** The newest generation or resumption. Aborting it makes void what has not been written, or told, yet. */
+  let newest = { session: '', abort: new AbortController() };
   let cancelAnswer: () => void = () => undefined;
-  let cancelAsk: () => void = () => undefined;
+  let cancelNext: () => void = () => undefined;
   let queue: Promise<void> = Promise.resolve();
 
   const outage = createOutage({
@@ -101,7 +93,10 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     policy: { mode: 'keep', afterSeconds: 0 },
     onExpired: (mode) => {
       log.warn('the outage has lasted longer than the bundle allows', { mode });
-      if (mode === 'wipe') enqueue(() => removeFiles('outage'));
+      if (mode === 'wipe') {
+        newest.abort.abort();
+        enqueue(() => removeFiles('outage'));
+      }
       onChange();
     },
   });
@@ -113,12 +108,18 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     });
   }
 
+  function begin(session: string): AbortSignal {
+    newest.abort.abort();
+    newest = { session, abort: new AbortController() };
+    return AbortSignal.any([closed.signal, newest.abort.signal]);
+  }
+
   function ask(): void {
-    cancelAsk();
+    cancelNext();
     if (stream === undefined) return;
     requestKey ??= options.newRequestKey();
-    const { session, generation } = standing ?? { session: '', generation: '' };
-    const resume = standing === undefined ? undefined : { session, generation };
+    const standing = files.standing();
+    const resume = standing && { session: standing.session, generation: standing.generation };
     stream.send({ kind: 'open', bundle: config.name, requestKey, resume });
     awaitAnswer();
   }
@@ -126,103 +127,64 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   function awaitAnswer(): void {
     cancelAnswer();
     cancelAnswer = clock.after(answerTimeoutMs, () => {
-      stream?.fail(
-        new LeaseholdError('deadline_exceeded', { detail: 'a bundle that was asked for did not come' }),
-      );
+      const detail = 'a bundle that was asked for did not come';
+      stream?.fail(new LeaseholdError('deadline_exceeded', { detail }));
     });
   }
 
-  function askAfter(ms: number): void {
+  function next(ms: number, work: () => Promise<void>): void {
     cancelAnswer();
-    cancelAsk();
-    cancelAsk = clock.after(ms, () => enqueue(async () => ask()));
+    cancelNext();
+    cancelNext = clock.after(ms, () => enqueue(work));
   }
 
+  const askAfter = (ms: number) => next(ms, async () => ask());
+
   async function removeFiles(reason: string): Promise<void> {
-    for (;;) {
-      try {
-        await deliverer.wipe();
-        break;
-      } catch (error) {
-        counters.add('delivery_failures_total');
-        log.error('the files could not be removed; trying again', { reason }, error);
-        await clock.sleep(500 + retry.next(), closed.signal);
-      }
-    }
-    retry.reset();
-    if (standing === undefined) return;
-    counters.add('wipes_total');
-    log.info('the files of the bundle are removed', { reason, session: standing.session });
-    stream?.send({ kind: 'wiped', session: standing.session });
-    // After an outage the session goes on, and the broker still speaks of it.
-    if (opened?.session !== standing.session) sessions.delete(standing.session);
-    standing = undefined;
+    const session = await files.remove(reason, closed.signal);
     // What comes next is a new wish, with nothing to resume.
     requestKey = undefined;
+    if (session === undefined) return;
+    stream?.send({ kind: 'wiped', session });
+    // After an outage the session goes on, and the broker still speaks of it.
+    if (opened?.session !== session) sessions.delete(session);
     onChange();
   }
 
-  async function deliver(event: GenerationEvent): Promise<void> {
-    // A revoke, a newer generation or the end of the stream has made it void while it waited.
-    if (newest !== event || opened?.session !== event.session) return;
+  async function deliver(event: GenerationEvent, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || opened?.session !== event.session) return;
     cancelAnswer();
-    if (standing === undefined && event.secrets.some((secret) => secret.fields === undefined)) {
+    const before = files.standing()?.session;
+    const { leased, outage: policy } = opened;
+    const outcome = await files.put(event, { requestKey: requestKey ?? '', leased, outage: policy });
+    if (outcome === 'failed') {
+      next(files.retryMs(), () => deliver(event, signal));
+      return;
+    }
+    if (outcome === 'incomplete') {
       log.warn('a generation builds on values that are gone; asking for a whole one');
       requestKey = undefined;
+      onChange();
       askAfter(pace.soon());
       return;
     }
-    try {
-      const result = await deliverer.deliver({
-        session: event.session,
-        requestKey: requestKey ?? '',
-        generation: event.generation,
-        leased: opened.leased,
-        outage: opened.outage,
-        files: config.files ?? event.files,
-        secrets: event.secrets,
-      });
-      const { id: generation, number } = event.generation;
-      const before = standing?.session;
-      standing = { session: event.session, generation, number };
-      if (before !== undefined && before !== event.session) stream?.send({ kind: 'wiped', session: before });
-      isTold = !result.changed;
-      counters.add(result.changed ? 'generations_delivered_total' : 'generations_unchanged_total');
-      const facts = { number, generation, session: event.session };
-      log.info(result.changed ? 'a generation is visible' : 'a generation changed nothing', facts);
-      if (result.ownerKept.length > 0) {
-        log.warn('this process may not give some files to their owner', { files: result.ownerKept });
-      }
-      if (!result.swept) log.warn('the generation before could not be removed yet');
-    } catch (error) {
-      counters.add('delivery_failures_total');
-      log.error('a generation could not be delivered; the one before stays', {}, error);
-      cancelAsk();
-      cancelAsk = clock.after(500 + retry.next(), () => enqueue(() => deliver(event)));
-      return;
-    }
-    retry.reset();
+    if (before !== undefined && before !== event.session) stream?.send({ kind: 'wiped', session: before });
     pace.reset();
     // The stream may have ended while the files were being written, and an outage begun.
     if (stream !== undefined) outage.end();
     onChange();
-    await acknowledge();
+    await acknowledge(signal);
   }
 
-  async function acknowledge(): Promise<void> {
+  async function acknowledge(signal: AbortSignal): Promise<void> {
+    if (!(await files.tell(signal))) return;
+    const standing = files.standing();
     if (standing === undefined) return;
-    const { session, generation, number } = standing;
-    if (!isTold) {
-      telling = new AbortController();
-      const signal = AbortSignal.any([closed.signal, telling.signal]);
-      isTold = await tellProgram({ config, number, clock, backoff: retry, counters, log, signal });
-      if (!isTold) return;
-    }
-    stream?.send({ kind: 'delivered', session, generation });
+    stream?.send({ kind: 'delivered', session: standing.session, generation: standing.generation });
     options.onDelivered();
   }
 
-  async function onOpened(event: OpenedEvent): Promise<void> {
+  async function onOpened(event: OpenedEvent, signal: AbortSignal): Promise<void> {
     if (options.staticOnly && event.leased) {
       stream?.send({ kind: 'release', session: event.session });
       const detail = `bundle ${config.name} has leases, which end when nobody holds them: run without --once`;
@@ -240,7 +202,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     outage.end();
     onChange();
     // The acknowledgement may have been lost with the stream before; saying it twice is harmless.
-    await acknowledge();
+    await acknowledge(signal);
   }
 
   async function onRefused(event: Extract<BundleEvent, { kind: 'refused' }>): Promise<void> {
@@ -257,7 +219,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   async function onRevoked(event: Extract<BundleEvent, { kind: 'revoked' }>): Promise<void> {
     const { session, reason } = event;
     log.warn('a session was revoked', { session, reason });
-    if (standing?.session === session) await removeFiles(`revoked_${reason}`);
+    if (files.standing()?.session === session) await removeFiles(`revoked_${reason}`);
     // Its files have been replaced by a successor's, or have never come: there is nothing of it left either.
     else stream?.send({ kind: 'wiped', session });
     sessions.delete(session);
@@ -267,26 +229,15 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     askAfter(pace[paceAfterRevoke(reason, event.mayReopen)]());
   }
 
-  /** What must not wait for its turn: from here on nothing of this session is written and nobody is told of it. */
-  function stopDelivering(session: string | undefined): void {
-    if (session === undefined || newest?.session === session) newest = undefined;
-    telling.abort();
-  }
-
   return {
     name: config.name,
     recover: async () => {
-      const kept = await deliverer.recover();
+      const kept = await files.recover();
       if (kept === undefined) return;
-      const { session, generation } = kept;
-      standing = { session, generation: generation.id, number: generation.number };
-      sessions.add(session);
+      sessions.add(kept.session);
       requestKey = kept.requestKey === '' ? undefined : kept.requestKey;
-      // Whether the process before came to tell the program is not known; where it matters it is told again.
-      isTold = !config.requireAck;
       outage.setPolicy(kept.outage);
       outage.begin();
-      log.info('files of an earlier process are in place', { session });
       onChange();
     },
     attach: (attached) => {
@@ -298,9 +249,9 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     detach: () => {
       stream = undefined;
       opened = undefined;
-      stopDelivering(undefined);
+      newest.abort.abort();
       cancelAnswer();
-      cancelAsk();
+      cancelNext();
       outage.begin();
     },
     owns: (session) => sessions.has(session),
@@ -311,55 +262,46 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
           if (stream === through) await work();
         });
       switch (event.kind) {
-        case 'opened':
+        case 'opened': {
           sessions.add(event.session);
-          {
-            inTurn(() => onOpened(event));
-            return;
-          }
-        case 'generation':
-          stopDelivering(undefined);
-          newest = event;
-          {
-            inTurn(() => deliver(event));
-            return;
-          }
-        case 'refused': {
-          inTurn(() => onRefused(event));
-          return;
+          const signal = begin(event.session);
+          inTurn(() => onOpened(event, signal));
+          break;
         }
+        case 'generation': {
+          const signal = begin(event.session);
+          inTurn(() => deliver(event, signal));
+          break;
+        }
+        case 'refused':
+          inTurn(() => onRefused(event));
+          break;
         case 'revoked':
-          stopDelivering(event.session);
-          {
-            inTurn(() => onRevoked(event));
-            return;
-          }
+          // From here on nothing of this session is written and nobody is told of it.
+          if (newest.session === event.session) newest.abort.abort();
+          inTurn(() => onRevoked(event));
+          break;
         case 'degraded':
           log.warn('the broker reports trouble', { code: event.code });
-          {
-            outage.begin();
-            return;
-          }
+          outage.begin();
+          break;
         case 'recovered':
           log.info('the broker reports that the trouble is over');
           outage.end();
           onChange();
-          {
-            inTurn(async () => {
-              if (standing === undefined) ask();
-            });
-            return;
-          }
+          inTurn(async () => {
+            if (files.standing() === undefined) ask();
+          });
       }
     },
     askAgain: () => askAfter(pace.soon()),
-    isReady: () => standing !== undefined && !outage.isExpired(),
+    isReady: () => files.standing() !== undefined && !outage.isExpired(),
     giveUp: () => {
-      stopDelivering(undefined);
-      cancelAsk();
+      newest.abort.abort();
+      cancelNext();
       cancelAnswer();
       enqueue(async () => {
-        const held = new Set([standing?.session, opened?.session].filter((id) => id !== undefined));
+        const held = new Set([files.standing()?.session, opened?.session].filter((id) => id !== undefined));
         await removeFiles('exit');
         for (const session of held) stream?.send({ kind: 'release', session });
       });
@@ -367,9 +309,8 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     },
     [Symbol.asyncDispose]: () => {
       closed.abort();
-      telling.abort();
       cancelAnswer();
-      cancelAsk();
+      cancelNext();
       outage.close();
       return queue;
     },

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/platform/clock.ts';
 import { hasCode, LeaseholdError } from '../src/platform/error.ts';
 import { createLog } from '../src/platform/log.ts';
+import { ownVersion } from '../src/platform/own-version.ts';
 import { dialHold } from '../src/rpc/client/hold-client.ts';
 import { composeSidecar } from './compose.ts';
 import { parseSidecarConfig, type SidecarConfig } from './config.ts';
@@ -66,7 +67,7 @@ async function serve(
       clock: systemClock,
       random: Math.random,
       log,
-      version: '0.1.0',
+      version: ownVersion(),
     });
     await (mode === 'once' ? sidecar.deliverOnce(stopping.signal) : sidecar.hold(stopping.signal));
     return 0;

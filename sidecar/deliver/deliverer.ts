@@ -30,8 +30,11 @@ export interface DeliveryOrder {
 }
 
 export interface DeliveryResult {
-  /** False when the folder already held exactly this content and nothing was touched. */
-  readonly changed: boolean;
+  /**
+   * `unchanged`: the folder already held exactly this content and no file was touched. `incomplete`: nothing was done,
+   * because the values of an unchanged secret are not here.
+   */
+  readonly outcome: 'changed' | 'unchanged' | 'incomplete';
   /** Paths whose owner this process may not set; they belong to it. */
   readonly ownerKept: readonly string[];
   /** False when the generation before could not be removed; the next delivery or start tries again. */
@@ -130,6 +133,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         const files = order.files.map((file) => withDefaults(file, options));
         checkLayout(files);
         const secrets = completeSecrets(order.secrets, before?.secrets);
+        if (secrets === undefined) return { outcome: 'incomplete', ownerKept: [], swept: true };
         const rendered = renderFiles(files, secrets);
         const kept = encodeKeptState({ ...order, files, secrets });
         const names = entryNames(files);
@@ -137,7 +141,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         if (current !== undefined && before !== undefined && samePaths(before.files, files)) {
           if (await matches(folder, current, rendered)) {
             await replaceKept(fileSystem, folder, current, kept);
-            return { changed: false, ownerKept: [], swept: await trySweep(folder, current, names) };
+            return { outcome: 'unchanged', ownerKept: [], swept: await trySweep(folder, current, names) };
           }
         }
         const name = generationFolderName(order.generation.number, options.randomName());
@@ -163,7 +167,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
           throw error;
         }
         const swept = await trySweep(folder, name, names);
-        return { changed: true, ownerKept, swept };
+        return { outcome: 'changed', ownerKept, swept };
       }),
 
     wipe: () => inFolder((folder) => removeAll(fileSystem, folder)),
@@ -194,19 +198,21 @@ async function readKept(
   }
 }
 
-function completeSecrets(secrets: readonly SecretValue[], before: RawSecrets | undefined): RawSecrets {
-  return new Map(
-    secrets.map(({ name, fields }) => {
-      if (fields !== undefined) {
-        return [name, new Map([...fields].map(([field, value]) => [field, value.open()]))];
-      }
-      const kept = before?.get(name);
-      if (kept === undefined) {
-        throw new LeaseholdError('delivery_failed', { detail: 'values of an unchanged secret are not here' });
-      }
-      return [name, kept];
-    }),
-  );
+/** Undefined when an unchanged secret has no values here. */
+function completeSecrets(
+  secrets: readonly SecretValue[],
+  before: RawSecrets | undefined,
+): RawSecrets | undefined {
+  const complete = new Map<string, ReadonlyMap<string, Uint8Array>>();
+  for (const { name, fields } of secrets) {
+    const values =
+      fields === undefined
+        ? before?.get(name)
+        : new Map([...fields].map(([field, value]) => [field, value.open()]));
+    if (values === undefined) return undefined;
+    complete.set(name, values);
+  }
+  return complete;
 }
 
 function withDefaults(file: FileSpec, { defaultUid, defaultGid }: DelivererOptions): FileSpec {

@@ -1,7 +1,7 @@
 import { defineCommand } from '../define-command.ts';
 import { exitStatus } from '../exit-status.ts';
 import { outputOption, print } from '../output.ts';
-import { ownVersion } from '../own-version.ts';
+import { ownVersion } from '../../platform/own-version.ts';
 
 export const version = defineCommand({
   name: 'version',

@@ -179,6 +179,8 @@ function connectSocket(endpoint: BrokerEndpoint, timeoutMs: number, signal: Abor
         port,
         ca: Buffer.from(endpoint.ca),
         minVersion: 'TLSv1.3',
+        // Said outright: an inherited NODE_TLS_REJECT_UNAUTHORIZED must not turn the check off.
+        rejectUnauthorized: true,
         ALPNProtocols: ['h2'],
         ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
       });

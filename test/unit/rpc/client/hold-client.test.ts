@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
 import { dialHold, type HoldStream } from '../../../../src/rpc/client/hold-client.ts';
 import type { HoldEvent } from '../../../../src/rpc/client/hold-messages.ts';
@@ -79,6 +79,19 @@ describe('dialling a peer that is no broker of ours', () => {
     const plain = await listening(createHttpsServer(tls));
     expect(await endOf(plain.address)).toMatchObject({ code: 'broker_unavailable' });
     plain.server.close();
+  });
+
+  it('checks the certificate even when the environment says not to', async () => {
+    const good = await listening(createSecureServer(tls));
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    try {
+      expect(await endOf(good.address, { ca: createTestCa().certificate })).toMatchObject({
+        code: 'broker_unavailable',
+      });
+    } finally {
+      vi.unstubAllEnvs();
+      good.server.close();
+    }
   });
 
   it.each([
