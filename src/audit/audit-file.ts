@@ -1,98 +1,110 @@
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { LeaseholdError } from '../platform/error.ts';
-
-/** The last complete line of the file, or nothing in a new one. */
-export interface AuditTail {
-  readonly lastLine: Uint8Array | undefined;
-  /** Bytes of a torn last line that were cut off. */
-  readonly cutBytes: number;
-}
+import {
+  type AuditFileSystem,
+  type FileFacts,
+  nodeAuditFileSystem,
+  type OpenFile,
+} from './audit-file-system.ts';
+import { type AuditTail, readTail } from './audit-tail.ts';
 
 /** The file of one chain. One writer; whole lines or nothing. */
 export interface AuditFile {
+  /** As it was found; what was torn has been cut off. */
   readonly tail: AuditTail;
-  /** Durable when it resolves. After a failure the file ends where it ended before. Throws `audit_unavailable`. */
+  /** Durable when it resolves. After a failure the file ends where it ended before. Throws `audit_unavailable`. One at a time. */
   append(lines: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Longer than any record. */
-const tailBytes = 256 * 1024;
-
 /** Throws `audit_unavailable` with the rule that is broken. */
-export async function openAuditFile(file: string): Promise<AuditFile> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
-  let handle: FileHandle;
-  let found: Stats;
+export async function openAuditFile(
+  path: string,
+  files: AuditFileSystem = nodeAuditFileSystem,
+): Promise<AuditFile> {
+  let file: OpenFile;
   try {
-    handle = await open(file, flags, 0o600);
-    found = await handle.stat();
+    file = await files.open(path);
   } catch (cause) {
     throw unavailable('the audit file cannot be opened', cause);
   }
   try {
-    if (!found.isFile()) throw unavailable('the audit file is not a regular file');
-    if ((found.mode & 0o022) !== 0) throw unavailable('the audit file is writable by others');
-    const tail = await cutTornLine(handle, found.size);
-    return createFile(file, handle, found, found.size - tail.cutBytes, tail);
-  } catch (error) {
-    await handle.close();
-    throw error;
+    const found = await file.stat();
+    checkOwnFile(found);
+    const tail = await readTail(file, found.size);
+    if (tail.tornBytes > 0) {
+      await file.truncate(tail.endAt);
+      await file.datasync();
+    }
+    return createFile({ path, files, file, found, tail });
+  } catch (cause) {
+    await file.close().catch(() => undefined);
+    throw cause instanceof LeaseholdError ? cause : unavailable('the audit file cannot be read', cause);
   }
 }
 
-function createFile(
-  path: string,
-  handle: FileHandle,
-  opened: Stats,
-  sizeAtOpen: number,
-  tail: AuditTail,
-): AuditFile {
-  let size = sizeAtOpen;
+function checkOwnFile(found: FileFacts): void {
+  if (!found.isFile()) throw unavailable('the audit file is not a regular file');
+  if (process.getuid !== undefined && found.uid !== process.getuid())
+    throw unavailable('the audit file has another owner');
+  if ((found.mode & 0o022) !== 0) throw unavailable('the audit file is writable by others');
+}
+
+function createFile(options: {
+  readonly path: string;
+  readonly files: AuditFileSystem;
+  readonly file: OpenFile;
+  readonly found: FileFacts;
+  readonly tail: AuditTail;
+}): AuditFile {
+  const { file, found, tail } = options;
+  /** Where the last acknowledged record ends. */
+  let size = tail.endAt;
+  /** There may be bytes after it, of a write that failed. */
+  let leftovers = false;
+
+  /** Somebody who edits, cuts or swaps the file must not get a chain that looks whole on top of it. */
+  const checkUntouched = async (): Promise<void> => {
+    const [now, named] = await Promise.all([file.stat(), options.files.stat(options.path)]).catch(
+      (cause: unknown) => {
+        throw unavailable('the audit file is gone', cause);
+      },
+    );
+    if (named.ino !== found.ino || named.dev !== found.dev)
+      throw unavailable('the audit file was replaced while the broker runs');
+    if (now.size < size || (now.size > size && !leftovers))
+      throw unavailable('the audit file was changed while the broker runs');
+  };
+
+  /** Half a line must not stay, and what was refused must not turn up as done later. */
+  const cutLeftovers = async (): Promise<void> => {
+    await file.truncate(size);
+    await file.datasync();
+    leftovers = false;
+  };
+
   return {
     tail,
     append: async (lines) => {
-      // Somebody who edits, truncates or swaps the file must not get a chain that looks whole on top of it.
-      const [now, named] = await Promise.all([handle.stat(), stat(path)]).catch((cause: unknown) => {
-        throw unavailable('the audit file is gone', cause);
-      });
-      if (named.ino !== opened.ino || named.dev !== opened.dev)
-        throw unavailable('the audit file was replaced while the broker runs');
-      if (now.size !== size) throw unavailable('the audit file was changed while the broker runs');
+      await checkUntouched();
       try {
-        let written = 0;
-        while (written < lines.byteLength) {
-          const { bytesWritten } = await handle.write(lines, written);
+        if (leftovers) await cutLeftovers();
+        leftovers = true;
+        for (let written = 0; written < lines.byteLength;) {
+          const { bytesWritten } = await file.write(lines, written);
+          if (bytesWritten === 0) throw unavailable('the audit file takes no more bytes');
           written += bytesWritten;
         }
-        await handle.datasync();
+        await file.datasync();
         size += lines.byteLength;
+        leftovers = false;
       } catch (cause) {
-        await handle.truncate(size).catch(() => undefined);
+        // Where this fails as well, the next append tries again before it writes.
+        await cutLeftovers().catch(() => undefined);
         throw unavailable('the audit file cannot be written', cause);
       }
     },
-    close: () => handle.close(),
+    close: () => file.close(),
   };
-}
-
-async function cutTornLine(handle: FileHandle, size: number): Promise<AuditTail> {
-  const length = Math.min(size, tailBytes);
-  const bytes = Buffer.alloc(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, size - length);
-  if (bytesRead !== length) throw unavailable('the audit file cannot be read');
-  const end = bytes.lastIndexOf(0x0a) + 1;
-  if (end === 0 && size > tailBytes) throw unavailable('the audit file does not end in a record');
-  const cutBytes = length - end;
-  if (cutBytes > 0) {
-    await handle.truncate(size - cutBytes);
-    await handle.datasync();
-  }
-  if (end === 0) return { lastLine: undefined, cutBytes };
-  const start = bytes.lastIndexOf(0x0a, end - 2) + 1;
-  if (start === 0 && size > tailBytes) throw unavailable('the last audit record is too long');
-  return { lastLine: bytes.subarray(start, end - 1), cutBytes };
 }
 
 function unavailable(detail: string, cause?: unknown): LeaseholdError {

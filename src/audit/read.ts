@@ -1,5 +1,5 @@
-import { auditRecordSchema, type ReadRecord } from './record.ts';
-import { linesOf } from './verify.ts';
+import { linesOf } from './lines.ts';
+import { parseRecordText, type ReadRecord } from './record.ts';
 
 /** Which records are wanted; every given field must match exactly. */
 export interface AuditFilter {
@@ -19,15 +19,9 @@ export async function* readAudit(options: {
   readonly filter: AuditFilter;
 }): AsyncGenerator<ReadRecord> {
   for (const file of options.files) {
-    for await (const { line } of linesOf(file)) {
-      let parsed: unknown;
-      try {
-        parsed = JSON.parse(line);
-      } catch {
-        continue;
-      }
-      const record = auditRecordSchema.safeParse(parsed);
-      if (record.success && matches(record.data, options.filter)) yield record.data;
+    for await (const { bytes } of linesOf(file)) {
+      const record = parseRecordText(bytes.toString('utf8'));
+      if (record !== undefined && matches(record, options.filter)) yield record;
     }
   }
 }

@@ -1,71 +1,89 @@
+import type { ErrorCode } from '../platform/error.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuditEvent } from './audit.ts';
+import { peerNetwork } from './peer-network.ts';
 
 /** Refusals of callers that proved nothing, under a fixed budget: nobody can fill the disk from outside. */
 export interface Strangers {
   record(event: AuditEvent): Promise<void>;
+  /** Writes the summaries that are due. Never throws. */
   close(): Promise<void>;
 }
 
+interface Counted {
+  readonly code: ErrorCode | undefined;
+  readonly network: string | undefined;
+  count: number;
+}
+
 const windowMs = 60_000;
-/** Kinds recorded by themselves in a window; what comes after is only counted. */
+/** Kinds recorded by themselves in a window; what comes after is only counted, all together. */
 const kindsPerWindow = 50;
 
+/** A kind is a code and the network of the peer. In each window: at most `kindsPerWindow` records and one summary more than that. */
 export function createStrangers(options: {
   readonly record: (event: AuditEvent) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }): Strangers {
-  let counts = new Map<string, { readonly event: AuditEvent; count: number }>();
-  let others = 0;
+  let kinds = new Map<string, Counted>();
+  const others: Counted = { code: undefined, network: undefined, count: 0 };
   let cancel: (() => void) | undefined;
 
   const summarise = async (): Promise<void> => {
     cancel?.();
     cancel = undefined;
-    const ended = counts;
-    const uncounted = others;
-    counts = new Map();
-    others = 0;
-    for (const { event, count } of ended.values()) {
+    const ended = kinds;
+    kinds = new Map();
+    for (const counted of [...ended.values(), others]) {
+      const { code, network, count } = counted;
       if (count === 0) continue;
-      await options.record({
-        action: 'refused_summary',
-        outcome: 'refused',
-        ...(event.code === undefined ? {} : { code: event.code }),
-        ...(event.peer === undefined ? {} : { peer: event.peer }),
-        count,
-      });
+      counted.count = 0;
+      try {
+        await options.record({
+          action: 'refused_summary',
+          outcome: 'refused',
+          ...(code === undefined ? {} : { code }),
+          ...(network === undefined ? {} : { peer: network }),
+          count,
+        });
+      } catch (error) {
+        // Not lost: the next window's summary has them.
+        others.count += count;
+        open();
+        options.log.error('refusals of strangers could not be summed up', { count }, error);
+        if (counted === others) return;
+      }
     }
-    if (uncounted > 0)
-      await options.record({ action: 'refused_summary', outcome: 'refused', count: uncounted });
   };
 
-  const later = () => {
-    cancel ??= options.clock.after(windowMs, () => {
-      summarise().catch((error: unknown) =>
-        options.log.error('refusals of strangers could not be summed up', {}, error),
-      );
-    });
+  const open = () => {
+    cancel ??= options.clock.after(windowMs, () => void summarise());
   };
 
   return {
     record: async (event) => {
-      const kind = `${event.code ?? ''}\n${event.peer ?? ''}`;
-      const known = counts.get(kind);
-      later();
+      const network = event.peer === undefined ? undefined : peerNetwork(event.peer);
+      const kind = `${event.code ?? ''}\n${network ?? ''}`;
+      open();
+      const known = kinds.get(kind) ?? (kinds.size < kindsPerWindow ? undefined : others);
       if (known !== undefined) {
         known.count += 1;
         return;
       }
-      if (counts.size >= kindsPerWindow) {
-        others += 1;
-        return;
+      const first: Counted = { code: event.code, network, count: 0 };
+      kinds.set(kind, first);
+      try {
+        await options.record(event);
+      } catch (error) {
+        first.count += 1;
+        throw error;
       }
-      counts.set(kind, { event, count: 0 });
-      await options.record(event);
     },
-    close: summarise,
+    close: async () => {
+      await summarise();
+      cancel?.();
+    },
   };
 }

@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { LeaseholdError } from '../platform/error.ts';
-import { canonicalJson } from './canonical-json.ts';
-import { auditRecordSchema, hashLine, noHash, type ReadRecord } from './record.ts';
+import { linesOf } from './lines.ts';
+import { hashLine, noHash, parseRecordLine, parseRecordText } from './record.ts';
 
 /** What was found wrong first; nothing after it can be trusted. */
 export interface AuditFault {
@@ -37,7 +35,7 @@ export async function verifyAudit(options: {
   let last: { file: string; line: number } = { file: options.files[0] ?? '', line: 0 };
   for (const file of options.files) {
     let number = 0;
-    for await (const { line, terminated } of linesOf(file)) {
+    for await (const { bytes, isComplete } of linesOf(file)) {
       number += 1;
       last = { file, line: number };
       const fault = (rule: AuditFault['rule']): AuditVerdict => ({
@@ -45,48 +43,21 @@ export async function verifyAudit(options: {
         records,
         fault: { file, line: number, rule },
       });
-      if (!terminated) return fault('torn');
-      const record = parseRecord(line);
-      if (record === undefined) return fault('not_a_record');
-      if (canonicalJson(record) !== line) return fault('not_canonical');
+      if (!isComplete) return fault('torn');
+      const record = parseRecordLine(bytes);
+      if (record === undefined) {
+        const isOtherwiseSpelled = parseRecordText(bytes.toString('utf8')) !== undefined;
+        return fault(isOtherwiseSpelled ? 'not_canonical' : 'not_a_record');
+      }
       if (chain !== undefined && record.chain !== chain) return fault('other_chain');
       if (record.seq !== records + 1) return fault('gap');
       if (record.prev !== (prev ?? noHash)) return fault('broken_link');
       chain = record.chain;
-      prev = hashLine(line);
+      prev = hashLine(bytes);
       records += 1;
       if (prev === options.expectedHead) headSeen = true;
     }
   }
   if (!headSeen) return { ok: false, records, fault: { ...last, rule: 'head_missing' } };
   return { ok: true, records, chain: chain ?? '', head: prev ?? noHash };
-}
-
-function parseRecord(line: string): ReadRecord | undefined {
-  try {
-    const parsed = auditRecordSchema.safeParse(JSON.parse(line));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Lines of a file, split at `\n` and nothing else: a reader that also splits at `\r` would not see one that was added. */
-export async function* linesOf(
-  file: string,
-): AsyncGenerator<{ readonly line: string; readonly terminated: boolean }> {
-  const stream = createReadStream(file, { encoding: 'utf8' });
-  let rest = '';
-  try {
-    for await (const chunk of stream) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) yield { line, terminated: true };
-    }
-  } catch (cause) {
-    throw new LeaseholdError('audit_unavailable', { detail: 'an audit file cannot be read', cause });
-  } finally {
-    stream.destroy();
-  }
-  if (rest !== '') yield { line: rest, terminated: false };
 }
