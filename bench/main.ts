@@ -1,0 +1,57 @@
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { Benchmark, BenchResult } from './lib/result.ts';
+
+/** Loaded when named, so that one benchmark's modules do not weigh on another's memory. */
+const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  'ledger-and-proof': async () => (await import('./ledger-and-proof.ts')).ledgerAndProof,
+  storm: async () => (await import('./storm.ts')).storm,
+};
+
+const usage = `usage: npm run bench -- [--only NAME[,NAME]] [--quick] [--output table|json]
+
+benchmarks: ${Object.keys(benchmarks).join(', ')}
+`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    output: { type: 'string', default: 'table' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const names = values.only?.split(',') ?? Object.keys(benchmarks);
+const unknown = names.filter((name) => !(name in benchmarks));
+
+if (values.help) process.stdout.write(usage);
+else if (unknown.length > 0 || !['table', 'json'].includes(values.output)) {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+} else {
+  for (const name of names) {
+    const benchmark = await benchmarks[name]?.();
+    const results =
+      (await benchmark?.({
+        quick: values.quick,
+        say: (text) => process.stderr.write(`${name}: ${text}\n`),
+      })) ?? [];
+    const load = loadavg()[0] ?? 0;
+    for (const result of results) {
+      process.stdout.write(
+        values.output === 'json' ? `${JSON.stringify({ ...result, load })}\n` : row(result),
+      );
+    }
+  }
+}
+
+function row({ figure, value, unit, peer, goal }: BenchResult): string {
+  const ratio =
+    peer === undefined ? '' : `${(value / peer.value).toFixed(2)} of ${peer.name} ${short(peer.value)}`;
+  const verdict = goal === undefined ? '' : `${goal.met ? 'met' : 'MISSED'}: ${goal.text}`;
+  return `${figure.padEnd(40)} ${short(value).padStart(9)} ${unit.padEnd(6)} ${ratio.padEnd(44)} ${verdict}\n`;
+}
+
+function short(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
