@@ -3,7 +3,6 @@ import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { identityFacts, sessionFacts } from './audit-facts.ts';
 import { nearDeadline } from './deadline.ts';
-import { detachedDueAt } from './detached.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Locks } from './locks.ts';
@@ -71,6 +70,11 @@ export function createAttachment(
       await open(parts, locks, { attached, request, signal });
     });
 
+  /** The stream ended or was taken over in the middle: what came out of it has nobody. */
+  const letGoIfGone = async (): Promise<void> => {
+    if (!attached.open) await parts.detachments.letGo(attached, parts.hub.leave(attached));
+  };
+
   /** The generation is in place: what it replaced may go. */
   const acknowledged = async (session: Session): Promise<void> => {
     const current = session.generation.id;
@@ -100,6 +104,7 @@ export function createAttachment(
       } catch (error) {
         await refused(request.bundle, error);
       }
+      await letGoIfGone();
     },
     delivered: async ({ session, generation }) => {
       const found = await own(session);
@@ -146,13 +151,8 @@ export function createAttachment(
         )
       ) {
         // One holder of several cannot end it for the others: it only lets go.
-        attached.sessions.delete(session);
-        await parts.ledger.detachHolder({
-          session,
-          holder: attached.verified.holder,
-          dueAt: parts.backend.now(),
-          at: parts.backend.now(),
-        });
+        parts.hub.drop(attached, session);
+        await parts.detachments.letGo(attached, [session]);
         return;
       }
       await endSession(parts, {
@@ -190,28 +190,10 @@ export function createAttachment(
           await refused(session.bundle, error);
         }
       }
+      await letGoIfGone();
     },
     detach: async () => {
-      if (!attached.open) return;
-      const carried = [...attached.sessions];
-      parts.hub.leave(attached);
-      const at = parts.backend.now();
-      for (const id of carried) {
-        try {
-          const session = await parts.ledger.findSession(id);
-          if (session === undefined) continue;
-          await parts.ledger.detachHolder({
-            session: id,
-            holder: attached.verified.holder,
-            dueAt: Math.round(detachedDueAt(session, parts.policy.bundle(session.bundle), at)),
-            at,
-          });
-          parts.events.changed(id);
-        } catch (error) {
-          // A session whose detachment is not recorded is no longer renewed; the sweep finds it.
-          parts.log.error('a detached holder could not be recorded', { session: id }, error);
-        }
-      }
+      await parts.detachments.letGo(attached, parts.hub.leave(attached));
     },
   };
 }

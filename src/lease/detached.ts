@@ -5,20 +5,22 @@ import type { Parts } from './parts.ts';
 
 /** Part of the working ttl that is kept for the revocation itself, and its bound. */
 const marginShare = 0.2;
-const longestMarginMs = 10_000;
+export const longestMarginMs = 10_000;
 
 /**
  * When a session that nobody is attached to must be revoked: before its token lapses by itself, since a lapse is not a
- * confirmed revocation. A static session has no token and is kept for the bundle's ttl.
+ * confirmed revocation. A static session has no token and is kept for the bundle's ttl. A leased one that has no current
+ * lease set (its broker died in the middle of the issue) has nothing that anybody could come back to.
  */
 export function detachedDueAt(session: Session, bundle: Bundle | undefined, detachedAt: number): number {
-  const current = session.leaseSets.filter(({ state }) => state === 'current' || state === 'retiring');
-  if (current.length === 0) return detachedAt + (bundle?.ttlSeconds ?? 0) * 1000;
-  const expiresAt = Math.min(...current.map((leaseSet) => leaseSet.expiresAt));
+  if (!session.leased) return detachedAt + (bundle?.ttlSeconds ?? 0) * 1000;
+  const current = session.leaseSets.find(({ state }) => state === 'current');
+  if (current === undefined) return detachedAt;
   const ttlMs = bundle === undefined ? longestMarginMs : bundle.ttlSeconds * 1000;
-  return expiresAt - Math.min(longestMarginMs, ttlMs * marginShare);
+  return current.expiresAt - Math.min(longestMarginMs, ttlMs * marginShare);
 }
 
+/** Called with the session's hold key taken, so that nobody is opening or issuing it here. */
 export async function detachedWork(parts: Parts, id: string): Promise<number | undefined> {
   if (parts.hub.isAttached(id)) return undefined;
   const session = await parts.ledger.findSession(id);

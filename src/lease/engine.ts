@@ -3,7 +3,8 @@ import { createSessionAdmin } from './admin.ts';
 import { createAttachment } from './attachment.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
-import { detachedWork } from './detached.ts';
+import { detachedWork, longestMarginMs } from './detached.ts';
+import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
 import { createHub, type Attached, type Hub } from './hub.ts';
@@ -11,7 +12,7 @@ import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
 import type { LeaseOptions, Parts } from './parts.ts';
 import { renewWork } from './renew.ts';
-import { revokeWork, settleWork } from './revoke.ts';
+import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
 import { rotateWork } from './rotate.ts';
 import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
@@ -40,20 +41,26 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const events = createLeaseEvents(options.onEvent);
   const locks = createLocks(options);
   let wake = (): void => undefined;
+  const serial = createSerial();
   const parts: Parts = {
     ...options,
     hub,
     events,
     values: createOwnedValues(),
     statics: createStaticSecrets(options),
-    serial: createSerial(),
+    serial,
     trouble: createTrouble(hub),
+    detachments: createDetachments({ ...options, hub, events, serial }),
     wake: () => wake(),
   };
 
   await rememberBackend(parts);
   const startedAt = parts.backend.now();
-  await parts.ledger.detachAll({ dueAt: startedAt + parts.settings.reattachGraceMs, at: startedAt });
+  await parts.ledger.detachAll({
+    dueAt: startedAt + parts.settings.reattachGraceMs,
+    marginMs: longestMarginMs,
+    at: startedAt,
+  });
 
   const withHold = async (id: string, task: () => Promise<number | undefined>) => {
     const session = await parts.ledger.findSession(id);
@@ -78,7 +85,8 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
       },
       renew: (leaseSet) => renewWork(parts, leaseSet),
       rotate: (session) => withHold(session, () => rotateWork(parts, session)),
-      revoke: (leaseSet) => revokeWork(parts, leaseSet),
+      revoke: (leaseSet) =>
+        revokeWork(parts, leaseSet, (session) => withHold(session, () => endHalfOpen(parts, session))),
       deadline: (session) => deadlineWork(parts, session),
       detached: (session) => withHold(session, () => detachedWork(parts, session)),
     },
@@ -105,7 +113,11 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
         });
         const attached: Attached = { verified, mayOpen, send, sessions: new Set(), open: true };
         const before = hub.enter(attached);
-        before?.send({ kind: 'taken_over' });
+        if (before !== undefined) {
+          before.attached.send({ kind: 'taken_over' });
+          // Not waited for: what the new stream opens meanwhile is not let go, and the rest can take its time.
+          void parts.detachments.letGo(before.attached, before.sessions);
+        }
         return createAttachment(parts, locks, attached, () => draining);
       },
       drain: async ({ signal }) => {
@@ -183,6 +195,9 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
   });
   const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => sweepGrants(parts)));
   track('workload sweep', () => every(parts.settings.sweepMs, 'workload sweep', () => sweepWorkloads(parts)));
+  track('detachments', () =>
+    every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),
+  );
   track('static refresh', () => every(1_000, 'static refresh', () => refreshStatics(parts, delivered, due)));
   track('pruning', () =>
     every(3_600_000, 'pruning', async () => {

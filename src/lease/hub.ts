@@ -14,9 +14,14 @@ export interface Attached {
 
 /** Who is attached here, by workload and holder and by session. Memory only: a restart begins empty. */
 export interface Hub {
-  /** The stream that the same holder had before, when there was one; it carries nothing any more. */
-  enter(attached: Attached): Attached | undefined;
-  leave(attached: Attached): void;
+  /** The stream that the same holder had before, when there was one, and what it carried; it carries nothing any more. */
+  enter(
+    attached: Attached,
+  ): { readonly attached: Attached; readonly sessions: readonly string[] } | undefined;
+  /** Returns what it carried. Of a stream that has left already: what it was still given since. */
+  leave(attached: Attached): readonly string[];
+  /** This stream lets go of one session. */
+  drop(attached: Attached, session: string): void;
   join(attached: Attached, session: string, bundle: string): void;
   part(session: string): readonly Attached[];
   attachedTo(session: string): readonly Attached[];
@@ -58,25 +63,30 @@ export function createHub(): Hub {
     sessions?.delete(session);
     if (sessions?.size === 0) byBundle.delete(bundle);
   };
-  const leave = (attached: Attached) => {
+  const drop = (attached: Attached, session: string) => {
+    attached.sessions.delete(session);
+    remove(bySession, session, attached);
+    dropUnattached(session);
+  };
+  const leave = (attached: Attached): readonly string[] => {
     attached.open = false;
+    const carried = [...attached.sessions];
     if (byHolder.get(holderKey(attached)) === attached) byHolder.delete(holderKey(attached));
     remove(byWorkload, attached.verified.identity.workload, attached);
-    for (const session of attached.sessions) {
-      remove(bySession, session, attached);
-      dropUnattached(session);
-    }
+    for (const session of carried) drop(attached, session);
+    return carried;
   };
 
   return {
     enter: (attached) => {
       const before = byHolder.get(holderKey(attached));
-      if (before !== undefined) leave(before);
+      const left = before === undefined ? undefined : { attached: before, sessions: leave(before) };
       byHolder.set(holderKey(attached), attached);
       add(byWorkload, attached.verified.identity.workload, attached);
-      return before;
+      return left;
     },
     leave,
+    drop,
     join: (attached, session, bundle) => {
       attached.sessions.add(session);
       if (!attached.open) return;

@@ -158,7 +158,10 @@ async function begin(
     }
     if (old !== undefined) {
       // Its holders hold the successor now; it ends when that is delivered, at its own deadline at the latest.
-      for (const stream of parts.hub.attachedTo(old.id)) parts.hub.join(stream, session.id, bundle.name);
+      for (const stream of parts.hub.attachedTo(old.id)) {
+        await parts.ledger.attachHolder({ session: session.id, holder: stream.verified.holder, at });
+        parts.hub.join(stream, session.id, bundle.name);
+      }
     }
     parts.hub.join(attached, session.id, bundle.name);
     for (const stream of parts.hub.attachedTo(session.id)) {

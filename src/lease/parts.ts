@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
+import type { Detachments } from './detachments.ts';
 import type { Hub } from './hub.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
 import type { OwnedValues } from './owned-values.ts';
@@ -46,6 +47,7 @@ export interface Parts extends LeaseOptions {
   readonly statics: StaticSecrets;
   readonly serial: Serial;
   readonly trouble: Trouble;
+  readonly detachments: Detachments;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */
   readonly wake: () => void;

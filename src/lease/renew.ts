@@ -1,5 +1,6 @@
 import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { detachedDueAt } from './detached.ts';
 import { endSession } from './end-session.ts';
 import { extend, renewAt } from './extend.ts';
 import type { Parts } from './parts.ts';
@@ -17,7 +18,10 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
   const session = await parts.ledger.findSession(leaseSet.session);
   if (session === undefined || (session.state !== 'active' && session.state !== 'superseded'))
     return undefined;
-  if (!parts.hub.isAttached(session.id)) return undefined;
+  if (!parts.hub.isAttached(session.id)) {
+    await watchDetached(parts, session);
+    return undefined;
+  }
   const { phase, freshness } = parts.states.state(session.workload);
   if (phase === 'ended' && freshness === 'fresh') {
     await endSession(parts, { session: session.id, reason: 'workload_ended', tombstone: false });
@@ -65,6 +69,12 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     const pause = leaseSet.expiresAt - now < urgentMs ? retryMinMs * 2 : retryMaxMs;
     return parts.backend.now() + pause * (0.5 + parts.random() / 2);
   }
+}
+
+/** Not renewed any more, so it must be revoked in time, whatever became of the word that its last holder let it go. */
+async function watchDetached(parts: Parts, session: Session): Promise<void> {
+  const dueAt = detachedDueAt(session, parts.policy.bundle(session.bundle), parts.backend.now());
+  await parts.ledger.putWork([{ kind: 'detached', subject: session.id, dueAt: Math.round(dueAt) }]);
 }
 
 /** Gone at the backend, and not by our doing: the holder gets new credentials at once, what is left of the old is revoked. */

@@ -1,6 +1,7 @@
 import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
 import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
+import { endSession } from './end-session.ts';
 import { settleAt } from './issue.ts';
 import type { Parts } from './parts.ts';
 
@@ -8,7 +9,11 @@ import type { Parts } from './parts.ts';
  * Step 8, second part, for one lease set: each lease synchronously, then the token, then look-ups of all. `confirmed` is what was seen,
  * revoked by us without an error, and then not seen; anything else keeps its true name. Tried for as long as it takes.
  */
-export async function revokeWork(parts: Parts, leaseSetId: string): Promise<number | undefined> {
+export async function revokeWork(
+  parts: Parts,
+  leaseSetId: string,
+  endIfHalfOpen: (session: string) => Promise<unknown>,
+): Promise<number | undefined> {
   const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
   if (leaseSet === undefined || leaseSet.state === 'ended') return undefined;
   // A retiring set whose overlap is over, or whose successor has been acknowledged.
@@ -33,7 +38,18 @@ export async function revokeWork(parts: Parts, leaseSetId: string): Promise<numb
   await parts.reach('revoke.finished', leaseSetId);
   parts.events.changed(session.id);
   await recordSettled(parts, session, leaseSetId);
+  if (session.state === 'opening') await endIfHalfOpen(session.id);
   return undefined;
+}
+
+/**
+ * With the hold key taken, so that nobody is issuing: an opening session without a lease set can never become active. Its broker died, or the
+ * ledger was away, between the end of its lease set and its own.
+ */
+export async function endHalfOpen(parts: Parts, id: string): Promise<undefined> {
+  const session = await parts.ledger.findSession(id);
+  if (session?.state !== 'opening' || session.leaseSets.some(({ state }) => state !== 'ended')) return;
+  await endSession(parts, { session: id, reason: 'issue_failed', tombstone: false });
 }
 
 /** Undefined when nothing is outstanding any more, else when to try again. */

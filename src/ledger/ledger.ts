@@ -102,9 +102,10 @@ export interface Ledger {
     readonly at: number;
   }): Promise<void>;
   /**
-   * At start: whatever the ledger says about attached holders is of an earlier life. Sessions that have a `detached` item keep its time.
+   * At start: whatever the ledger says about attached holders is of an earlier life. Sessions get a `detached` item due at `dueAt`, or
+   * `marginMs` before their current lease set ends by itself where that is sooner; those that have one keep its time.
    */
-  detachAll(input: { readonly dueAt: number; readonly at: number }): Promise<void>;
+  detachAll(input: { readonly dueAt: number; readonly marginMs: number; readonly at: number }): Promise<void>;
   /** Returns the session; `ledger_conflict` when the generation is not one of the session's current. */
   recordDelivered(input: {
     readonly session: string;

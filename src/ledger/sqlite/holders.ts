@@ -37,9 +37,13 @@ export function detachAll(sql: Sql, input: Input<'detachAll'>): void {
   sql.run('UPDATE holder SET attached = 0 WHERE attached = 1');
   sql.run(
     `INSERT OR IGNORE INTO work (kind, subject, due_at, available_at)
-     SELECT 'detached', id, ?, ? FROM session WHERE state <> 'ended' AND state <> 'revoking'`,
+     SELECT 'detached', id, due, due FROM (
+       SELECT session.id, max(?1, min(?2, coalesce(lease_set.expires_at - ?3, ?2))) AS due
+       FROM session LEFT JOIN lease_set ON lease_set.session = session.id AND lease_set.state = 'current'
+       WHERE session.state <> 'ended' AND session.state <> 'revoking')`,
+    input.at,
     input.dueAt,
-    input.dueAt,
+    input.marginMs,
   );
 }
 

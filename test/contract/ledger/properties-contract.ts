@@ -142,7 +142,7 @@ async function carryOut(
       await ledger.finishLeaseSet({ leaseSet, at });
       return;
     case 'detachAll':
-      return ledger.detachAll({ dueAt: at, at });
+      return ledger.detachAll({ dueAt: at, marginMs: 0, at });
     case 'prune':
       await ledger.prune({ endedBefore: at, limit: 1 });
   }

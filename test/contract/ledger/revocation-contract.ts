@@ -120,13 +120,25 @@ export function revocationContract(open: OpenLedgerWorld): void {
       await ledger.detachHolder({ session: second.session, holder: 'pod', dueAt: start + 5_000, at: start });
       const revoked = await anActiveSession(ledger, { bundle: 'revoked' });
       await revoke(revoked.session);
-      await ledger.detachAll({ dueAt: start + 30_000, at: start });
+      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 0, at: start });
       expect((await ledger.findSession(first.session))?.holders.some(({ attached }) => attached)).toBe(false);
       expect(await dueWork(ledger, start + 100_000)).toEqual([
         `revoke ${revoked.leaseSet} 1000`,
         `detached ${second.session} 5000`,
         `detached ${first.session} 30000`,
       ]);
+    });
+
+    it('detaches all in time for what ends by itself, and never in the past', async () => {
+      const { session, leaseSet } = await anActiveSession(ledger);
+      const renew = (expiresAt: number) => ledger.recordRenewal({ leaseSet, expiresAt, work: [], at: start });
+      await renew(start + 25_000);
+      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 10_000, at: start });
+      expect(await dueWork(ledger, start + 100_000)).toContain(`detached ${session} 15000`);
+      const late = await anActiveSession(ledger, { bundle: 'late' });
+      await ledger.recordRenewal({ leaseSet: late.leaseSet, expiresAt: start + 9_000, work: [], at: start });
+      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 10_000, at: start + 2_000 });
+      expect(await dueWork(ledger, start + 300_000)).toContain(`detached ${late.session} 2000`);
     });
   });
 
