@@ -1,6 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { delivererIn, order } from '../../unit/sidecar/deliver/orders.ts';
@@ -8,6 +8,17 @@ import { createMemoryFolder } from '../../unit/sidecar/memory-folder.ts';
 
 const script = (name: string) => join(import.meta.dirname, name);
 const isRoot = process.geteuid?.() === 0;
+
+/** A user of no rights in the group that the volume is shared by. */
+const asPod = ['--reuid=65532', '--regid=65532', '--groups=5000', '--inh-caps=-all', '--bounding-set=-all'];
+
+/** Some machines keep the checkout, or the runtime, where no other user may read. */
+function mayRunAsPod(): boolean {
+  return (
+    isRoot &&
+    spawnSync('setpriv', [...asPod, process.execPath, '--check', script('deliver-as-pod.ts')]).status === 0
+  );
+}
 
 async function runToEnd(file: string, ...parameters: string[]): Promise<NodeJS.Signals | number> {
   const child = spawn(process.execPath, [script(file), ...parameters], { stdio: 'inherit' });
@@ -73,12 +84,13 @@ describe('a reader in another process', () => {
 });
 
 describe.runIf(isRoot)('a memory filesystem of its own', () => {
-  async function mounted(size: string, work: (target: string) => Promise<void>): Promise<void> {
+  async function mounted(size: string, mode: string, work: (target: string) => Promise<void>): Promise<void> {
     await using home = await createMemoryFolder();
     const target = join(home.path, 'mount');
+    await chmod(home.path, 0o755);
     await mkdir(target);
     // As the kubelet mounts a volume: for everybody, which only a mount of its own may be.
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0777`, 'tmpfs', target]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=${mode}`, 'tmpfs', target]);
     try {
       await work(target);
     } finally {
@@ -87,13 +99,28 @@ describe.runIf(isRoot)('a memory filesystem of its own', () => {
   }
 
   it('may be writable for everybody', () =>
-    mounted('1m', async (target) => {
+    mounted('1m', '0777', async (target) => {
       await delivererIn(target).deliver(order('1'));
       expect(await marks(join(target, 'db'))).toEqual(['user-1', 'password-1', '1 gen-1\n']);
     }));
 
+  it.runIf(mayRunAsPod())('shared by a group, as in a pod, has files that the group may read', () =>
+    mounted('1m,gid=5000', '2777', async (target) => {
+      const output = execFileSync('setpriv', [
+        ...asPod,
+        process.execPath,
+        script('deliver-as-pod.ts'),
+        target,
+      ]);
+      expect(output.toString().split('\n')).toEqual(['changed', 'unchanged', 'delivery_failed', '']);
+      expect(await stat(join(target, 'db/user'))).toMatchObject({ uid: 65_532, gid: 5_000 });
+      expect(await stat(join(target, 'db/..data/..raw'))).toMatchObject({ uid: 65_532 });
+      expect(await marks(join(target, 'db'))).toEqual(['user-1', 'password-1', '1 gen-1\n']);
+    }),
+  );
+
   it('that is full leaves the generation before, nothing half, and works again with less', () =>
-    mounted('96k', async (target) => {
+    mounted('96k', '0777', async (target) => {
       const deliverer = delivererIn(target);
       const folder = join(target, 'db');
       await deliverer.deliver(order('1'));
@@ -108,7 +135,7 @@ describe.runIf(isRoot)('a memory filesystem of its own', () => {
     }));
 
   it('that has become read-only leaves the generation before and says delivery_failed', () =>
-    mounted('1m', async (target) => {
+    mounted('1m', '0777', async (target) => {
       await delivererIn(target).deliver(order('1'));
       execFileSync('mount', ['-o', 'remount,ro', target]);
       await expect(delivererIn(target).deliver(order('2', { number: 2 }))).rejects.toMatchObject({
