@@ -1,3 +1,4 @@
+import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
 import { openAudit } from '../audit/open-audit.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
@@ -54,9 +55,18 @@ export async function composeBroker(options: {
     building.use(await openSqliteLedger({ file: config.ledger.sqlite.file, log })),
     measuring,
   );
+  const expectedHead = await readKeptHead(ledger);
   const audit = measuredAudit(
     building.use(
-      await openAudit({ file: config.audit.file, hmacKey, maxWaitMs: config.audit.maxWaitMs, clock, log }),
+      await openAudit({
+        file: config.audit.file,
+        hmacKey,
+        maxWaitMs: config.audit.maxWaitMs,
+        clock,
+        log,
+        onHead: keepHeadIn(ledger, log),
+        ...(expectedHead === undefined ? {} : { expectedHead }),
+      }),
     ),
     measuring,
   );
