@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { LeaseholdError } from '../platform/error.ts';
 import { systemClock } from '../platform/clock.ts';
 import { type DemoFiles, writeDemoFiles, writeSidecarFiles } from './demo-files.ts';
@@ -40,9 +40,13 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
   try {
     await using programs = createPrograms(process.env);
     const broker = createBrokerLine(
-      fork(join(import.meta.dirname, 'broker-process.ts'), [JSON.stringify(files)], {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      }),
+      fork(
+        join(import.meta.dirname, `broker-process${extname(import.meta.filename)}`),
+        [JSON.stringify(files)],
+        {
+          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        },
+      ),
       stepTimeoutMs,
     );
     programs.own(broker.child);

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { LeaseholdError } from '../platform/error.ts';
 
-const program = join(import.meta.dirname, '..', 'main.ts');
+/** Compiled or not, as this file is. */
+const program = join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`);
 
 /** How one run of the program ended. */
 export interface Ended {
