@@ -3,7 +3,6 @@ import type { Session, SessionState } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, matchesSelector, type Selector } from '../policy/selector.ts';
 import { endSession } from './end-session.ts';
-import type { Locks } from './locks.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
 
@@ -12,8 +11,8 @@ const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded
 const pageSize = 500;
 
 /** What people may do; rights are the caller's to check, records are written here. */
-export function createSessionAdmin(parts: Parts, locks: Locks): SessionAdmin {
-  const { ledger } = parts;
+export function createSessionAdmin(parts: Parts): SessionAdmin {
+  const { ledger, locks } = parts;
 
   const matching = async (
     selector: Selector | undefined,
@@ -151,9 +150,7 @@ export function createSessionAdmin(parts: Parts, locks: Locks): SessionAdmin {
     },
     explain: async ({ identity, bundle, by }) => {
       const decision = parts.policy.decide(identity, bundle);
-      const locked = (await locks.list()).some((lock) =>
-        matchesSelector(lock.selector, { identity, bundle }),
-      );
+      const lock = await locks.matching({ identity, bundle });
       const tombstone = await ledger.findTombstone(identity.workload, bundle);
       await parts.audit.record({
         action: 'explain',
@@ -169,7 +166,7 @@ export function createSessionAdmin(parts: Parts, locks: Locks): SessionAdmin {
         decision,
         refusedBy: !decision.allowed
           ? undefined
-          : locked
+          : lock !== undefined
             ? 'locked'
             : tombstone === undefined
               ? undefined

@@ -5,19 +5,14 @@ import { identityFacts, sessionFacts } from './audit-facts.ts';
 import { nearDeadline } from './deadline.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
-import type { Locks } from './locks.ts';
-import { open, openSuccessor, publicCode } from './open.ts';
+import { open, openSuccessor } from './open.ts';
 import type { Parts } from './parts.ts';
+import { isRefusal, publicCode } from './refusal.ts';
 import { holdKey } from './serial.ts';
 import type { Attachment, OpenRequest } from './sessions.ts';
 
 /** One holder's stream, as the session engine sees it. */
-export function createAttachment(
-  parts: Parts,
-  locks: Locks,
-  attached: Attached,
-  isDraining: () => boolean,
-): Attachment {
+export function createAttachment(parts: Parts, attached: Attached, isDraining: () => boolean): Attachment {
   const { workload } = attached.verified.identity;
 
   const refused = async (bundle: string, error: unknown): Promise<void> => {
@@ -67,7 +62,7 @@ export function createAttachment(
       if (isDraining()) throw new LeaseholdError('shutting_down');
       if (!attached.open) throw new LeaseholdError('cancelled');
       if (request.resume !== undefined) await own(request.resume.session);
-      await open(parts, locks, { attached, request, signal });
+      await open(parts, { attached, request, signal });
     });
 
   /** The stream ended or was taken over in the middle: what came out of it has nobody. */
@@ -183,7 +178,7 @@ export function createAttachment(
         const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
         try {
           await parts.serial.run(holdKey(workload, session.bundle), () =>
-            openSuccessor(parts, locks, { attached, request, signal: parts.signal }, session),
+            openSuccessor(parts, { attached, request, signal: parts.signal }, session),
           );
         } catch (error) {
           // The session goes on to its deadline; the holder may prove itself again until then.
@@ -196,21 +191,4 @@ export function createAttachment(
       await parts.detachments.letGo(attached, parts.hub.leave(attached));
     },
   };
-}
-
-function isRefusal(error: LeaseholdError): boolean {
-  return hasCode(
-    error,
-    'bundle_unknown',
-    'locked',
-    'not_granted',
-    'session_unknown',
-    'shutting_down',
-    'overloaded',
-    'tombstoned',
-    'workload_ended',
-    'workload_stale',
-    'workload_terminating',
-    'workload_unknown',
-  );
 }

@@ -42,6 +42,8 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
       generation: session.generation.id,
       paths,
     });
+    // Revoked or let go while the record was written: nothing is sent to who must not have it any more.
+    if (!attached.open || !attached.sessions.has(session.id)) continue;
     attached.send({
       kind: 'generation',
       session: session.id,
@@ -50,7 +52,7 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
       files: bundle.files,
       previousUntil: delivery.previousUntil,
     });
+    parts.events.count('delivered');
     await parts.reach('generation.sent', session.id);
   }
-  parts.events.count('delivered', delivery.to.length);
 }

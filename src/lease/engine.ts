@@ -17,7 +17,7 @@ import { rotateWork } from './rotate.ts';
 import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
-import { endWorkload, refreshStatics, sweepGrants, sweepWorkloads } from './sweep.ts';
+import { createGrantSweep, endWorkload, refreshStatics, sweepWorkloads } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop } from './work-loop.ts';
 
@@ -39,13 +39,13 @@ const clusterIdKey = 'backend.cluster_id';
 export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngine> {
   const hub = createHub();
   const events = createLeaseEvents(options.onEvent);
-  const locks = createLocks(options);
   let wake = (): void => undefined;
   const serial = createSerial();
   const parts: Parts = {
     ...options,
     hub,
     events,
+    locks: createLocks(options),
     values: createOwnedValues(),
     statics: createStaticSecrets(options),
     serial,
@@ -97,7 +97,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   let draining = false;
 
   return {
-    admin: createSessionAdmin(parts, locks),
+    admin: createSessionAdmin(parts),
     hub,
     events,
     sessions: {
@@ -118,7 +118,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
           // Not waited for: what the new stream opens meanwhile is not let go, and the rest can take its time.
           void parts.detachments.letGo(before.attached, before.sessions);
         }
-        return createAttachment(parts, locks, attached, () => draining);
+        return createAttachment(parts, attached, () => draining);
       },
       drain: async ({ signal }) => {
         draining = true;
@@ -193,8 +193,14 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
   const unsubscribeStates = parts.states.subscribe((workload, state) => {
     if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
   });
-  const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => sweepGrants(parts)));
-  track('workload sweep', () => every(parts.settings.sweepMs, 'workload sweep', () => sweepWorkloads(parts)));
+  const grants = createGrantSweep(parts);
+  const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => grants.sweep()));
+  track('workload sweep', () =>
+    every(parts.settings.sweepMs, 'workload sweep', async () => {
+      await sweepWorkloads(parts);
+      await grants.retry();
+    }),
+  );
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),
   );

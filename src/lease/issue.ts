@@ -22,7 +22,7 @@ export function settleAt(parts: Pick<Parts, 'backend'>, at: number): number {
 }
 
 /**
- * Steps 3 to 5 for an intent that stands in the ledger. Takes one admission slot for all of it, so that a storm queues
+ * Steps 3 to 5 for an intent that stands in the ledger. The caller holds an admission slot for all of it, so that a storm queues
  * before the probation starts to run. A lost reply of a read may have left a credential that nobody can name: its token is
  * revoked and everything starts over with another, never a second read on the same one.
  */
@@ -32,34 +32,27 @@ export async function issue(
     readonly session: Session;
     readonly bundle: Bundle;
     readonly leaseSet: string;
-    readonly signal: AbortSignal;
   },
 ): Promise<Issued> {
-  return parts.admission.run(
-    options.session.identity.namespace,
-    async () => {
-      let leaseSet = options.leaseSet;
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          return await issueOnce(parts, { ...options, leaseSet });
-        } catch (error) {
-          const again = hasCode(error, 'backend_lost_reply', 'backend_timeout') && attempt < restarts;
-          const at = parts.backend.now();
-          await parts.ledger.beginRevokeLeaseSet({ leaseSet, at });
-          parts.wake();
-          if (!again) throw error;
-          leaseSet = parts.randomId('set_');
-          await parts.ledger.beginLeaseSet({
-            session: options.session.id,
-            leaseSet: { id: leaseSet, tokenRole: options.bundle.tokenRole, settleAt: settleAt(parts, at) },
-            at,
-          });
-          await parts.reach('lease_set.begun', leaseSet);
-        }
-      }
-    },
-    { signal: options.signal },
-  );
+  let { leaseSet } = options;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await issueOnce(parts, { ...options, leaseSet });
+    } catch (error) {
+      const again = hasCode(error, 'backend_lost_reply', 'backend_timeout') && attempt < restarts;
+      const at = parts.backend.now();
+      await parts.ledger.beginRevokeLeaseSet({ leaseSet, at });
+      parts.wake();
+      if (!again) throw error;
+      leaseSet = parts.randomId('set_');
+      await parts.ledger.beginLeaseSet({
+        session: options.session.id,
+        leaseSet: { id: leaseSet, tokenRole: options.bundle.tokenRole, settleAt: settleAt(parts, at) },
+        at,
+      });
+      await parts.reach('lease_set.begun', leaseSet);
+    }
+  }
 }
 
 async function issueOnce(

@@ -9,6 +9,7 @@ import type { PolicySource } from '../policy/policy-source.ts';
 import type { Detachments } from './detachments.ts';
 import type { Hub } from './hub.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
+import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
@@ -48,6 +49,7 @@ export interface Parts extends LeaseOptions {
   readonly serial: Serial;
   readonly trouble: Trouble;
   readonly detachments: Detachments;
+  readonly locks: Locks;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */
   readonly wake: () => void;

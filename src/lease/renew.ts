@@ -1,5 +1,6 @@
 import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { withdrawRefused } from './decide.ts';
 import { detachedDueAt } from './detached.ts';
 import { endSession } from './end-session.ts';
 import { extend, renewAt } from './extend.ts';
@@ -23,26 +24,19 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     return undefined;
   }
   const { phase, freshness } = parts.states.state(session.workload);
-  if (phase === 'ended' && freshness === 'fresh') {
+  if (phase === 'ended') {
     await endSession(parts, { session: session.id, reason: 'workload_ended', tombstone: false });
     return undefined;
   }
   const now = parts.backend.now();
   if (freshness === 'lost') return now + parts.settings.retryMaxMs;
-  const decision = parts.policy.decide(session.identity, session.bundle);
-  if (!decision.allowed) {
-    await endSession(parts, {
-      session: session.id,
-      reason: 'not_granted',
-      note: decision.rule ?? '',
-      tombstone: false,
-    });
-    return undefined;
-  }
+  if (await withdrawRefused(parts, session)) return undefined;
+  const bundle = parts.policy.bundle(session.bundle);
+  if (bundle === undefined) return now;
   try {
     const extension = await extend(parts, {
       leaseSet,
-      ttlSeconds: decision.bundle.ttlSeconds,
+      ttlSeconds: bundle.ttlSeconds,
       deadlineAt: session.deadlineAt,
     });
     if (extension.lost) return await replaceLost(parts, session);

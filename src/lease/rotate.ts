@@ -2,10 +2,12 @@ import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { type Bundle, isLeased } from '../policy/bundle.ts';
 import { activate } from './activate.ts';
+import { requireStanding } from './decide.ts';
 import { deliver } from './deliver.ts';
 import { issue, settleAt } from './issue.ts';
 import type { SecretFields } from './owned-values.ts';
 import type { Parts } from './parts.ts';
+import type { StaticSnapshot } from './static-secrets.ts';
 
 /**
  * A new lease set for a session, make before break: the old one retires when every attached holder has acknowledged, or after the
@@ -22,15 +24,21 @@ export async function rotate(
 ): Promise<Session> {
   const { bundle } = options;
   const statics = await staticFields(parts, bundle, options.signal);
-  const leaseSet = parts.randomId('set_');
-  const begunAt = parts.backend.now();
-  await parts.ledger.beginLeaseSet({
-    session: options.session.id,
-    leaseSet: { id: leaseSet, tokenRole: bundle.tokenRole, settleAt: settleAt(parts, begunAt) },
-    at: begunAt,
-  });
-  await parts.reach('lease_set.begun', leaseSet);
-  const issued = await issue(parts, { ...options, leaseSet });
+  const issued = await parts.admission.run(
+    options.session.identity.namespace,
+    async () => {
+      const leaseSet = parts.randomId('set_');
+      const at = parts.backend.now();
+      await parts.ledger.beginLeaseSet({
+        session: options.session.id,
+        leaseSet: { id: leaseSet, tokenRole: bundle.tokenRole, settleAt: settleAt(parts, at) },
+        at,
+      });
+      await parts.reach('lease_set.begun', leaseSet);
+      return issue(parts, { session: options.session, bundle, leaseSet });
+    },
+    { signal: options.signal },
+  );
   const previousUntil = options.overlap ? parts.backend.now() + bundle.overlapSeconds * 1000 : 0;
   let session: Session;
   try {
@@ -48,7 +56,7 @@ export async function rotate(
     parts.wake();
     throw error;
   }
-  parts.values.keep(session.id, session.generation.id, issued.fields);
+  await keepStanding(parts, session, issued.fields);
   parts.events.count('rotated');
   parts.trouble.ended(session.id);
   await deliver(parts, {
@@ -63,12 +71,23 @@ export async function rotate(
   return session;
 }
 
+/** Values of a session that was revoked meanwhile must not stay behind in memory. */
+async function keepStanding(parts: Parts, session: Session, fields: SecretFields): Promise<void> {
+  parts.values.keep(session.id, session.generation.id, fields);
+  try {
+    await requireStanding(parts, session.id);
+  } catch (error) {
+    if (hasCode(error, 'ledger_conflict')) parts.values.forget(session.id);
+    throw error;
+  }
+}
+
 /** The static half of a mixed bundle; undefined for one that has none. */
 export async function staticFields(
   parts: Parts,
   bundle: Bundle,
   signal: AbortSignal,
-): Promise<{ readonly fields: SecretFields; readonly versions: string } | undefined> {
+): Promise<StaticSnapshot | undefined> {
   return bundle.secrets.some(({ kind }) => kind === 'static')
     ? parts.statics.current(bundle, { signal })
     : undefined;
@@ -91,7 +110,7 @@ export async function deliverStatics(
   });
   const owned = parts.values.get(session.id, before.id);
   // Some holder may not have the leased values yet: they move to the new generation.
-  if (owned !== undefined) parts.values.keep(session.id, session.generation.id, owned);
+  if (owned !== undefined) await keepStanding(parts, session, owned);
   await deliver(parts, {
     session,
     bundle: options.bundle,

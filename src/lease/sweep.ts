@@ -1,5 +1,6 @@
 import type { SessionState } from '../ledger/ledger.ts';
 import { isLeased } from '../policy/bundle.ts';
+import { withdrawRefused } from './decide.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import { deliverStatics } from './rotate.ts';
@@ -9,37 +10,52 @@ const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 
 /** Ends what a workload still holds, once its cluster has said that it is over. */
 export async function endWorkload(parts: Parts, workload: string): Promise<void> {
-  for (const session of await parts.ledger.listSessions({ workload, states: heldStates, limit: 1_000 })) {
-    await endSession(parts, { session: session.id, reason: 'workload_ended', tombstone: false });
-  }
+  const sessions = await parts.ledger.listSessions({ workload, states: heldStates, limit: 1_000 });
+  const ends = await Promise.allSettled(
+    sessions.map(({ id }) => endSession(parts, { session: id, reason: 'workload_ended', tombstone: false })),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   await parts.ledger.removeTombstonesOf(workload);
 }
 
 /**
  * Compares the ledger with what the clusters say: covers workloads that ended while no broker was up, and events that got lost.
- * Only a fresh and complete view ends anything; silence does not.
+ * `ended` is what was seen, or what a fresh and complete view lacks; silence ends nothing.
  */
 export async function sweepWorkloads(parts: Parts): Promise<void> {
   for (const workload of await parts.ledger.listHeldWorkloads()) {
-    const { phase, freshness } = parts.states.state(workload);
-    if (phase === 'ended' && freshness === 'fresh') await endWorkload(parts, workload);
+    if (parts.states.state(workload).phase !== 'ended') continue;
+    try {
+      await endWorkload(parts, workload);
+    } catch (error) {
+      parts.log.error('a workload that has ended still holds something', { workload }, error);
+    }
   }
 }
 
 /** After a policy reload: what is no longer granted is taken back, without a tombstone. */
-export async function sweepGrants(parts: Parts): Promise<void> {
-  for (const id of parts.hub.sessions()) {
-    const session = await parts.ledger.findSession(id);
-    if (session === undefined || !heldStates.includes(session.state)) continue;
-    const decision = parts.policy.decide(session.identity, session.bundle);
-    if (decision.allowed) continue;
-    await endSession(parts, {
-      session: id,
-      reason: 'not_granted',
-      note: decision.rule ?? '',
-      tombstone: false,
-    });
-  }
+export interface GrantSweep {
+  sweep(): Promise<void>;
+  /** Sweeps again when something could not be looked at or ended. */
+  retry(): Promise<void>;
+}
+
+export function createGrantSweep(parts: Parts): GrantSweep {
+  let isIncomplete = false;
+  const sweep = async () => {
+    isIncomplete = false;
+    for (const id of parts.hub.sessions()) {
+      try {
+        const session = await parts.ledger.findSession(id);
+        if (session !== undefined && heldStates.includes(session.state))
+          await withdrawRefused(parts, session);
+      } catch (error) {
+        isIncomplete = true;
+        parts.log.error('a session could not be compared with the new policy yet', { session: id }, error);
+      }
+    }
+  };
+  return { sweep, retry: async () => (isIncomplete ? sweep() : undefined) };
 }
 
 /** Looks at the static secrets of every bundle that somebody here holds, when its interval is over, and delivers what changed. */

@@ -1,0 +1,130 @@
+import type { Session } from '../ledger/ledger.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import { sessionFacts } from './audit-facts.ts';
+import { decide, type Granted, requireRenewable, requireStanding, withdrawAfter } from './decide.ts';
+import { deliver } from './deliver.ts';
+import { renewAt } from './extend.ts';
+import type { Opening } from './open.ts';
+import type { Parts } from './parts.ts';
+import { deliverStatics, rotate, staticFields } from './rotate.ts';
+
+/**
+ * A session that stands, with the hold key taken: the holder still has its generation, or gets what it lacks. Nothing new is issued where
+ * that can be avoided.
+ */
+export async function resume(
+  parts: Parts,
+  opening: Opening,
+  granted: Granted,
+  session: Session,
+): Promise<void> {
+  const { attached, request } = opening;
+  const { bundle } = granted;
+  const { holder } = attached.verified;
+  const hasCurrent =
+    request.resume?.session === session.id && request.resume.generation === session.generation.id;
+  await parts.audit.record({
+    action: 'open',
+    outcome: 'ok',
+    actor: session.identity.spiffeId,
+    ...sessionFacts(session),
+    holder,
+    credentialId: attached.verified.credentialId,
+    ...(hasCurrent ? { generation: session.generation.id } : {}),
+  });
+  const at = parts.backend.now();
+  await parts.ledger.attachHolder({ session: session.id, holder, at });
+  parts.hub.join(attached, session.id, bundle.name);
+  try {
+    await decide(parts, attached, bundle.name);
+    await requireStanding(parts, session.id);
+  } catch (error) {
+    await withdrawAfter(parts, session, error);
+    parts.hub.drop(attached, session.id);
+    // Not waited for: it comes after us, who have the hold key.
+    void parts.detachments.letGo(attached, [session.id]);
+    throw error;
+  }
+  attached.send({
+    kind: 'opened',
+    bundle,
+    session: session.id,
+    deadlineAt: session.deadlineAt,
+    resumed: hasCurrent,
+    leased: session.leased,
+  });
+  const trouble = parts.trouble.current(session.id);
+  if (trouble !== undefined) attached.send({ kind: 'degraded', session: session.id, ...trouble });
+  await resumeWork(parts, session, at);
+  if (!hasCurrent) {
+    await deliverMissing(parts, opening, granted, session);
+    return;
+  }
+  parts.events.count('resumed');
+  const isKnown = session.holders.some(
+    ({ name, generation }) => name === holder && generation.id === session.generation.id,
+  );
+  if (!isKnown) {
+    // It was delivered, but the word of it was lost.
+    const generation = session.generation.id;
+    await parts.ledger.recordDelivered({ session: session.id, holder, generation, at });
+  }
+  await resumeStatics(parts, opening, granted, session);
+}
+
+/** The holder lacks the current generation. */
+async function deliverMissing(
+  parts: Parts,
+  { attached, signal }: Opening,
+  { bundle }: Granted,
+  session: Session,
+): Promise<void> {
+  requireRenewable(parts, attached);
+  const leased = parts.values.get(session.id, session.generation.id);
+  if (session.leased && leased === undefined) {
+    // Its values are nowhere any more. With one holder nobody uses the old credentials; with several the others still do.
+    await rotate(parts, { session, bundle, overlap: session.holders.length > 1, signal });
+    return;
+  }
+  const statics = await staticFields(parts, bundle, signal);
+  await deliver(parts, {
+    session,
+    bundle,
+    leased,
+    statics: statics?.fields,
+    to: [attached],
+    previousUntil: 0,
+  });
+}
+
+/** A session nobody was attached to had no renewals: they start again where they stood. */
+async function resumeWork(parts: Parts, session: Session, at: number): Promise<void> {
+  const current = session.leaseSets.find(({ state }) => state === 'current');
+  if (current === undefined) return;
+  await parts.ledger.putWork([
+    { kind: 'renew', subject: current.id, dueAt: renewAt(at, current.expiresAt, parts.random) },
+  ]);
+}
+
+/** Static secrets may have changed while the holder was away; where the engine has no versions, it gets them again. */
+async function resumeStatics(
+  parts: Parts,
+  opening: Opening,
+  granted: Granted,
+  session: Session,
+): Promise<void> {
+  const { bundle } = granted;
+  if (!bundle.secrets.some(({ kind }) => kind === 'static')) return;
+  let snapshot;
+  try {
+    snapshot = await parts.statics.current(bundle, { signal: opening.signal });
+  } catch (error) {
+    // The holder has its files; a backend that is away changes nothing for it.
+    const { code } = LeaseholdError.from(error);
+    parts.trouble.began(session.id, code, parts.backend.now());
+    return;
+  }
+  if (snapshot.versions !== '' && snapshot.versions === session.generation.versions) return;
+  requireRenewable(parts, opening.attached);
+  await deliverStatics(parts, { session, bundle, signal: opening.signal });
+}
