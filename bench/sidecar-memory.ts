@@ -83,7 +83,7 @@ async function sidecars(folder: string): Promise<Memory> {
       );
       delivered.push(join(own, 'secrets', 'static', 'api-key'));
       children.push(
-        spawn(process.execPath, [...flags, join(root, 'dist', 'leasehold-sidecar.mjs'), '--config', config], {
+        spawn(process.execPath, [...flags, join(root, 'dist', 'leasehold-sidecar.cjs'), '--config', config], {
           stdio: 'ignore',
         }),
       );

@@ -12,7 +12,7 @@ describe('the built program', () => {
     await run(node, [join(root, 'scripts', 'build.ts')], { cwd: root });
     const demo = await run(node, [join(root, 'dist', 'src', 'main.js'), 'demo', '--output', 'json']);
     expect(JSON.parse(demo.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ step: 'done', ok: true });
-    const sidecar = await run(node, [join(root, 'dist', 'leasehold-sidecar.mjs'), '--check']).catch(
+    const sidecar = await run(node, [join(root, 'dist', 'leasehold-sidecar.cjs'), '--check']).catch(
       (error: unknown) => error,
     );
     expect(sidecar).toMatchObject({ code: 2 });
