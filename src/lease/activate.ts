@@ -1,15 +1,16 @@
 import type { NewWork, Session } from '../ledger/ledger.ts';
-import { LeaseholdError } from '../platform/error.ts';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
-import { extend, renewAt } from './extend.ts';
+import { extend, type Extension, renewAt } from './extend.ts';
 import type { Issued } from './issue.ts';
 import type { Parts } from './parts.ts';
 
 /**
- * Step 6: the lease set becomes the session's current one, then gets its working ttl, then is audited. Only after this may
- * anybody see its values. Throws `ledger_conflict` when the session was revoked in the meantime, `audit_unavailable` when
- * there is no record; the caller revokes.
+ * Step 6: a recorded lease set gets its working ttl, is audited, and becomes the session's current one. Only after this may anybody see its
+ * values. The ledger's word comes last: whatever fails before it leaves the session with the lease set that it had, and the settle item or
+ * the caller revokes the new one. Throws `ledger_conflict` when the session was revoked in the meantime, `audit_unavailable` when
+ * there is no record.
  */
 export async function activate(
   parts: Parts,
@@ -18,61 +19,62 @@ export async function activate(
     readonly bundle: Bundle;
     readonly issued: Issued;
     readonly versions: string;
-    readonly retireAt: number;
+    /** Asked at the last moment, so that an overlap counts from here. */
+    readonly retireAt: () => number;
     readonly action: 'issue' | 'rotate';
   },
 ): Promise<Session> {
   const { ledger, backend } = parts;
-  const { bundle, issued } = options;
+  const { session, bundle, issued } = options;
+  const leaseSet = await ledger.findLeaseSet(issued.leaseSet);
+  if (leaseSet?.state !== 'token') throw new LeaseholdError('ledger_conflict');
+  const { ttlSeconds } = bundle;
+  const extension = await extend(parts, { leaseSet, ttlSeconds, deadlineAt: session.deadlineAt });
+  if (extension.lost) throw new LeaseholdError('backend_not_found');
+  await parts.reach('lease_set.extended', issued.leaseSet);
+  const generation = { id: parts.randomId('gen_'), versions: options.versions };
+  await parts.audit.record({
+    action: options.action,
+    outcome: 'ok',
+    ...sessionFacts(session),
+    ...leaseSetFacts(leaseSet, parts.audit),
+    generation: generation.id,
+  });
+  await parts.reach('issue.audited', issued.leaseSet);
   const at = backend.now();
   const activated = await ledger.activate({
-    session: options.session.id,
-    leaseSet: { id: issued.leaseSet, expiresAt: issued.expiresAt },
-    generation: { id: parts.randomId('gen_'), versions: options.versions },
-    retireAt: options.retireAt,
-    // Should the process die before the renewal below, whoever takes over still finds it in time.
-    work: [
-      { kind: 'renew', subject: issued.leaseSet, dueAt: renewAt(at, issued.expiresAt, parts.random) },
-      ...rotationWork(parts, options.session, bundle, at),
-    ],
-    at,
-  });
-  await parts.reach('lease_set.activated', issued.leaseSet);
-  const leaseSet = activated.leaseSets.find(({ id }) => id === issued.leaseSet);
-  if (leaseSet === undefined) throw new LeaseholdError('ledger_conflict');
-  const extension = await extend(parts, {
-    leaseSet,
-    ttlSeconds: bundle.ttlSeconds,
-    deadlineAt: activated.deadlineAt,
-  });
-  if (extension.lost) throw new LeaseholdError('backend_not_found');
-  await ledger.recordRenewal({
-    leaseSet: issued.leaseSet,
-    expiresAt: extension.expiresAt,
+    session: session.id,
+    leaseSet: { id: issued.leaseSet, expiresAt: extension.expiresAt },
+    generation,
+    retireAt: options.retireAt(),
     work: [
       {
         kind: 'renew',
         subject: issued.leaseSet,
-        dueAt: renewAt(backend.now(), extension.expiresAt, parts.random),
+        dueAt: renewAt(at, extension.expiresAt, parts.random),
       },
+      ...rotationWork(parts, session, bundle, at),
     ],
-    at: backend.now(),
+    at,
   });
-  await parts.reach('lease_set.extended', issued.leaseSet);
-  await parts.audit.record({
-    action: options.action,
-    outcome: 'ok',
-    ...sessionFacts(activated),
-    ...leaseSetFacts(leaseSet, parts.audit),
-    generation: activated.generation.id,
-  });
-  await parts.reach('issue.audited', issued.leaseSet);
+  await parts.reach('lease_set.activated', issued.leaseSet);
+  await recordExpiry(parts, issued.leaseSet, extension);
   parts.events.changed(activated.id);
   return activated;
 }
 
+/** Each credential's own end, which tells a lapse from a loss. The renewal is on record either way. */
+async function recordExpiry(parts: Parts, leaseSet: string, { expiresAt }: Extension): Promise<void> {
+  try {
+    await parts.ledger.recordRenewal({ leaseSet, expiresAt, work: [], at: parts.backend.now() });
+  } catch (error) {
+    if (hasCode(error, 'ledger_conflict')) throw error;
+    parts.log.warn('the new end of credentials is not on record yet', { leaseSet }, error);
+  }
+}
+
 /** The bundle's own rotation interval, spread by a tenth, unless the deadline comes first anyway. */
-export function rotationWork(
+function rotationWork(
   parts: Pick<Parts, 'random'>,
   session: Pick<Session, 'id' | 'deadlineAt'>,
   bundle: Bundle,

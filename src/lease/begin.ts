@@ -4,13 +4,14 @@ import { isLeased } from '../policy/bundle.ts';
 import { activate } from './activate.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineLead } from './deadline.ts';
-import { decide, type Granted, requireMayBegin, requireStanding } from './decide.ts';
+import { decide, type Granted, requireMayBegin } from './decide.ts';
 import { deliver } from './deliver.ts';
 import { endSession } from './end-session.ts';
 import { type Issued, issue, settleAt } from './issue.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
-import { staticFields } from './rotate.ts';
+import { requireStanding } from './standing.ts';
+import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
 
 /** What came of the first durable step. */
@@ -129,7 +130,7 @@ async function handOver(
       bundle,
       issued,
       versions: statics?.versions ?? '',
-      retireAt: parts.backend.now(),
+      retireAt: () => parts.backend.now(),
       action: 'issue',
     });
     parts.values.keep(session.id, active.generation.id, issued.fields);

@@ -43,16 +43,6 @@ export function requireRenewable(parts: Parts, attached: Attached): void {
   if (freshness === 'lost') throw new LeaseholdError('workload_stale');
 }
 
-/**
- * To be asked after something of a session was put into memory: who revoked it before did not see that, who revokes it from
- * now on does. `ledger_conflict` when it is not held any more.
- */
-export async function requireStanding(parts: Pick<Parts, 'ledger'>, id: string): Promise<void> {
-  const session = await parts.ledger.findSession(id);
-  if (session?.state !== 'active' && session?.state !== 'superseded')
-    throw new LeaseholdError('ledger_conflict', { detail: 'the session was revoked in the meantime' });
-}
-
 /** Takes a session back when policy or locks do not allow it any more; true when they do not. */
 export async function withdrawRefused(parts: Parts, session: Session): Promise<boolean> {
   const { identity, bundle } = session;

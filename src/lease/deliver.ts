@@ -52,6 +52,7 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
       files: bundle.files,
       previousUntil: delivery.previousUntil,
     });
+    attached.sent.set(session.id, session.generation.id);
     parts.events.count('delivered');
     await parts.reach('generation.sent', session.id);
   }

@@ -13,7 +13,7 @@ import { createOwnedValues } from './owned-values.ts';
 import type { LeaseOptions, Parts } from './parts.ts';
 import { renewWork } from './renew.ts';
 import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
-import { rotateWork } from './rotate.ts';
+import { rotateWork } from './rotate-work.ts';
 import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
@@ -49,6 +49,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     values: createOwnedValues(),
     statics: createStaticSecrets(options),
     serial,
+    issuing: new Set(),
     trouble: createTrouble(hub),
     detachments: createDetachments({ ...options, hub, events, serial }),
     wake: () => wake(),
@@ -111,7 +112,14 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
           holder: verified.holder,
           credentialId: verified.credentialId,
         });
-        const attached: Attached = { verified, mayOpen, send, sessions: new Set(), open: true };
+        const attached: Attached = {
+          verified,
+          mayOpen,
+          send,
+          sessions: new Set(),
+          sent: new Map(),
+          open: true,
+        };
         const before = hub.enter(attached);
         if (before !== undefined) {
           before.attached.send({ kind: 'taken_over' });

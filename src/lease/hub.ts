@@ -9,6 +9,8 @@ export interface Attached {
   readonly send: (message: HolderMessage) => void;
   /** Sessions that this stream carries. */
   readonly sessions: Set<string>;
+  /** Of each of them, the generation that was sent last, or that the holder came back with. */
+  readonly sent: Map<string, string>;
   open: boolean;
 }
 
@@ -65,6 +67,7 @@ export function createHub(): Hub {
   };
   const drop = (attached: Attached, session: string) => {
     attached.sessions.delete(session);
+    attached.sent.delete(session);
     remove(bySession, session, attached);
     dropUnattached(session);
   };
@@ -98,9 +101,7 @@ export function createHub(): Hub {
     },
     part: (session) => {
       const parted = [...(bySession.get(session) ?? [])];
-      for (const attached of parted) attached.sessions.delete(session);
-      bySession.delete(session);
-      dropUnattached(session);
+      for (const attached of parted) drop(attached, session);
       return parted;
     },
     attachedTo: (session) => [...(bySession.get(session) ?? [])],

@@ -41,8 +41,7 @@ export async function issue(
     } catch (error) {
       const again = hasCode(error, 'backend_lost_reply', 'backend_timeout') && attempt < restarts;
       const at = parts.backend.now();
-      await parts.ledger.beginRevokeLeaseSet({ leaseSet, at });
-      parts.wake();
+      await giveUp(parts, leaseSet, at);
       if (!again) throw error;
       leaseSet = parts.randomId('set_');
       await parts.ledger.beginLeaseSet({
@@ -55,48 +54,82 @@ export async function issue(
   }
 }
 
+/** A ledger that is away leaves the settle item; why the issue failed matters more. */
+export async function giveUp(parts: Parts, leaseSet: string, at: number): Promise<void> {
+  try {
+    await parts.ledger.beginRevokeLeaseSet({ leaseSet, at });
+    parts.wake();
+  } catch (error) {
+    parts.log.error('a lease set that failed could not be given up yet', { leaseSet }, error);
+  }
+}
+
 async function issueOnce(
   parts: Parts,
   options: { readonly session: Session; readonly bundle: Bundle; readonly leaseSet: string },
 ): Promise<Issued> {
-  const { backend, ledger } = parts;
-  const { bundle, leaseSet } = options;
+  const { leaseSet } = options;
+  parts.issuing.add(leaseSet);
+  try {
+    return await makeAndRead(parts, options);
+  } finally {
+    parts.issuing.delete(leaseSet);
+  }
+}
+
+async function makeAndRead(
+  parts: Parts,
+  { bundle, leaseSet }: { readonly bundle: Bundle; readonly leaseSet: string },
+): Promise<Issued> {
+  const { backend, ledger, signal } = parts;
   const createdAt = backend.now();
   // From here on the caller's signal counts no more: a request that was sent runs to its end at the backend.
   const { token, accessor, ttlSeconds } = await backend.createToken({
     tokenRole: bundle.tokenRole,
     intent: leaseSet,
-    signal: parts.signal,
+    signal,
   });
   try {
     await parts.reach('token.created', leaseSet);
     let expiresAt = createdAt + ttlSeconds * 1000;
-    await ledger.recordToken({
-      leaseSet,
-      accessor,
-      path: `auth/token/create/${bundle.tokenRole}`,
-      expiresAt,
-      at: backend.now(),
-    });
+    await recorded(
+      parts,
+      () =>
+        ledger.recordToken({
+          leaseSet,
+          accessor,
+          path: `auth/token/create/${bundle.tokenRole}`,
+          expiresAt,
+          at: backend.now(),
+        }),
+      () => backend.revokeToken({ accessor, signal }),
+    );
     await parts.reach('token.recorded', leaseSet);
     const fields = new Map<string, ReadonlyMap<string, Secret>>();
     for (const source of bundle.secrets) {
       if (source.kind !== 'leased') continue;
       const askedAt = backend.now();
-      const secret = await backend.read({ token, source, signal: parts.signal });
+      const secret = await backend.read({ token, source, signal });
       await parts.reach('lease.read', leaseSet);
       const { lease } = secret;
       if (lease !== undefined) {
+        const { leaseId, renewable } = lease;
         const leaseExpiresAt = askedAt + lease.ttlSeconds * 1000;
-        // Recorded before it is judged: what the next line refuses must still be revoked.
-        await ledger.recordLease({
-          leaseSet,
-          leaseId: lease.leaseId,
-          path: source.path,
-          renewable: lease.renewable,
-          expiresAt: leaseExpiresAt,
-          at: backend.now(),
-        });
+        const { path } = source;
+        // Recorded before it is judged: what the check below refuses must still be revoked.
+        await recorded(
+          parts,
+          () =>
+            ledger.recordLease({
+              leaseSet,
+              leaseId,
+              path,
+              renewable,
+              expiresAt: leaseExpiresAt,
+              at: backend.now(),
+            }),
+          () => backend.revokeLease({ leaseId, signal }),
+        );
         await parts.reach('lease.recorded', leaseSet);
         expiresAt = Math.min(expiresAt, leaseExpiresAt);
       }
@@ -109,5 +142,21 @@ async function issueOnce(
     return { leaseSet, fields, expiresAt };
   } finally {
     token.wipe();
+  }
+}
+
+/** What the ledger cannot take is revoked while its name is still known; its short first ttl stands behind that. */
+async function recorded(
+  parts: Parts,
+  record: () => Promise<void>,
+  revoke: () => Promise<void>,
+): Promise<void> {
+  try {
+    await record();
+  } catch (error) {
+    await revoke().catch((failure: unknown) => {
+      parts.log.error('a credential that could not be recorded is left to its first ttl', {}, failure);
+    });
+    throw error;
   }
 }

@@ -50,6 +50,8 @@ export interface Parts extends LeaseOptions {
   readonly trouble: Trouble;
   readonly detachments: Detachments;
   readonly locks: Locks;
+  /** Lease sets for which requests to the backend are under way here. */
+  readonly issuing: Set<string>;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */
   readonly wake: () => void;

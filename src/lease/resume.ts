@@ -1,12 +1,14 @@
 import type { Session } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { sessionFacts } from './audit-facts.ts';
-import { decide, type Granted, requireRenewable, requireStanding, withdrawAfter } from './decide.ts';
+import { decide, type Granted, requireRenewable, withdrawAfter } from './decide.ts';
 import { deliver } from './deliver.ts';
 import { renewAt } from './extend.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
-import { deliverStatics, rotate, staticFields } from './rotate.ts';
+import { rotate } from './rotate.ts';
+import { requireStanding } from './standing.ts';
+import { deliverStatics, staticFields } from './static-delivery.ts';
 
 /**
  * A session that stands, with the hold key taken: the holder still has its generation, or gets what it lacks. Nothing new is issued where
@@ -60,6 +62,7 @@ export async function resume(
     await deliverMissing(parts, opening, granted, session);
     return;
   }
+  attached.sent.set(session.id, session.generation.id);
   parts.events.count('resumed');
   const isKnown = session.holders.some(
     ({ name, generation }) => name === holder && generation.id === session.generation.id,
@@ -75,15 +78,17 @@ export async function resume(
 /** The holder lacks the current generation. */
 async function deliverMissing(
   parts: Parts,
-  { attached, signal }: Opening,
+  { attached, request, signal }: Opening,
   { bundle }: Granted,
   session: Session,
 ): Promise<void> {
   requireRenewable(parts, attached);
   const leased = parts.values.get(session.id, session.generation.id);
   if (session.leased && leased === undefined) {
-    // Its values are nowhere any more. With one holder nobody uses the old credentials; with several the others still do.
-    await rotate(parts, { session, bundle, overlap: session.holders.length > 1, signal });
+    // Its values are nowhere any more. A holder that lost its files does not use the old credentials; one that has an older generation, and
+    // the others of several, do until they have the new ones.
+    const overlap = session.holders.length > 1 || request.resume?.session === session.id;
+    await rotate(parts, { session, bundle, overlap, needsStatics: true, signal });
     return;
   }
   const statics = await staticFields(parts, bundle, signal);

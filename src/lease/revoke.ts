@@ -4,6 +4,7 @@ import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
 import { settleAt } from './issue.ts';
 import type { Parts } from './parts.ts';
+import { retireLater } from './retire.ts';
 
 /**
  * Step 8, second part, for one lease set: each lease synchronously, then the token, then look-ups of all. `confirmed` is what was seen,
@@ -16,8 +17,12 @@ export async function revokeWork(
 ): Promise<number | undefined> {
   const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
   if (leaseSet === undefined || leaseSet.state === 'ended') return undefined;
+  // A request under way may still bring a credential; its end puts the item again.
+  if (parts.issuing.has(leaseSetId)) return parts.backend.now() + parts.settings.retryMinMs;
   // A retiring set whose overlap is over, or whose successor has been acknowledged.
   if (leaseSet.state !== 'revoking') {
+    const later = leaseSet.state === 'retiring' ? await retireLater(parts, leaseSet) : undefined;
+    if (later !== undefined) return later;
     await parts.ledger.beginRevokeLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
     await parts.reach('revoke.begun', leaseSetId);
   }

@@ -3,8 +3,8 @@ import { isLeased } from '../policy/bundle.ts';
 import { withdrawRefused } from './decide.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
-import { deliverStatics } from './rotate.ts';
 import { holdKey } from './serial.ts';
+import { deliverStatics } from './static-delivery.ts';
 
 const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 

@@ -1,0 +1,47 @@
+import type { Session } from '../ledger/ledger.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import { deliver } from './deliver.ts';
+import type { Parts } from './parts.ts';
+import { keepStanding } from './standing.ts';
+import type { StaticSnapshot } from './static-secrets.ts';
+
+/** The static half of a mixed bundle; undefined for one that has none. */
+export async function staticFields(
+  parts: Parts,
+  bundle: Bundle,
+  signal: AbortSignal,
+): Promise<StaticSnapshot | undefined> {
+  return bundle.secrets.some(({ kind }) => kind === 'static')
+    ? parts.statics.current(bundle, { signal })
+    : undefined;
+}
+
+/** A new version of static secrets for one session: a new generation, no new leases, leased values unchanged. */
+export async function deliverStatics(
+  parts: Parts,
+  options: { readonly session: Session; readonly bundle: Bundle; readonly signal: AbortSignal },
+): Promise<Session> {
+  const snapshot = await parts.statics.current(options.bundle, { signal: options.signal });
+  const at = parts.backend.now();
+  const before = options.session.generation;
+  const session = await parts.ledger.activate({
+    session: options.session.id,
+    generation: { id: parts.randomId('gen_'), versions: snapshot.versions },
+    retireAt: at,
+    work: [],
+    at,
+  });
+  const owned = parts.values.get(session.id, before.id);
+  // Some holder may not have the leased values yet: they move to the new generation.
+  if (owned !== undefined) await keepStanding(parts, session, owned);
+  await deliver(parts, {
+    session,
+    bundle: options.bundle,
+    leased: owned,
+    statics: snapshot.fields,
+    to: parts.hub.attachedTo(session.id),
+    previousUntil: 0,
+  });
+  parts.events.changed(session.id);
+  return session;
+}
