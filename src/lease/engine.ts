@@ -1,3 +1,4 @@
+import type { WorkKind } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { createSessionAdmin } from './admin.ts';
 import { createAttachment } from './attachment.ts';
@@ -19,7 +20,8 @@ import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
 import { createGrantSweep, endWorkload, refreshStatics, sweepWorkloads } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
-import { startWorkLoop } from './work-loop.ts';
+import { startWorkLoop, type WorkHandler } from './work-loop.ts';
+import { createSlowPaths } from './slow-paths.ts';
 
 /** The session engine: what the stream layer and the admin service call, and the work that goes on by itself. */
 export interface LeaseEngine {
@@ -29,6 +31,13 @@ export interface LeaseEngine {
   readonly events: LeaseEvents;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** Each with slots of its own: a database that does not answer holds up neither renewals nor what waits for the hold on a session. */
+const lanes: readonly (readonly WorkKind[])[] = [
+  ['renew', 'deadline'],
+  ['settle', 'rotate', 'detached'],
+  ['revoke'],
+];
 
 const clusterIdKey = 'backend.cluster_id';
 
@@ -50,6 +59,10 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     statics: createStaticSecrets(options),
     serial,
     issuing: new Set(),
+    slowPaths: createSlowPaths({
+      clock: options.clock,
+      most: Math.ceil(options.settings.workConcurrency / 4),
+    }),
     trouble: createTrouble(hub),
     detachments: createDetachments({ ...options, hub, events, serial }),
     wake: () => wake(),
@@ -70,29 +83,35 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
   const endFailed = (session: string) =>
     endSession(parts, { session, reason: 'issue_failed', tombstone: false }).then(() => undefined);
-  const loop = startWorkLoop({
-    ledger: parts.ledger,
-    owner: parts.replica,
-    concurrency: parts.settings.workConcurrency,
-    now: () => parts.backend.now(),
-    clock: parts.clock,
-    log: parts.log,
-    handlers: {
-      settle: async (leaseSet) => {
-        const found = await parts.ledger.findLeaseSet(leaseSet);
-        return found === undefined
-          ? undefined
-          : withHold(found.session, () => settleWork(parts, leaseSet, endFailed));
-      },
-      renew: (leaseSet) => renewWork(parts, leaseSet),
-      rotate: (session) => withHold(session, () => rotateWork(parts, session)),
-      revoke: (leaseSet) =>
-        revokeWork(parts, leaseSet, (session) => withHold(session, () => endHalfOpen(parts, session))),
-      deadline: (session) => deadlineWork(parts, session),
-      detached: (session) => withHold(session, () => detachedWork(parts, session)),
+  const handlers: Record<WorkKind, WorkHandler> = {
+    settle: async (leaseSet) => {
+      const found = await parts.ledger.findLeaseSet(leaseSet);
+      return found === undefined
+        ? undefined
+        : withHold(found.session, () => settleWork(parts, leaseSet, endFailed));
     },
-  });
-  wake = () => loop.wake();
+    renew: (leaseSet) => renewWork(parts, leaseSet),
+    rotate: (session) => withHold(session, () => rotateWork(parts, session)),
+    revoke: (leaseSet) =>
+      revokeWork(parts, leaseSet, (session) => withHold(session, () => endHalfOpen(parts, session))),
+    deadline: (session) => deadlineWork(parts, session),
+    detached: (session) => withHold(session, () => detachedWork(parts, session)),
+  };
+  const loops = lanes.map((kinds) =>
+    startWorkLoop({
+      ledger: parts.ledger,
+      owner: parts.replica,
+      kinds,
+      handlers,
+      concurrency: parts.settings.workConcurrency,
+      now: () => parts.backend.now(),
+      clock: parts.clock,
+      log: parts.log,
+    }),
+  );
+  wake = () => {
+    for (const loop of loops) loop.wake();
+  };
 
   const background = startBackground(parts);
   let draining = false;
@@ -143,7 +162,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     [Symbol.asyncDispose]: async () => {
       draining = true;
       await background.stop();
-      await loop.stop();
+      await Promise.all(loops.map((loop) => loop.stop()));
     },
   };
 }

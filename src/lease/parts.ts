@@ -13,6 +13,7 @@ import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
+import type { SlowPaths } from './slow-paths.ts';
 import type { StaticSecrets } from './static-secrets.ts';
 import type { ReachStep } from './steps.ts';
 import type { Trouble } from './trouble.ts';
@@ -52,6 +53,7 @@ export interface Parts extends LeaseOptions {
   readonly locks: Locks;
   /** Lease sets for which requests to the backend are under way here. */
   readonly issuing: Set<string>;
+  readonly slowPaths: SlowPaths;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */
   readonly wake: () => void;

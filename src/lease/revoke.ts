@@ -65,8 +65,18 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
   let retryAt: number | undefined;
   const later = (at: number) => (retryAt = retryAt === undefined ? at : Math.min(retryAt, at));
   for (const credential of leases) {
-    const at = await settleOne(parts, credential);
-    if (at !== undefined) later(at);
+    if (parts.slowPaths.isFull(credential.path)) {
+      // Not a try: others hang there already, and paths that answer need the slots.
+      later(parts.backend.now() + parts.settings.retryMinMs * (5 + parts.random() * 5));
+      continue;
+    }
+    const leave = parts.slowPaths.enter(credential.path);
+    try {
+      const at = await settleOne(parts, credential);
+      if (at !== undefined) later(at);
+    } finally {
+      leave();
+    }
   }
   // The token stays until its leases are settled: they would go with it, and nobody could say that it was our revocation
   // that ended them. It is not renewed any more, so it ends by itself in any case.

@@ -1,5 +1,6 @@
 import type { Ledger, Work, WorkKind } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
+import { hasCode } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 
 /** Does one item; resolves with when to do it again, or undefined when it is done. */
@@ -12,103 +13,166 @@ export interface WorkLoop {
   stop(): Promise<void>;
 }
 
-/** Longest pause between two looks at the ledger; other replicas put work there too. */
-const idleMs = 1_000;
-/** Longer than the longest handler: a dynamic read may take the backend's whole request limit. */
-const claimMs = 180_000;
-/** After a handler threw, which its own retries should have prevented. */
-const failedPauseMs = 5_000;
-
-/**
- * Takes due work items from the ledger and hands them to their handlers, a bounded number at once. Holds no list of its own:
- * what it forgets by dying is claimed again by whoever comes.
- */
-export function startWorkLoop(options: {
-  readonly ledger: Ledger;
+export interface WorkLoopOptions {
+  readonly ledger: Pick<Ledger, 'claimWork' | 'finishWork' | 'nextWorkAt'>;
   readonly owner: string;
+  /** What this loop takes; others are another loop's. */
+  readonly kinds: readonly WorkKind[];
   readonly handlers: Readonly<Record<WorkKind, WorkHandler>>;
+  /** How many items are handled at once. */
   readonly concurrency: number;
   readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;
-}): WorkLoop {
-  const running = new Set<Promise<void>>();
-  let stopped = false;
-  const isStopped = () => stopped;
-  let looking = false;
+}
+
+/** Longest pause between two looks at the ledger; other replicas put work there too. */
+const idleMs = 1_000;
+/** How long an item stays another's to wait for when its owner dies without a word. */
+const claimMs = 180_000;
+/** After a handler threw, which its own retries should have prevented. */
+const failedPauseMs = 5_000;
+/** Between tries to put an item back, and their bound. */
+const firstFinishPauseMs = 250;
+const longestFinishPauseMs = 10_000;
+
+/** One item that is being handled here. */
+interface Running {
+  /** It came a second time: it was put again, or its claim ran out. */
+  again: Work | undefined;
+}
+
+/**
+ * Takes due work items from the ledger and hands them to their handlers, a bounded number at once and each only once at a time. Holds no list
+ * of its own: what it forgets by dying is claimed again by whoever comes.
+ */
+export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
+  const { ledger, clock, log, kinds } = options;
+  const tasks = new Set<Promise<void>>();
+  const running = new Map<string, Running>();
+  const stopping = new AbortController();
+  const isStopped = () => stopping.signal.aborted;
+  let looking: Promise<void> | undefined;
   let lookAgain = false;
   let cancelTimer: () => void = () => undefined;
 
-  const handle = async (work: Work): Promise<void> => {
-    let dueAt: number | undefined;
+  const handle = async (work: Work): Promise<number | undefined> => {
     try {
-      dueAt = await options.handlers[work.kind](work.subject);
+      const dueAt = await options.handlers[work.kind](work.subject);
+      return dueAt === undefined ? undefined : Math.round(dueAt);
     } catch (error) {
-      options.log.error('work item failed', { kind: work.kind, subject: work.subject }, error);
-      dueAt = options.now() + failedPauseMs;
+      if (isStopped() && hasCode(error, 'cancelled')) return work.dueAt;
+      log.error('work item failed', { kind: work.kind, subject: work.subject }, error);
+      return options.now() + failedPauseMs;
     }
-    try {
-      await options.ledger.finishWork(dueAt === undefined ? { work } : { work, dueAt: Math.round(dueAt) });
-    } catch (error) {
-      // The claim runs out and the item is handled again; every handler bears that.
-      options.log.error('work item could not be put back', { kind: work.kind }, error);
+  };
+
+  const finish = async (work: Work, dueAt: number | undefined): Promise<void> => {
+    for (let pause = firstFinishPauseMs; ; pause = Math.min(pause * 2, longestFinishPauseMs)) {
+      try {
+        await ledger.finishWork(dueAt === undefined ? { work } : { work, dueAt });
+        return;
+      } catch (error) {
+        log.error('work item could not be put back and is tried again', { kind: work.kind }, error);
+      }
+      // Without this the item would wait for the end of its claim, and a renewal has not that much time.
+      await clock.sleep(pause, stopping.signal).catch(() => undefined);
+      if (isStopped()) return;
     }
+  };
+
+  const run = async (first: Work): Promise<void> => {
+    const key = `${first.kind}\n${first.subject}`;
+    const own: Running = { again: undefined };
+    running.set(key, own);
+    let work = first;
+    for (;;) {
+      const dueAt = await handle(work);
+      const again = takeAgain(own);
+      // Another due time: it was put again, so it is meant to be done again. The same: only its claim ran out.
+      if (again === undefined || again.dueAt === work.dueAt || isStopped()) {
+        await finish(again ?? work, dueAt);
+        work = takeAgain(own) ?? first;
+        if (work === first) break;
+      } else work = again;
+    }
+    running.delete(key);
+  };
+
+  const begin = (work: Work): void => {
+    const found = running.get(`${work.kind}\n${work.subject}`);
+    if (found !== undefined) {
+      found.again = work;
+      return;
+    }
+    const task = run(work).finally(() => {
+      tasks.delete(task);
+      wake();
+    });
+    tasks.add(task);
+  };
+
+  /** Returns how long to wait before the next look. */
+  const claim = async (): Promise<number> => {
+    const limit = options.concurrency - tasks.size;
+    if (limit <= 0) return idleMs;
+    const now = options.now();
+    const claimed = await ledger.claimWork({
+      owner: options.owner,
+      now,
+      claimUntil: now + claimMs,
+      limit,
+      kinds,
+    });
+    if (isStopped()) {
+      // Whoever comes next need not wait for the claim.
+      await Promise.all(claimed.map((work) => finish(work, work.dueAt)));
+      return idleMs;
+    }
+    for (const work of claimed) begin(work);
+    if (claimed.length === limit) return 0;
+    const next = await ledger.nextWorkAt({ kinds });
+    return next === undefined ? idleMs : Math.min(idleMs, Math.max(0, next - options.now()));
   };
 
   const look = async (): Promise<void> => {
-    if (looking || isStopped()) {
-      lookAgain = true;
-      return;
-    }
-    looking = true;
     cancelTimer();
     let pause = idleMs;
     try {
-      const limit = options.concurrency - running.size;
-      if (limit > 0) {
-        const now = options.now();
-        const claimed = await options.ledger.claimWork({
-          owner: options.owner,
-          now,
-          claimUntil: now + claimMs,
-          limit,
-        });
-        for (const work of claimed) {
-          const task = handle(work).finally(() => {
-            running.delete(task);
-            void look();
-          });
-          running.add(task);
-        }
-        if (claimed.length === limit) pause = 0;
-        else {
-          const next = await options.ledger.nextWorkAt();
-          if (next !== undefined) pause = Math.min(idleMs, Math.max(0, next - options.now()));
-        }
-      }
+      pause = await claim();
     } catch (error) {
-      options.log.error('the ledger cannot be asked for work', {}, error);
-    } finally {
-      looking = false;
+      log.error('the ledger cannot be asked for work', {}, error);
     }
     if (isStopped()) return;
-    if (lookAgain) {
-      lookAgain = false;
-      pause = 0;
-    }
     // With all slots taken, the next one that ends looks again.
-    if (running.size < options.concurrency) {
-      cancelTimer = options.clock.after(Math.max(pause, 1), () => void look());
-    }
+    if (tasks.size < options.concurrency)
+      cancelTimer = clock.after(lookAgain ? 1 : Math.max(pause, 1), () => wake());
+    lookAgain = false;
   };
 
-  void look();
+  const wake = (): void => {
+    if (isStopped()) return;
+    if (looking !== undefined) {
+      lookAgain = true;
+      return;
+    }
+    looking = look().finally(() => (looking = undefined));
+  };
+
+  wake();
   return {
-    wake: () => void look(),
+    wake,
     stop: async () => {
-      stopped = true;
+      stopping.abort();
       cancelTimer();
-      await Promise.all(running);
+      await looking;
+      await Promise.all(tasks);
     },
   };
+}
+
+function takeAgain(own: Running): Work | undefined {
+  const { again } = own;
+  own.again = undefined;
+  return again;
 }

@@ -167,11 +167,13 @@ export interface Ledger {
     readonly now: number;
     readonly claimUntil: number;
     readonly limit: number;
+    /** Only these; all when left out. */
+    readonly kinds?: readonly WorkKind[];
   }): Promise<readonly Work[]>;
   /** Removes the item, or moves it when `dueAt` is given; in both cases only if it was not replaced since it was claimed. */
   finishWork(input: { readonly work: Work; readonly dueAt?: number }): Promise<void>;
   /** When the next item can be claimed: due and unclaimed, or at the end of the claim on it. */
-  nextWorkAt(): Promise<number | undefined>;
+  nextWorkAt(query?: { readonly kinds?: readonly WorkKind[] }): Promise<number | undefined>;
 
   // -- tombstones and locks ---------------------------------------------------------------------------------------
 

@@ -127,4 +127,9 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // Lanes of the work loop ask for their own kinds only.
+  `
+  DROP INDEX work_available;
+  CREATE INDEX work_available ON work (kind, available_at);
+  `,
 ];

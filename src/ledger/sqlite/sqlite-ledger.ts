@@ -92,7 +92,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     putWork: (items) => run('put work', () => putWork(sql, items)),
     claimWork: (input) => run('claim work', () => claimWork(sql, input)),
     finishWork: (input) => run('finish work', () => finishWork(sql, input)),
-    nextWorkAt: () => run('next work', () => nextWorkAt(sql)),
+    nextWorkAt: (query) => run('next work', () => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
       run('find tombstone', () => locks.findTombstone(sql, workload, bundle)),
     listTombstones: () => run('list tombstones', () => locks.listTombstones(sql)),

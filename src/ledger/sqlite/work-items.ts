@@ -32,8 +32,10 @@ export function removeAllWork(sql: Sql, subject: string): void {
 export function claimWork(sql: Sql, input: Input<'claimWork'>): readonly Work[] {
   const due = sql
     .all(
-      'SELECT version, kind, subject, due_at FROM work WHERE available_at <= ? ORDER BY available_at, version LIMIT ?',
+      `SELECT version, kind, subject, due_at FROM work WHERE available_at <= ?${ofKinds(input.kinds)}
+       ORDER BY available_at, version LIMIT ?`,
       input.now,
+      ...(input.kinds ?? []),
       Math.max(0, input.limit),
     )
     .map((row) => parseRow(workRow, row, 'work item'));
@@ -56,7 +58,15 @@ export function finishWork(sql: Sql, { work, dueAt }: Input<'finishWork'>): void
   if (removed === 1 && dueAt !== undefined) putWork(sql, [{ kind: work.kind, subject: work.subject, dueAt }]);
 }
 
-export function nextWorkAt(sql: Sql): number | undefined {
-  const at = sql.get('SELECT min(available_at) AS at FROM work')?.['at'];
+export function nextWorkAt(sql: Sql, kinds?: readonly WorkKind[]): number | undefined {
+  const found = sql.get(
+    `SELECT min(available_at) AS at FROM work WHERE true${ofKinds(kinds)}`,
+    ...(kinds ?? []),
+  );
+  const at = found?.['at'];
   return typeof at === 'number' ? at : undefined;
+}
+
+function ofKinds(kinds: readonly WorkKind[] | undefined): string {
+  return kinds === undefined ? '' : ` AND kind IN (${kinds.map(() => '?').join(', ')})`;
 }

@@ -45,6 +45,26 @@ export function workContract(open: OpenLedgerWorld): void {
       expect((await claim('me', start + 9, 2)).map(({ subject }) => subject)).toEqual(['c']);
     });
 
+    it('gives only the kinds that are asked for', async () => {
+      await ledger.putWork([
+        { kind: 'revoke', subject: 'a', dueAt: start },
+        { kind: 'renew', subject: 'b', dueAt: start + 5 },
+        { kind: 'rotate', subject: 'c', dueAt: start + 7 },
+      ]);
+      const kinds = ['renew', 'rotate'] as const;
+      expect(await ledger.nextWorkAt({ kinds })).toBe(start + 5);
+      expect(await ledger.nextWorkAt({ kinds: [] })).toBeUndefined();
+      const claimed = await ledger.claimWork({
+        owner: 'me',
+        now: start + 9,
+        claimUntil: start + 99,
+        limit: 10,
+        kinds,
+      });
+      expect(claimed.map(({ subject }) => subject)).toEqual(['b', 'c']);
+      expect(await ledger.nextWorkAt()).toBe(start);
+    });
+
     it("makes an expired claim anybody's, and the late owner's word worth nothing", async () => {
       await ledger.putWork([item('a', start)]);
       const [late] = await claim('me', start);
