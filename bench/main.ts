@@ -7,6 +7,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'ledger-and-proof': async () => (await import('./ledger-and-proof.ts')).ledgerAndProof,
   'sidecar-memory': async () => (await import('./sidecar-memory.ts')).sidecarMemory,
   revoke: async () => (await import('./revoke.ts')).revoke,
+  throughput: async () => (await import('./throughput.ts')).throughput,
   storm: async () => (await import('./storm.ts')).storm,
 };
 
