@@ -75,10 +75,27 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
     end: { readonly reason: 'admin' | 'locked'; readonly note: string; readonly by: string },
   ): Promise<readonly Session[]> => {
     const ended: Session[] = [];
+    const failures: unknown[] = [];
     for (const { id } of sessions) {
-      ended.push(await endSession(parts, { session: id, ...end, tombstone: true }));
+      try {
+        ended.push(await endSession(parts, { session: id, ...end, tombstone: true }));
+      } catch (error) {
+        // One that the ledger could not take must not save the others.
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw LeaseholdError.from(failures[0]);
     return ended;
+  };
+
+  /** Near a deadline one hold has two sessions; who names one of them by its id means the hold. */
+  const withSuccessors = async (sessions: readonly Session[]): Promise<readonly Session[]> => {
+    const all = new Map(sessions.map((session) => [session.id, session]));
+    for (const { workload, bundle } of sessions) {
+      for (const other of await ledger.listSessions({ workload, states: endableStates, limit: pageSize }))
+        if (other.bundle === bundle) all.set(other.id, other);
+    }
+    return [...all.values()];
   };
 
   return {
@@ -100,8 +117,10 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
     watch: ({ selector, by, signal }) => watch(parts, read, { selector, by, signal }),
     revoke: async ({ selector, reason, by, dryRun }) => {
       require(selector);
-      const sessions = await matching(selector, endableStates);
-      const revoking = await matching(selector, ['revoking']);
+      const found = await matching(selector, endableStates);
+      const sessions = selector.session === undefined ? found : await withSuccessors(found);
+      const known = new Set(sessions.map(({ id }) => id));
+      const revoking = (await matching(selector, ['revoking'])).filter(({ id }) => !known.has(id));
       if (dryRun) return sessions;
       await wrote('revoke', { by, reason, selector, count: sessions.length });
       const ended = await endAll(sessions, { reason: 'admin', note: reason, by });

@@ -1,6 +1,8 @@
 import type { Verified } from '../identity/identity.ts';
+import type { AuditEvent } from '../audit/audit.ts';
 import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { acknowledged } from './acknowledge.ts';
 import { identityFacts, sessionFacts } from './audit-facts.ts';
 import { nearDeadline } from './deadline.ts';
 import { endSession } from './end-session.ts';
@@ -70,27 +72,26 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     if (!attached.open) await parts.detachments.letGo(attached, parts.hub.leave(attached));
   };
 
-  /** The generation is in place: what it replaced may go. */
-  const acknowledged = async (session: Session): Promise<void> => {
-    const current = session.generation.id;
-    const has = (name: string) =>
-      session.holders.some((holder) => holder.name === name && holder.generation.id === current);
-    if (session.holders.every(({ name }) => has(name))) parts.values.delivered(session.id, current);
-    const here = parts.hub.attachedTo(session.id);
-    const everybody = session.holders.filter(({ attached: isAttached }) => isAttached);
-    if (!everybody.every(({ name }) => has(name)) || !here.every(({ verified }) => has(verified.holder)))
-      return;
-    const now = parts.backend.now();
-    const retiring = session.leaseSets.filter(({ state }) => state === 'retiring');
-    if (retiring.length > 0) {
-      await parts.ledger.putWork(retiring.map(({ id }) => ({ kind: 'revoke', subject: id, dueAt: now })));
-      parts.wake();
-    }
-    for (const old of await parts.ledger.listSessions({ workload, states: ['superseded'], limit: 100 })) {
-      if (old.bundle === session.bundle)
-        await endSession(parts, { session: old.id, reason: 'superseded', tombstone: false });
+  /** What a holder says has happened, whether it can be recorded or not; ending its stream for it would take its secrets away. */
+  const recordWord = async (event: AuditEvent): Promise<void> => {
+    try {
+      await parts.audit.record(event);
+    } catch (error) {
+      parts.events.count('audit_missed');
+      parts.log.error("a holder's word has no audit record", { workload, action: event.action }, error);
     }
   };
+
+  /** The successor of one session near its deadline. */
+  const succeed = (session: Session): Promise<void> =>
+    parts.serial.run(holdKey(workload, session.bundle), async () => {
+      if (isDraining()) throw new LeaseholdError('shutting_down');
+      const live = await parts.ledger.findLive(workload, session.bundle);
+      // Another holder's proof came first; its successor is everybody's.
+      if (live !== undefined && live.id !== session.id) return;
+      const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
+      await openSuccessor(parts, { attached, request, signal: parts.signal }, session);
+    });
 
   return {
     open: async (request, { signal }) => {
@@ -114,9 +115,9 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
         throw error;
       }
       await parts.reach('generation.delivered', session);
-      await acknowledged(after);
+      await acknowledged(parts, after);
       parts.events.changed(session);
-      await parts.audit.record({
+      await recordWord({
         action: 'delivered',
         outcome: 'ok',
         actor: after.identity.spiffeId,
@@ -130,7 +131,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       const { holder } = attached.verified;
       await parts.ledger.recordWiped({ session, holder, at: parts.backend.now() });
       parts.events.changed(session);
-      await parts.audit.record({
+      await recordWord({
         action: 'wiped',
         outcome: 'ok',
         actor: found.identity.spiffeId,
@@ -175,11 +176,8 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       for (const id of [...attached.sessions]) {
         const session = await parts.ledger.findSession(id);
         if (session === undefined || !nearDeadline(session, now)) continue;
-        const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
         try {
-          await parts.serial.run(holdKey(workload, session.bundle), () =>
-            openSuccessor(parts, { attached, request, signal: parts.signal }, session),
-          );
+          await succeed(session);
         } catch (error) {
           // The session goes on to its deadline; the holder may prove itself again until then.
           await refused(session.bundle, error);

@@ -145,6 +145,7 @@ async function handOver(
     }
     parts.hub.join(stream, session.id, bundle.name);
   }
+  if (statics !== undefined) parts.hub.setStatic(session.id, statics.id);
   await decide(parts, attached, bundle.name);
   await requireStanding(parts, session.id);
   const { deadlineAt, leased } = session;

@@ -10,24 +10,29 @@ export function deadlineLead(session: Pick<Session, 'createdAt' | 'deadlineAt'>)
   return Math.min(longestLeadMs, Math.round((session.deadlineAt - session.createdAt) / 5));
 }
 
-/** True when a fresh proof may start the successor now. */
+/** True when a fresh proof may start the successor now. Superseded: its successor may have failed. */
 export function nearDeadline(session: Session, now: number): boolean {
-  return session.state === 'active' && now >= session.deadlineAt - deadlineLead(session);
+  const isHeld = session.state === 'active' || session.state === 'superseded';
+  return isHeld && now >= session.deadlineAt - deadlineLead(session);
 }
 
+/** How often the proof is asked for, as a part of the lead: one may fail, and a holder may be away. */
+const asks = 4;
+
 /**
- * First call, at the lead: the holder is asked for a fresh credential, which starts a successor session (`refresh`).
- * Second call, at the deadline: whatever is still there ends.
+ * From the lead on the holders are asked for a fresh credential, which starts a successor session (`refresh`), until there is one. At the
+ * deadline whatever is still there ends.
  */
 export async function deadlineWork(parts: Parts, id: string): Promise<number | undefined> {
   const session = await parts.ledger.findSession(id);
   if (session === undefined || session.state === 'revoking' || session.state === 'ended') return undefined;
-  if (parts.backend.now() >= session.deadlineAt) {
+  const now = parts.backend.now();
+  if (now >= session.deadlineAt) {
     await endSession(parts, { session: id, reason: 'deadline', tombstone: false });
     return undefined;
   }
-  if (session.state === 'active') {
-    parts.hub.tell(id, { kind: 'credential_wanted', by: session.deadlineAt });
-  }
-  return session.deadlineAt;
+  const live = await parts.ledger.findLive(session.workload, session.bundle);
+  if (live !== undefined && live.id !== id) return session.deadlineAt;
+  parts.hub.tell(id, { kind: 'credential_wanted', by: session.deadlineAt });
+  return Math.min(session.deadlineAt, Math.ceil(now + deadlineLead(session) / asks));
 }

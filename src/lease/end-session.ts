@@ -31,8 +31,11 @@ export async function endSession(
   parts.trouble.forget(id);
   tellRevoked(parts, id, reason);
   parts.wake();
-  parts.events.count('revoked');
   parts.events.changed(id);
+  const { end } = session;
+  // It was ending already, for the reason on record; only a tombstone adds something to that.
+  if (!options.tombstone && (end?.reason !== reason || end.note !== note || end.by !== by)) return session;
+  parts.events.count('revoked');
   try {
     await parts.audit.record({
       action: 'revoke',

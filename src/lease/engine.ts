@@ -18,7 +18,8 @@ import { rotateWork } from './rotate-work.ts';
 import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
-import { createGrantSweep, endWorkload, refreshStatics, sweepWorkloads } from './sweep.ts';
+import { createStaticRefresh } from './static-refresh.ts';
+import { createGrantSweep, endWorkload, sweepTombstones, sweepWorkloads } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop, type WorkHandler } from './work-loop.ts';
 import { createSlowPaths } from './slow-paths.ts';
@@ -59,6 +60,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     statics: createStaticSecrets(options),
     serial,
     issuing: new Set(),
+    revoked: new Set(),
     slowPaths: createSlowPaths({
       clock: options.clock,
       most: Math.ceil(options.settings.workConcurrency / 4),
@@ -207,15 +209,7 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
     }
   };
 
-  const readAt = new Map<string, number>();
-  const due = (bundle: string, refreshSeconds: number): boolean => {
-    const now = parts.clock.monotonic();
-    const last = readAt.get(bundle);
-    if (last !== undefined && now - last < refreshSeconds * 1000) return false;
-    readAt.set(bundle, now);
-    return last !== undefined;
-  };
-  const delivered = new Map<string, number>();
+  const statics = createStaticRefresh(parts, { start: (task) => track('static refresh', task) });
 
   const unsubscribeStates = parts.states.subscribe((workload, state) => {
     if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
@@ -231,11 +225,12 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),
   );
-  track('static refresh', () => every(1_000, 'static refresh', () => refreshStatics(parts, delivered, due)));
+  track('static refresh', () => every(1_000, 'static refresh', async () => statics.tick()));
   track('pruning', () =>
     every(3_600_000, 'pruning', async () => {
       const endedBefore = parts.backend.now() - parts.settings.keepEndedMs;
       while ((await parts.ledger.prune({ endedBefore, limit: 500 })) === 500);
+      await sweepTombstones(parts);
     }),
   );
 

@@ -1,5 +1,5 @@
 import type { LeaseSet } from '../ledger/ledger.ts';
-import { hasCode } from '../platform/error.ts';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Parts } from './parts.ts';
 
 /** What a renewal of token and leases came to. */
@@ -23,6 +23,7 @@ export async function extend(
   const { backend } = parts;
   let expiresAt = options.deadlineAt;
   let nearMaximum = false;
+  let failure: unknown;
   for (const credential of options.leaseSet.credentials) {
     const now = backend.now();
     const incrementSeconds = Math.min(options.ttlSeconds, Math.floor((options.deadlineAt - now) / 1000));
@@ -50,14 +51,20 @@ export async function extend(
       await parts.reach(credential.kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet.id);
     } catch (error) {
       if (hasCode(error, 'backend_not_found')) return { expiresAt: now, nearMaximum: false, lost: true };
-      throw error;
+      if (hasCode(error, 'cancelled')) throw error;
+      // The others do not wait for an engine that is down.
+      failure ??= error;
     }
   }
+  if (failure !== undefined) throw LeaseholdError.from(failure);
   return { expiresAt, nearMaximum, lost: false };
 }
+
+/** Shortest time to the next renewal: a credential that has less left is replaced, not renewed to death. */
+const soonestMs = 500;
 
 /** Two thirds of what is left, with a tenth of jitter either way so that sessions made together drift apart. */
 export function renewAt(now: number, expiresAt: number, random: () => number): number {
   const left = Math.max(0, expiresAt - now);
-  return Math.round(now + left * (0.6 + random() * 0.133));
+  return Math.round(now + Math.max(soonestMs, left * (0.6 + random() * 0.133)));
 }

@@ -32,8 +32,12 @@ export interface Hub {
   ofWorkload(workload: string): readonly Attached[];
   tell(session: string, message: HolderMessage): void;
   sessions(): readonly string[];
-  /** Bundle name to the sessions of it that are attached here. */
-  byBundle(): ReadonlyMap<string, ReadonlySet<string>>;
+  /** Bundles that somebody attached here holds. */
+  bundles(): ReadonlySet<string>;
+  sessionsOf(bundle: string): readonly string[];
+  /** Reading of the static secrets that an attached session has; forgotten with its last stream. */
+  staticOf(session: string): number | undefined;
+  setStatic(session: string, snapshot: number): void;
   streams(): number;
 }
 
@@ -42,6 +46,7 @@ export function createHub(): Hub {
   const bySession = new Map<string, Set<Attached>>();
   const byWorkload = new Map<string, Set<Attached>>();
   const bundleOf = new Map<string, string>();
+  const statics = new Map<string, number>();
   const byBundle = new Map<string, Set<string>>();
   const holderKey = (attached: Attached) =>
     `${attached.verified.identity.workload}\n${attached.verified.holder}`;
@@ -61,6 +66,7 @@ export function createHub(): Hub {
     const bundle = bundleOf.get(session);
     if (bundle === undefined) return;
     bundleOf.delete(session);
+    statics.delete(session);
     const sessions = byBundle.get(bundle);
     sessions?.delete(session);
     if (sessions?.size === 0) byBundle.delete(bundle);
@@ -111,7 +117,12 @@ export function createHub(): Hub {
       for (const attached of bySession.get(session) ?? []) attached.send(message);
     },
     sessions: () => [...bySession.keys()],
-    byBundle: () => byBundle,
+    bundles: () => new Set(byBundle.keys()),
+    sessionsOf: (bundle) => [...(byBundle.get(bundle) ?? [])],
+    staticOf: (session) => statics.get(session),
+    setStatic: (session, snapshot) => {
+      if (bySession.has(session)) statics.set(session, snapshot);
+    },
     streams: () => byHolder.size,
   };
 }

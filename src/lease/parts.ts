@@ -53,6 +53,8 @@ export interface Parts extends LeaseOptions {
   readonly locks: Locks;
   /** Lease sets for which requests to the backend are under way here. */
   readonly issuing: Set<string>;
+  /** Credentials whose revocation the backend has confirmed to us, while their absence is not yet seen. */
+  readonly revoked: Set<string>;
   readonly slowPaths: SlowPaths;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */

@@ -29,7 +29,11 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     return undefined;
   }
   const now = parts.backend.now();
-  if (freshness === 'lost') return now + parts.settings.retryMaxMs;
+  if (freshness === 'lost') {
+    // Nothing is renewed and nothing revoked on silence; what the holder has runs out if that lasts.
+    parts.trouble.began(session.id, 'workload_stale', now);
+    return now + parts.settings.retryMaxMs;
+  }
   if (await withdrawRefused(parts, session)) return undefined;
   const bundle = parts.policy.bundle(session.bundle);
   if (bundle === undefined) return now;
@@ -39,7 +43,7 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
       ttlSeconds: bundle.ttlSeconds,
       deadlineAt: session.deadlineAt,
     });
-    if (extension.lost) return await replaceLost(parts, session);
+    if (extension.lost) return await replaceLost(parts, session, leaseSetId);
     await parts.ledger.recordRenewal({
       leaseSet: leaseSetId,
       expiresAt: extension.expiresAt,
@@ -54,13 +58,16 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     if (extension.expiresAt >= session.deadlineAt) return undefined;
     return renewAt(parts.backend.now(), extension.expiresAt, parts.random);
   } catch (error) {
+    if (hasCode(error, 'cancelled')) throw error;
     if (hasCode(error, 'ledger_conflict')) return undefined;
     parts.events.count('renew_failed');
     const known = LeaseholdError.from(error);
     parts.log.warn('renewal failed and is tried again', { session: session.id, code: known.code }, error);
     parts.trouble.began(session.id, known.code, now);
     const { retryMinMs, retryMaxMs } = parts.settings;
-    const pause = leaseSet.expiresAt - now < urgentMs ? retryMinMs * 2 : retryMaxMs;
+    const left = leaseSet.expiresAt - now;
+    // What has lapsed is not saved by hurry.
+    const pause = left > 0 && left < urgentMs ? retryMinMs * 2 : retryMaxMs;
     return parts.backend.now() + pause * (0.5 + parts.random() / 2);
   }
 }
@@ -72,9 +79,13 @@ async function watchDetached(parts: Parts, session: Session): Promise<void> {
 }
 
 /** Gone at the backend, and not by our doing: the holder gets new credentials at once, what is left of the old is revoked. */
-async function replaceLost(parts: Parts, session: Session): Promise<number | undefined> {
+async function replaceLost(parts: Parts, session: Session, leaseSetId: string): Promise<number | undefined> {
+  // While the renewal was under way it may have been replaced, and then it was we who revoked it.
+  if ((await parts.ledger.findLeaseSet(leaseSetId))?.state !== 'current') return undefined;
+  const at = parts.backend.now();
+  await parts.ledger.recordRenewal({ leaseSet: leaseSetId, expiresAt: at, work: [], at });
   parts.log.warn('credentials of a session are gone at the backend, replacing them', { session: session.id });
-  await parts.ledger.putWork([{ kind: 'rotate', subject: session.id, dueAt: parts.backend.now() }]);
+  await parts.ledger.putWork([{ kind: 'rotate', subject: session.id, dueAt: at }]);
   parts.wake();
   return undefined;
 }

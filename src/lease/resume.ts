@@ -1,5 +1,7 @@
 import type { Session } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import { acknowledged } from './acknowledge.ts';
 import { sessionFacts } from './audit-facts.ts';
 import { decide, type Granted, requireRenewable, withdrawAfter } from './decide.ts';
 import { deliver } from './deliver.ts';
@@ -57,21 +59,19 @@ export async function resume(
   });
   const trouble = parts.trouble.current(session.id);
   if (trouble !== undefined) attached.send({ kind: 'degraded', session: session.id, ...trouble });
-  await resumeWork(parts, session, at);
+  await resumeWork(parts, session, bundle, at);
   if (!hasCurrent) {
     await deliverMissing(parts, opening, granted, session);
     return;
   }
   attached.sent.set(session.id, session.generation.id);
   parts.events.count('resumed');
-  const isKnown = session.holders.some(
-    ({ name, generation }) => name === holder && generation.id === session.generation.id,
-  );
-  if (!isKnown) {
-    // It was delivered, but the word of it was lost.
-    const generation = session.generation.id;
-    await parts.ledger.recordDelivered({ session: session.id, holder, generation, at });
-  }
+  // It was delivered, but the word of it, or what follows from that, may have been lost.
+  const generation = session.generation.id;
+  const after = await parts.ledger.recordDelivered({ session: session.id, holder, generation, at });
+  // Right after a restart the others are not attached yet, and may still use what was replaced.
+  if (after.holders.every((other) => other.generation.id === generation || other.generation.number === 0))
+    await acknowledged(parts, after);
   await resumeStatics(parts, opening, granted, session);
 }
 
@@ -103,12 +103,14 @@ async function deliverMissing(
 }
 
 /** A session nobody was attached to had no renewals: they start again where they stood. */
-async function resumeWork(parts: Parts, session: Session, at: number): Promise<void> {
+async function resumeWork(parts: Parts, session: Session, bundle: Bundle, at: number): Promise<void> {
   const current = session.leaseSets.find(({ state }) => state === 'current');
   if (current === undefined) return;
-  await parts.ledger.putWork([
-    { kind: 'renew', subject: current.id, dueAt: renewAt(at, current.expiresAt, parts.random) },
-  ]);
+  const { expiresAt } = current;
+  // Never later than if it had just been renewed: coming back again and again must not put the renewal off.
+  const lastAt = expiresAt - (bundle.ttlSeconds * 1000) / 3;
+  const dueAt = Math.round(Math.max(at, Math.min(renewAt(at, expiresAt, parts.random), lastAt)));
+  await parts.ledger.putWork([{ kind: 'renew', subject: current.id, dueAt }]);
 }
 
 /** Static secrets may have changed while the holder was away; where the engine has no versions, it gets them again. */
@@ -129,7 +131,11 @@ async function resumeStatics(
     parts.trouble.began(session.id, code, parts.backend.now());
     return;
   }
-  if (snapshot.versions !== '' && snapshot.versions === session.generation.versions) return;
+  if (!session.leased) parts.trouble.ended(session.id);
+  if (snapshot.versions !== '' && snapshot.versions === session.generation.versions) {
+    parts.hub.setStatic(session.id, snapshot.id);
+    return;
+  }
   requireRenewable(parts, opening.attached);
   await deliverStatics(parts, { session, bundle, signal: opening.signal });
 }

@@ -40,6 +40,8 @@ export async function revokeWork(
     return retryAt;
   }
   const session = await parts.ledger.finishLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+  // A credential came while the others were settled.
+  if ((await parts.ledger.findLeaseSet(leaseSetId))?.state !== 'ended') return parts.backend.now();
   await parts.reach('revoke.finished', leaseSetId);
   parts.events.changed(session.id);
   await recordSettled(parts, session, leaseSetId);
@@ -88,6 +90,9 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
   return retryAt;
 }
 
+/** The backend's clock is known to the second, and from below. */
+const clockToleranceMs = 2_000;
+
 async function settleOne(parts: Parts, credential: Credential): Promise<number | undefined> {
   const { ledger, backend } = parts;
   const settle = (settlement: Settlement, why: ErrorCode | undefined, nextTryAt: number | undefined) =>
@@ -100,9 +105,15 @@ async function settleOne(parts: Parts, credential: Credential): Promise<number |
     });
   try {
     const before = await lookUp(parts, credential);
+    if (!before.present && parts.revoked.has(credential.id)) {
+      // Seen, revoked by us without an error, and now not seen: only the look-up after the revocation had failed.
+      await settle('confirmed', undefined, undefined);
+      parts.revoked.delete(credential.id);
+      return undefined;
+    }
     if (!before.present) {
       // Not by our doing. Its own end explains it; otherwise somebody else did it, or the backend was wiped or restored.
-      const lapsed = backend.now() >= credential.expiresAt;
+      const lapsed = backend.now() >= credential.expiresAt - clockToleranceMs;
       if (!lapsed) {
         parts.events.count('vanished');
         parts.log.warn('a credential was gone before it was revoked', { path: credential.path });
@@ -111,9 +122,11 @@ async function settleOne(parts: Parts, credential: Credential): Promise<number |
       return undefined;
     }
     await revokeAtBackend(parts, credential);
+    parts.revoked.add(credential.id);
     const after = await lookUp(parts, credential);
     if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
     await settle('confirmed', undefined, undefined);
+    parts.revoked.delete(credential.id);
     await parts.reach('revoke.settled', credential.id);
     return undefined;
   } catch (error) {

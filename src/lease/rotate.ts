@@ -65,6 +65,7 @@ export async function rotate(
       to: parts.hub.attachedTo(session.id),
       previousUntil,
     });
+    if (statics !== undefined) parts.hub.setStatic(session.id, statics.id);
   } catch (error) {
     await parts.ledger.putWork([
       { kind: 'rotate', subject: session.id, dueAt: parts.backend.now() + parts.settings.retryMinMs * 5 },

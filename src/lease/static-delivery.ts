@@ -42,6 +42,7 @@ export async function deliverStatics(
     to: parts.hub.attachedTo(session.id),
     previousUntil: 0,
   });
+  parts.hub.setStatic(session.id, snapshot.id);
   parts.events.changed(session.id);
   return session;
 }

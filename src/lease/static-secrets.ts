@@ -19,7 +19,7 @@ export interface StaticSnapshot {
 
 /**
  * Static secrets, read with one short token per reading and shared between workloads; who may have them is decided for each
- * delivery elsewhere. Values live in memory while the bundle is in use.
+ * delivery elsewhere. Values live in memory while the bundle is in use, and for one refresh interval after a reading.
  */
 export interface StaticSecrets {
   /** The snapshot in force, at most the bundle's refresh interval old; concurrent callers share one reading. */
@@ -28,13 +28,14 @@ export interface StaticSecrets {
   refresh(bundle: Bundle, options: { readonly signal: AbortSignal }): Promise<StaticSnapshot>;
   /** What is in memory, whatever its age. */
   peek(bundle: Bundle): StaticSnapshot | undefined;
-  /** The bundle is no longer in use here. */
-  forget(bundle: string): void;
+  /** Drops what is neither in use nor fresh nor being read. */
+  retain(isInUse: (bundle: string) => boolean): void;
 }
 
 interface Entry {
   readonly sources: readonly SecretSource[];
   readonly tokenRole: string;
+  readonly refreshMs: number;
   snapshot: StaticSnapshot | undefined;
   readAt: number;
   reading: Promise<StaticSnapshot> | undefined;
@@ -64,6 +65,7 @@ export function createStaticSecrets(options: {
     const entry: Entry = {
       sources,
       tokenRole: bundle.tokenRole,
+      refreshMs: bundle.refreshSeconds * 1000,
       snapshot: undefined,
       readAt: -Infinity,
       reading: undefined,
@@ -145,8 +147,13 @@ export function createStaticSecrets(options: {
       return readFor(bundle, entry, signal);
     },
     refresh: (bundle, { signal }) => readFor(bundle, entryOf(bundle), signal),
-    peek: (bundle) => entryOf(bundle).snapshot,
-    forget: (bundle) => void entries.delete(bundle),
+    peek: (bundle) => (entries.has(bundle.name) ? entryOf(bundle).snapshot : undefined),
+    retain: (isInUse) => {
+      for (const [name, entry] of entries) {
+        const isFresh = options.clock.monotonic() - entry.readAt < entry.refreshMs;
+        if (!isInUse(name) && !isFresh && entry.reading === undefined) entries.delete(name);
+      }
+    },
   };
 }
 

@@ -1,10 +1,7 @@
 import type { SessionState } from '../ledger/ledger.ts';
-import { isLeased } from '../policy/bundle.ts';
 import { withdrawRefused } from './decide.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
-import { holdKey } from './serial.ts';
-import { deliverStatics } from './static-delivery.ts';
 
 const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 
@@ -58,51 +55,10 @@ export function createGrantSweep(parts: Parts): GrantSweep {
   return { sweep, retry: async () => (isIncomplete ? sweep() : undefined) };
 }
 
-/** Looks at the static secrets of every bundle that somebody here holds, when its interval is over, and delivers what changed. */
-export async function refreshStatics(
-  parts: Parts,
-  delivered: Map<string, number>,
-  due: (bundle: string, refreshSeconds: number) => boolean,
-): Promise<void> {
-  const byBundle = parts.hub.byBundle();
-  for (const [name, attachedIds] of [...byBundle]) {
-    const ids = [...attachedIds];
-    const bundle = parts.policy.bundle(name);
-    if (bundle === undefined || !bundle.secrets.some(({ kind }) => kind === 'static')) continue;
-    if (!due(name, bundle.refreshSeconds)) continue;
-    const before = parts.statics.peek(bundle);
-    let snapshot;
-    try {
-      snapshot = await parts.statics.refresh(bundle, { signal: parts.signal });
-    } catch (error) {
-      parts.log.warn('static secrets could not be looked at', { bundle: name }, error);
-      if (!isLeased(bundle))
-        for (const id of ids) parts.trouble.began(id, 'backend_unavailable', parts.backend.now());
-      continue;
-    }
-    for (const id of ids) if (!isLeased(bundle)) parts.trouble.ended(id);
-    const last = delivered.get(name) ?? before?.id;
-    delivered.set(name, snapshot.id);
-    if (last === undefined || last === snapshot.id) continue;
-    for (const id of ids) {
-      try {
-        await parts.serial.run(holdKey((await workloadOf(parts, id)) ?? id, name), async () => {
-          const session = await parts.ledger.findSession(id);
-          if (session?.state === 'active' && parts.hub.isAttached(id))
-            await deliverStatics(parts, { session, bundle, signal: parts.signal });
-        });
-      } catch (error) {
-        parts.log.warn('a new version could not be delivered', { session: id }, error);
-      }
-    }
+/** Tombstones of workloads that ended while no broker was up, or in the moment in which they were written. */
+export async function sweepTombstones(parts: Parts): Promise<void> {
+  const workloads = new Set((await parts.ledger.listTombstones()).map(({ workload }) => workload));
+  for (const workload of workloads) {
+    if (parts.states.state(workload).phase === 'ended') await parts.ledger.removeTombstonesOf(workload);
   }
-  for (const name of delivered.keys()) {
-    if (byBundle.has(name)) continue;
-    delivered.delete(name);
-    parts.statics.forget(name);
-  }
-}
-
-async function workloadOf(parts: Parts, session: string): Promise<string | undefined> {
-  return (await parts.ledger.findSession(session))?.workload;
 }

@@ -14,6 +14,8 @@ export function createTrouble(hub: Hub): Trouble {
   const troubles = new Map<string, { readonly code: ErrorCode; readonly since: number }>();
   return {
     began: (session, code, since) => {
+      // Nobody to tell: who comes back learns it when it goes on.
+      if (!hub.isAttached(session)) return;
       const before = troubles.get(session);
       if (before?.code === code) return;
       troubles.set(session, { code, since: before?.since ?? since });

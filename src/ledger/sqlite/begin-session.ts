@@ -31,9 +31,10 @@ export function beginSession(
 
 function supersede(sql: Sql, input: NewSession, old: string): void {
   const row = findSessionRow(sql, old);
-  // A session that was revoked meanwhile has no successor: that would bring back what was taken.
-  if (row?.state !== 'active' || row.workload !== input.workload || row.bundle !== input.bundle)
-    conflict('the session to be superseded is not the active one of this workload and bundle');
+  // A session that was revoked meanwhile has no successor: that would bring back what was taken. One whose successor failed gets another.
+  const isHeld = row?.state === 'active' || row?.state === 'superseded';
+  if (!isHeld || row.workload !== input.workload || row.bundle !== input.bundle)
+    conflict('the session to be superseded is not one that this workload holds of this bundle');
   sql.run(`UPDATE session SET state = 'superseded' WHERE id = ?`, old);
 }
 

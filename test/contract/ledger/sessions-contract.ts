@@ -207,6 +207,19 @@ export function sessionsContract(open: OpenLedgerWorld): void {
       expect(await refusal(ledger.beginSession(aSession({ supersedes: session })))).toBe('ledger_conflict');
     });
 
+    it('gives another successor to a session whose first one failed', async () => {
+      const old = await anActiveSession(ledger);
+      const failed = aSession({ supersedes: old.session });
+      await ledger.beginSession(failed);
+      await revoke(failed.id);
+      const next = aSession({ supersedes: old.session });
+      expect(await ledger.beginSession(next)).toMatchObject({
+        outcome: 'created',
+        session: { id: next.id },
+      });
+      expect((await ledger.findSession(old.session))?.state).toBe('superseded');
+    });
+
     it('leaves the successor as the only live one, and the old one with its leases', async () => {
       const old = await anActiveSession(ledger);
       const next = aSession({ supersedes: old.session });

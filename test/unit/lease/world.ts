@@ -80,7 +80,7 @@ export interface World {
   readonly engine: () => LeaseEngine;
   /** Stops the engine as a crash would, without a word to anybody, and starts another on the same ledger. */
   restart(): Promise<void>;
-  holder(verified?: Verified): Promise<Holder>;
+  holder(verified?: Verified, options?: { readonly mayOpen: boolean }): Promise<Holder>;
   pass(ms: number): Promise<void>;
   /** Lets what is under way come to rest without time passing. */
   settle(): Promise<void>;
@@ -199,11 +199,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       stop = new AbortController();
       engine = await start();
     },
-    holder: async (verified = aVerified()) => {
+    holder: async (verified = aVerified(), { mayOpen } = { mayOpen: true }) => {
       const messages: HolderMessage[] = [];
       const attachment = await engine.sessions.attach({
         verified,
-        mayOpen: true,
+        mayOpen,
         send: (message) => void messages.push(copied(message)),
       });
       const holder: Holder = {

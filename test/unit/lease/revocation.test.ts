@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { LeaseholdError } from '../../../src/platform/error.ts';
+import { aPod, aVerified, createWorld, type Holder, type World } from './world.ts';
+
+function sessionOf(holder: Holder): string {
+  return holder.last('opened')?.session ?? '';
+}
+
+function revoke(world: World, selector: object = { all: true }) {
+  return world.engine().admin.revoke({ selector, reason: 'x', by: 'admin:a', dryRun: false });
+}
+
+async function settlements(world: World, session: string): Promise<readonly string[]> {
+  const found = await world.ledger.findSession(session);
+  return found?.leaseSets.flatMap((set) => set.credentials.map(({ settlement }) => settlement)) ?? [];
+}
+
+describe('confirmed', () => {
+  it('is said when only the look-up after our own revocation failed at first', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    let revoked = 0;
+    let failed = 0;
+    world.backend.setFault(({ operation }) => {
+      if (operation === 'revokeLease') revoked += 1;
+      if (operation !== 'lookupLease' || revoked === 0 || failed > 2) return undefined;
+      failed += 1;
+      return { fail: 'backend_timeout' };
+    });
+    await revoke(world);
+    await world.pass(60_000);
+    expect(failed).toBe(3);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'confirmed']);
+    expect(world.engine().events.counters().vanished).toBe(0);
+  });
+
+  it('is never said of what somebody else took away', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.backend.reset();
+    await revoke(world);
+    await world.pass(5_000);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['vanished', 'vanished']);
+  });
+
+  it('is never said of what the backend says it revoked but still has', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.backend.setFault(({ operation }) =>
+      operation === 'revokeLease' ? { fail: 'backend_rejected' } : undefined,
+    );
+    await revoke(world);
+    await world.pass(590_000);
+    expect(await settlements(world, sessionOf(holder))).toContain('outstanding');
+    await world.pass(60_000);
+    // Nobody renewed it, so it ended by itself, and that is what is said.
+    expect(await settlements(world, sessionOf(holder))).toEqual(['lapsed', 'lapsed']);
+  });
+});
+
+describe('a revocation of many', () => {
+  it('goes on when the ledger cannot take one of them, and says so', async () => {
+    await using world = await createWorld();
+    for (const uid of ['u1', 'u2', 'u3']) await (await world.holder(aVerified(aPod(uid)))).take('db');
+    let failures = 0;
+    world.setLedger((method) => {
+      if (method !== 'beginRevoke' || failures > 0) return;
+      failures += 1;
+      throw new LeaseholdError('ledger_unavailable');
+    });
+    await expect(revoke(world)).rejects.toMatchObject({ code: 'ledger_unavailable' });
+    await world.pass(2_000);
+    expect(world.backend.aliveCredentials()).toHaveLength(1);
+  });
+
+  it('is recorded once for each session, whoever else ends it at the same time', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    const revoking = revoke(world, { session: sessionOf(holder) });
+    world.setState(aPod().workload, { phase: 'ended', freshness: 'fresh' });
+    await Promise.all([revoking, holder.attachment.release({ session: sessionOf(holder) })]);
+    await world.pass(2_000);
+    const ends = world.records.filter(({ action, session }) => action === 'revoke' && session !== undefined);
+    expect(new Set(ends.map(({ reason }) => reason)).size).toBe(ends.length);
+  });
+});
+
+describe('a tombstone', () => {
+  it('goes when its workload ended while no broker was up', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('kv');
+    await revoke(world);
+    await world.restart();
+    expect(await world.ledger.listTombstones()).toHaveLength(1);
+    world.setState(aPod().workload, { phase: 'ended', freshness: 'fresh' });
+    await world.pass(4_000_000);
+    expect(await world.ledger.listTombstones()).toHaveLength(0);
+  });
+
+  it('is written by a lock for what the lock revoked, and for nothing else', async () => {
+    await using world = await createWorld();
+    const [held, leaving, other] = [
+      await world.holder(aVerified(aPod('held'))),
+      await world.holder(aVerified(aPod('leaving'))),
+      await world.holder(aVerified(aPod('other'))),
+    ];
+    await held.take('kv');
+    await leaving.take('db');
+    await other.take('db');
+    world.backend.setFault(({ operation }) =>
+      operation === 'revokeLease' ? { fail: 'backend_rejected' } : undefined,
+    );
+    await leaving.attachment.release({ session: sessionOf(leaving) });
+    await world
+      .engine()
+      .admin.addLock({ selector: { pod: '*held*' }, reason: 'x', by: 'admin:a', dryRun: false });
+    await world
+      .engine()
+      .admin.addLock({ selector: { pod: '*leaving*' }, reason: 'x', by: 'admin:a', dryRun: false });
+    await world.pass(1_000);
+    expect(
+      (await world.ledger.listTombstones()).map(({ workload, bundle }) => `${workload} ${bundle}`),
+    ).toEqual(['pod/a/held kv']);
+    expect(other.last('revoked')).toBeUndefined();
+  });
+});
