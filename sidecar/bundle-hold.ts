@@ -1,5 +1,5 @@
 import type { Clock } from '../src/platform/clock.ts';
-import { hasCode, LeaseholdError } from '../src/platform/error.ts';
+import { type ErrorCode, hasCode, LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
 import type {
   GenerationEvent,
@@ -41,6 +41,8 @@ export interface BundleHold extends AsyncDisposable {
   /** True when events with this session id are for this bundle. */
   owns(session: string): boolean;
   onEvent(event: BundleEvent): void;
+  /** The broker's word, with the end of a stream, that the workload is no more: the files go. */
+  workloadGone(code: ErrorCode): void;
   /** Asks once more after a pause, on whatever stream it is attached to then. */
   askAgain(): void;
   /** Files in place and not expired by an outage. */
@@ -293,6 +295,11 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
             if (files.standing() === undefined) ask();
           });
       }
+    },
+    workloadGone: (code) => {
+      newest.abort.abort();
+      enqueue(() => removeFiles(code));
+      if (options.staticOnly) options.onImpossible(new LeaseholdError(code));
     },
     askAgain: () => askAfter(pace.soon()),
     isReady: () => files.standing() !== undefined && !outage.isExpired(),

@@ -6,6 +6,7 @@ import { createBackoff } from './backoff.ts';
 import type { BundleHold } from './bundle-hold.ts';
 import type { Counters } from './counters.ts';
 import { isOrdinaryEnd, openLink, type Link } from './link.ts';
+import { createPace, isWorkloadGone } from './pace.ts';
 
 /**
  * Keeps every bundle on a stream.
@@ -43,6 +44,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   const { addresses, clock, log, counters, random } = options;
   const stopping = new AbortController();
   const backoff = createBackoff({ firstMs: reconnectMs.first, capMs: reconnectMs.cap, random });
+  const pace = createPace(random);
   const sideLinks = new Map<string, Link>();
   const onMain = new Set(options.bundles);
   let main: { readonly link: Link; readonly address: string } | undefined;
@@ -116,6 +118,14 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     log.warn('the stream has failed', { address }, error);
   }
 
+  function pauseAfter(error: LeaseholdError | undefined): number {
+    const wishMs = error?.retryAfterMs ?? 0;
+    if (!isWorkloadGone(error?.code)) return Math.max(backoff.next(), wishMs * (1 + random() / 4));
+    // Its pod was deleted while no stream stood that could have said so: what is left in place is nobody's.
+    for (const bundle of options.bundles) bundle.workloadGone(error.code);
+    return pace.slow(wishMs);
+  }
+
   return {
     hasAttached: () => hasAttached,
     run: async () => {
@@ -128,7 +138,8 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
         main = undefined;
         if (isStopping()) break;
         note(address, error);
-        const pauseMs = Math.max(backoff.next(), (error?.retryAfterMs ?? 0) * (1 + random() / 4));
+        const pauseMs = pauseAfter(error);
+        log.debug('the next attempt comes after a pause', { pauseMs: Math.round(pauseMs) });
         await clock.sleep(pauseMs, stopping.signal).catch(() => undefined);
       }
     },

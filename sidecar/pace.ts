@@ -51,6 +51,11 @@ export function meaningOfRefusal(code: ErrorCode): RefusalMeaning {
   return { removesFiles: false, pace: 'soon' };
 }
 
+/** The end of a whole stream that speaks of the workload itself, and so of every bundle that it holds. */
+export function isWorkloadGone(code: ErrorCode | undefined): code is 'workload_ended' | 'workload_unknown' {
+  return code === 'workload_ended' || code === 'workload_unknown';
+}
+
 export function paceAfterRevoke(reason: RevokedReason, mayReopen: boolean): 'soon' | 'slow' {
   return mayReopen && reason !== 'admin' && reason !== 'locked' ? 'soon' : 'slow';
 }

@@ -219,12 +219,13 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     await seen(holder, 'the role to go', () => isGone(login));
   });
 
-  it('loses its role although it was deleted while no broker ran', async () => {
+  it('loses role and files although it was deleted while no broker ran', async () => {
     const pod = await runPod('forgotten');
     await using holder = await hold(pod);
     const login = await loginOf(holder);
     await site.killAndRestartBroker(() => site.one.deletePod(pod));
     await seen(holder, 'the role to go', () => isGone(login));
+    await seen(holder, 'the files to go', async () => (await holder.list()).length === 0);
   });
 
   it('is granted in the first cluster what it is refused in the second', async () => {

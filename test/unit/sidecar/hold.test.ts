@@ -242,6 +242,54 @@ describe('the stream of a holder', () => {
     expect(sidecar.lines.join()).toContain('credential_expired');
   });
 
+  it('removes the files when the broker ends the stream because the workload has ended', async () => {
+    await using broker = await startFakeBroker();
+    await using sidecar = await startSidecar([broker]);
+    const stream = await broker.nextStream();
+    await deliverFirst(stream);
+    stream.refuse('workload_ended');
+    await vi.waitFor(async () => expect(await readdir(sidecar.folder)).toEqual([]));
+    expect(sidecar.sidecar.counters.read('wipes_total')).toBe(1);
+  });
+
+  it('removes the files when a new stream is refused because nobody knows the workload, and then asks seldom', async () => {
+    await using broker = await startFakeBroker();
+    await using sidecar = await startSidecar([broker]);
+    const first = await broker.nextStream();
+    await deliverFirst(first);
+    first.refuse('shutting_down');
+    const second = await broker.nextStream();
+    await second.next('hello');
+    second.refuse('workload_unknown');
+
+    await vi.waitFor(async () => expect(await readdir(sidecar.folder)).toEqual([]));
+    await vi.waitFor(() => {
+      const pauses = sidecar.lines.filter((line) => line.includes('after a pause'));
+      expect(pauses.at(-1)).toMatch(/"pauseMs":1[0-9]{5}\b/);
+    });
+    // What comes then is a new wish: there is nothing left to resume.
+    const third = await broker.nextStream();
+    await third.next('hello');
+    third.send(welcome());
+    expect(await third.next('open')).toMatchObject({ sessionId: '', generationId: '' });
+  });
+
+  it('keeps the files when the stream is refused for a reason that can pass', async () => {
+    await using broker = await startFakeBroker();
+    await using sidecar = await startSidecar([broker]);
+    const first = await broker.nextStream();
+    await deliverFirst(first);
+    for (const code of ['identity_unavailable', 'credential_expired', 'overloaded']) {
+      const next = code === 'identity_unavailable' ? first : await broker.nextStream();
+      next.refuse(code);
+    }
+    const last = await broker.nextStream();
+    await last.next('hello');
+    last.send(welcome());
+    expect(await last.next('open')).toMatchObject({ sessionId: sessionA });
+    expect(await read(sidecar, 'user.txt')).toBe('u1');
+  });
+
   it('does not talk to a broker whose certificate is from another authority', async () => {
     await using broker = await startFakeBroker();
     await using stranger = await startFakeBroker();
