@@ -62,6 +62,7 @@ export const startHolder = async (options: {
         credential,
         target,
         allowDisk: !onMemory,
+        log: { level: 'debug' },
         bundles: [
           { name: 'app', ...(notify === undefined ? {} : { notify: { http: notify }, requireAck: true }) },
         ],

@@ -51,10 +51,24 @@ const policyText = stringify({
   ],
 });
 
+/** What one suite sets otherwise in broker.yaml, beside the keys that are there. */
+export interface BrokerTuning {
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly cluster?: Readonly<Record<string, number>>;
+  /** `address` leads the broker to Vault by a way of the test's own. */
+  readonly vault?: {
+    readonly address?: string;
+    readonly probationSeconds?: number;
+    readonly requestLimitSeconds?: number;
+  };
+}
+
+const defaultProbationSeconds = 60;
+
 /** Does at Vault what `leasehold setup print` says, and makes the token that the broker gets: that policy and no other. */
-const setUpVault = async (vault: TestVault): Promise<string> => {
+const setUpVault = async (vault: TestVault, probationSeconds: number): Promise<string> => {
   const bundles = [...parsePolicy(policyText).bundles.values()];
-  const setup = setupDocument({ bundles, probationSeconds: 60, brokerPolicyName });
+  const setup = setupDocument({ bundles, probationSeconds, brokerPolicyName });
   for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])
     await vault.call('PUT', `sys/policies/acl/${name}`, { policy: hcl });
   for (const { name, fields } of setup.tokenRoles)
@@ -84,8 +98,10 @@ export const writeSiteFiles = async (options: {
   readonly folder: string;
   readonly vault: TestVault;
   readonly clusters: readonly TestKubernetes[];
+  readonly tuning: BrokerTuning;
 }): Promise<SiteFiles> => {
-  const { folder, vault, clusters } = options;
+  const { folder, vault, clusters, tuning } = options;
+  const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
     await writeFile(file, text, { mode: 0o600 });
@@ -106,7 +122,7 @@ export const writeSiteFiles = async (options: {
     'broker.yaml',
     stringify({
       trustDomain: 'example.org',
-      workloads: { listen: workloads, tls },
+      workloads: { listen: workloads, tls, limits: tuning.limits ?? {} },
       admin: {
         listen: adminAt,
         tls: { ...tls, clientCa: ca },
@@ -119,14 +135,18 @@ export const writeSiteFiles = async (options: {
         audience,
         keys: { api: true },
         api: { kubeconfig: kubeconfigFile },
+        ...tuning.cluster,
       })),
       policy: { file: await write('policy.yaml', policyText) },
       backend: {
         vault: {
           address: vault.address,
-          auth: { tokenFile: await write('vault-token', await setUpVault(vault)) },
+          auth: { tokenFile: await write('vault-token', await setUpVault(vault, probationSeconds)) },
+          ...tuning.vault,
         },
       },
+      // The most that it can say: the canary suite reads all of it.
+      log: { level: 'debug' },
       ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
       audit: { file: audit, hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')) },
     }),
