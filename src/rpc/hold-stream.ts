@@ -178,11 +178,13 @@ export async function serveHold(
   });
   if (context.signal.aborted) leave();
   if (context.draining.aborted) goDown();
-  stream.receive(
-    (raw) => (handling = receive(raw)),
-    // Half-closed: what was asked for before is still answered.
-    () => void Promise.all(opening).then(() => stop()),
-  );
+  const halfClosed = () => {
+    // What was asked for before is still answered.
+    if (greeted || closing) void Promise.all(opening).then(() => stop());
+    // Whoever leaves without a word is a stranger like any other, and must not come and go unrecorded.
+    else refusable(() => Promise.reject(new LeaseholdError('credential_missing'))).catch(fail);
+  };
+  stream.receive((raw) => (handling = receive(raw)), halfClosed);
 
   let code = 'ok';
   try {

@@ -44,6 +44,13 @@ describe('a stream that proves nothing', () => {
     await expectRefusedStranger(stream, 'deadline_exceeded', status.DEADLINE_EXCEEDED);
   });
 
+  it('is refused when it is half-closed without a word', async () => {
+    await start();
+    using stream = hold(world);
+    stream.call.end();
+    await expectRefusedStranger(stream, 'credential_missing', status.UNAUTHENTICATED);
+  });
+
   it('is refused with the code of its credential', async () => {
     await start();
     world.verifier = () => Promise.reject(new LeaseholdError('credential_expired', { detail: canary }));
