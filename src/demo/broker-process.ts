@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAudit } from '../audit/open-audit.ts';
 import { createMemoryBackend } from '../backend/memory/memory-backend.ts';
+import { createVaultBackend } from '../backend/vault/vault-backend.ts';
+import { defaultRequestLimitSeconds, longestProbationSeconds } from '../backend/vault/vault-config.ts';
 import { startEngine } from '../broker/start-engine.ts';
 import { createClusters } from '../identity/clusters.ts';
 import { createLocalIssuer } from '../identity/local-issuer.ts';
@@ -11,42 +13,22 @@ import { createLog } from '../platform/log.ts';
 import { Secret } from '../platform/secret.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
-import { demoAdmin, type DemoFiles } from './demo-files.ts';
-import type { DemoReply, DemoRequest } from './messages.ts';
+import { demoAdmin } from './demo-files.ts';
+import type { DemoBrokerOptions, DemoReply, DemoRequest } from './messages.ts';
+import { demoPolicy } from './policy.ts';
 
 /**
- * The broker of the demo: everything real but the backend, which is in memory, and the cluster, which is a table of pods in this
+ * The broker of the demo: everything real but the backend, which is in memory unless the demo was given one, and the cluster, which is a table of pods in this
  * process. Started by the demo alone, with a channel to it; no configuration leads here.
  */
 const trustDomain = 'demo.example';
-const policy = `
-bundles:
-  training:
-    tokenRole: leasehold-training
-    ttl: 10m
-    maxTtl: 1h
-    overlap: 30s
-    refresh: 30s
-    outage: { mode: keep }
-    secrets:
-      database: { leased: database/creds/app }
-      api: { kv2: { mount: secret, path: api } }
-    files:
-      database.env: { secret: database, format: dotenv, mode: "0440" }
-      api-key: { secret: api, field: key, mode: "0440" }
-grants:
-  - name: trainers
-    allow: [training]
-    pods: { cluster: demo, namespace: ml, serviceAccount: trainer }
-`;
-
-async function main(files: DemoFiles): Promise<void> {
+async function main({ files, vault }: DemoBrokerOptions): Promise<void> {
   const clock = systemClock;
   const log = createLog({ level: 'error', name: 'broker' });
   const stopped = new AbortController();
   await using parts = new AsyncDisposableStack();
   const policyFile = join(files.folder, 'policy.yaml');
-  writeFileSync(policyFile, policy);
+  writeFileSync(policyFile, demoPolicy);
   const ledger = parts.use(await openSqliteLedger({ file: files.ledger, log }));
   const audit = parts.use(
     await openAudit({
@@ -60,12 +42,24 @@ async function main(files: DemoFiles): Promise<void> {
   const source = parts.use(
     await createPolicyStore({ file: policyFile, clock, log, onReload: () => undefined }),
   );
+  const memory = createMemoryBackend({
+    clock,
+    dynamic: { 'database/creds/app': {} },
+    secrets: { 'secret/data/api': { key: 'sk-demo-4f1c9a7e' } },
+  });
   const backend = parts.use(
-    createMemoryBackend({
-      clock,
-      dynamic: { 'database/creds/app': {} },
-      secrets: { 'secret/data/api': { key: 'sk-demo-4f1c9a7e' } },
-    }),
+    vault === undefined
+      ? memory
+      : await createVaultBackend({
+          config: {
+            address: vault.address,
+            auth: { kind: 'token', tokenFile: vault.tokenFile },
+            requestLimitSeconds: defaultRequestLimitSeconds,
+            probationSeconds: longestProbationSeconds,
+          },
+          clock,
+          log,
+        }),
   );
   const issuer = await createLocalIssuer({
     trust: {
@@ -151,7 +145,7 @@ async function main(files: DemoFiles): Promise<void> {
           return;
         }
         case 'can_login':
-          reply({ id: request.id, canLogin: backend.canLogin(request.username, request.password) });
+          reply({ id: request.id, canLogin: memory.canLogin(request.username, request.password) });
           return;
         case 'remove_pod':
           issuer.removePod(request.uid);
@@ -166,7 +160,7 @@ async function main(files: DemoFiles): Promise<void> {
   stopped.abort();
 }
 
-const [files] = process.argv.slice(2);
+const [options] = process.argv.slice(2);
 // Written by the demo itself, from the same type.
-await main(JSON.parse(files ?? '') as DemoFiles);
+await main(JSON.parse(options ?? '') as DemoBrokerOptions);
 process.disconnect?.();

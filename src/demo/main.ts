@@ -1,12 +1,15 @@
-import { fork } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { extname, join } from 'node:path';
-import { LeaseholdError } from '../platform/error.ts';
+import { rmSync } from 'node:fs';
 import { systemClock } from '../platform/clock.ts';
-import { type DemoFiles, writeDemoFiles, writeSidecarFiles } from './demo-files.ts';
-import { createBrokerLine, type BrokerLine } from './broker-line.ts';
-import { createPrograms, type Programs } from './programs.ts';
-import { createDemoReport, type DemoReport, masked } from './report.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import { createAdministrator } from './administrator.ts';
+import { childEnvironment } from './child-environment.ts';
+import { parseDemoArguments } from './demo-arguments.ts';
+import { writeDemoFiles } from './demo-files.ts';
+import { play } from './play.ts';
+import { createPrograms } from './programs.ts';
+import { createDemoReport, type DemoReport } from './report.ts';
+import { startBroker } from './start-broker.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 const usage = `Usage: leasehold demo [--output text|json]
 
@@ -19,167 +22,67 @@ Example:
 
 const stepTimeoutMs = 20_000;
 
-/** `leasehold demo`. Resolves with the exit status. */
+/** `leasehold demo`. Resolves with the exit status: 0 shown, 1 failed or interrupted, 2 wrong use. */
 export async function runDemo(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
+  const chosen = parseDemoArguments(argv);
+  if (chosen === 'help') {
     process.stdout.write(usage);
     return 0;
   }
-  const json = argv.length === 2 && argv[0] === '--output' && argv[1] === 'json';
-  const text = argv.length === 0 || (argv.length === 2 && argv[0] === '--output' && argv[1] === 'text');
-  if (!json && !text) {
+  if (chosen === undefined) {
     process.stderr.write(usage);
     return 2;
   }
+  using interruption = untilInterrupted(process);
+  const { signal } = interruption;
   const report = createDemoReport({
-    output: json ? 'json' : 'text',
+    output: chosen.output,
     write: (line) => void process.stdout.write(line),
     monotonic: () => systemClock.monotonic(),
   });
-  const files = writeDemoFiles();
   try {
-    await using programs = createPrograms(process.env);
-    const broker = createBrokerLine(
-      fork(
-        join(import.meta.dirname, `broker-process${extname(import.meta.filename)}`),
-        [JSON.stringify(files)],
-        {
-          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        },
-      ),
-      stepTimeoutMs,
-    );
-    programs.own(broker.child);
-    await play({ files, programs, broker, report });
-    report.step('done', 'nothing is left running, and nothing is left on disk', { ok: true });
+    await show(report, signal);
+    report.step('done', 'nothing is left running, and nothing is left on disk', {
+      ok: true,
+      seconds: report.seconds(),
+    });
     return 0;
   } catch (error) {
     const { message, detail } = LeaseholdError.from(error);
-    report.step('failed', detail ?? message, { ok: false });
+    const reason = signal.aborted ? 'interrupted' : (detail ?? message);
+    report.step('failed', reason, { ok: false, reason });
     return 1;
-  } finally {
-    rmSync(files.folder, { recursive: true, force: true });
   }
 }
 
-interface Stage {
-  readonly files: DemoFiles;
-  readonly programs: Programs;
-  readonly broker: BrokerLine;
-  readonly report: DemoReport;
-}
-
-async function play(stage: Stage): Promise<void> {
-  const { files, programs, broker, report } = stage;
+/** All of it. When this settles, every process has ended and the folder is gone. */
+async function show(report: DemoReport, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const files = writeDemoFiles();
+  stack.defer(() => rmSync(files.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
+  const env = childEnvironment(process.env, files.folder);
+  const programs = stack.use(createPrograms({ env, signal }));
+  const broker = startBroker({
+    process: { files, backend: { kind: 'memory' } },
+    env,
+    timeoutMs: stepTimeoutMs,
+  });
+  programs.own(broker.child);
   const { workloads, admin } = await broker.ready();
-  report.step('broker', `serves workloads on ${workloads}, administrators on ${admin}`);
-
-  const pod = await broker.addPod('trainer-0', 'trainer');
-  const sidecar = writeSidecarFiles(files, {
-    name: 'trainer-0',
-    token: pod.token,
-    broker: workloads,
-    bundle: 'training',
+  report.step('broker', `serves workloads on ${workloads}, administrators on ${admin}`, {
+    backend: 'memory',
+    workloads,
+    admin,
   });
-  programs.start(['sidecar', '--config', sidecar.config]);
-  const folder = join(sidecar.target, 'training');
-  const first = await waitForFiles(folder, 1);
-  report.step('identity', `pod ml/trainer-0 proved itself with its token: spiffe://…/pod/${pod.uid}`, {
-    uid: pod.uid,
+  await play({
+    files,
+    programs,
+    broker,
+    workloads,
+    administrator: createAdministrator({ files, programs, broker: admin, timeoutMs: stepTimeoutMs }),
+    report,
+    canLogin: (login) => broker.canLogin(login),
+    stepTimeoutMs,
+    signal,
   });
-  const old = readLogin(folder);
-  report.step('files', `${first.join(', ')} are there; password ${masked(old.password)}`, { files: first });
-  await expectLogin(broker, old, true);
-
-  await command(stage, admin, ['rotate', '--pod', 'ml/trainer-0', '--reason', 'demo', '--yes']);
-  await waitForFiles(folder, 2);
-  const fresh = readLogin(folder);
-  await waitUntil('the old password still works', async () => !(await broker.canLogin(old)));
-  await expectLogin(broker, fresh, true);
-  report.step(
-    'rotation',
-    `new password ${masked(fresh.password)}; the old one went after the new one was in place`,
-  );
-
-  const stranger = await broker.addPod('stranger-0', 'stranger');
-  const refused = writeSidecarFiles(files, {
-    name: 'stranger-0',
-    token: stranger.token,
-    broker: workloads,
-    bundle: 'training',
-  });
-  const strange = programs.start(['sidecar', '--config', refused.config]);
-  await waitUntil('the refusal has no audit record', async () =>
-    readFileSync(files.audit, 'utf8').includes('"code":"not_granted"'),
-  );
-  if (existsSync(join(refused.target, 'training', 'database.env')))
-    throw new LeaseholdError('internal', { detail: 'a stranger got files' });
-  await programs.end(strange);
-  report.step('refused', 'pod ml/stranger-0 has no grant: no files, one audit record');
-
-  const revoked = await command(stage, admin, [
-    ...['revoke', '--pod', 'ml/trainer-0', '--reason', 'demo', '--yes', '--wait', '15s', '--output', 'json'],
-  ]);
-  await expectLogin(broker, fresh, false);
-  report.step('revoke', 'revoked and confirmed at the backend: seen, revoked by us, not seen any more', {
-    confirmed: revoked.includes('confirmed'),
-  });
-  await waitUntil('the files are still there', async () => !existsSync(join(folder, 'database.env')));
-  report.step('wiped', 'the files are gone');
-
-  await command(stage, admin, ['audit', 'verify', files.audit]);
-  report.step('audit', 'the chain of records verifies from the first to the last');
-}
-
-async function command({ files, programs }: Stage, admin: string, args: readonly string[]): Promise<string> {
-  const connection =
-    args[0] === 'audit'
-      ? []
-      : [
-          ...['--broker', admin, '--ca', files.ca, '--cert', files.adminCertificate, '--key', files.adminKey],
-          ...['--server-name', 'localhost'],
-        ];
-  const { status, stdout, stderr } = await programs.run([...args, ...connection], stepTimeoutMs);
-  if (status !== 0)
-    throw new LeaseholdError('internal', {
-      detail: `leasehold ${args[0] ?? ''} ended with ${status}: ${stderr}`,
-    });
-  return stdout;
-}
-
-async function waitUntil(otherwise: string, condition: () => Promise<boolean>): Promise<void> {
-  const until = systemClock.monotonic() + stepTimeoutMs;
-  while (!(await condition())) {
-    if (systemClock.monotonic() > until) throw new LeaseholdError('internal', { detail: otherwise });
-    await systemClock.sleep(50, AbortSignal.timeout(stepTimeoutMs));
-  }
-}
-
-async function waitForFiles(folder: string, generation: number): Promise<readonly string[]> {
-  await waitUntil(`generation ${generation} was not delivered`, async () => {
-    try {
-      return new RegExp(`^${generation}\\b`).test(readFileSync(join(folder, 'generation'), 'utf8'));
-    } catch {
-      return false;
-    }
-  });
-  return readdirSync(folder).filter((name) => !name.startsWith('.'));
-}
-
-interface Login {
-  readonly username: string;
-  readonly password: string;
-}
-
-function readLogin(folder: string): Login {
-  const text = readFileSync(join(folder, 'database.env'), 'utf8');
-  const value = (name: string) => new RegExp(`^${name}='([^']*)'`, 'im').exec(text)?.[1] ?? '';
-  return { username: value('username'), password: value('password') };
-}
-
-async function expectLogin(broker: BrokerLine, login: Login, works: boolean): Promise<void> {
-  if ((await broker.canLogin(login)) !== works)
-    throw new LeaseholdError('internal', {
-      detail: works ? 'a delivered password does not work' : 'a revoked password works',
-    });
 }

@@ -1,3 +1,14 @@
+import type { DemoFiles } from './demo-files.ts';
+
+/** Where the broker of the demo gets its secrets. */
+export type DemoBackendChoice = { readonly kind: 'memory' };
+
+/** What the broker process is started with. */
+export interface BrokerProcessOptions {
+  readonly files: DemoFiles;
+  readonly backend: DemoBackendChoice;
+}
+
 /** What the demo and its broker process say to each other: the part that a cluster would play. */
 export type DemoRequest =
   | { readonly id: number; readonly ask: 'add_pod'; readonly name: string; readonly serviceAccount: string }

@@ -1,0 +1,21 @@
+/** The policy of the demo: one bundle with a database account and a key, for the pods of one service account. */
+export const demoPolicy = `
+bundles:
+  training:
+    tokenRole: leasehold-training
+    ttl: 10m
+    maxTtl: 1h
+    overlap: 30s
+    refresh: 30s
+    outage: { mode: keep }
+    secrets:
+      database: { leased: database/creds/app }
+      api: { kv2: { mount: secret, path: api } }
+    files:
+      database.env: { secret: database, format: dotenv, mode: "0440" }
+      api-key: { secret: api, field: key, mode: "0440" }
+grants:
+  - name: trainers
+    allow: [training]
+    pods: { cluster: demo, namespace: ml, serviceAccount: trainer }
+`;
