@@ -14,15 +14,15 @@ import { Secret } from '../platform/secret.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
 import { demoAdmin } from './demo-files.ts';
-import type { DemoBrokerOptions, DemoReply, DemoRequest } from './messages.ts';
-import { demoPolicy } from './policy.ts';
+import type { BrokerProcessOptions, DemoReply, DemoRequest } from './messages.ts';
+import { demoApiSecret, demoPolicy } from './policy.ts';
 
 /**
- * The broker of the demo: everything real but the backend, which is in memory unless the demo was given one, and the cluster, which is a table of pods in this
- * process. Started by the demo alone, with a channel to it; no configuration leads here.
+ * The broker of the demo: everything real but the backend, which is in memory unless the demo was given one, and the cluster,
+ * which is a table of pods in this process. Started by the demo alone, with a channel to it; no configuration leads here.
  */
 const trustDomain = 'demo.example';
-async function main({ files, vault }: DemoBrokerOptions): Promise<void> {
+async function main({ files, backend: chosen }: BrokerProcessOptions): Promise<void> {
   const clock = systemClock;
   const log = createLog({ level: 'error', name: 'broker' });
   const stopped = new AbortController();
@@ -45,15 +45,15 @@ async function main({ files, vault }: DemoBrokerOptions): Promise<void> {
   const memory = createMemoryBackend({
     clock,
     dynamic: { 'database/creds/app': {} },
-    secrets: { 'secret/data/api': { key: 'sk-demo-4f1c9a7e' } },
+    secrets: { 'secret/data/api': demoApiSecret },
   });
   const backend = parts.use(
-    vault === undefined
+    chosen.kind === 'memory'
       ? memory
       : await createVaultBackend({
           config: {
-            address: vault.address,
-            auth: { kind: 'token', tokenFile: vault.tokenFile },
+            address: chosen.address,
+            auth: { kind: 'token', tokenFile: chosen.tokenFile },
             requestLimitSeconds: defaultRequestLimitSeconds,
             probationSeconds: longestProbationSeconds,
           },
@@ -129,8 +129,10 @@ async function main({ files, vault }: DemoBrokerOptions): Promise<void> {
 
   const reply = (message: DemoReply) => void process.send?.(message);
   const ended = Promise.withResolvers<undefined>();
-  process.once('disconnect', () => ended.resolve(undefined));
-  process.once('SIGTERM', () => ended.resolve(undefined));
+  const end = () => ended.resolve(undefined);
+  process.once('disconnect', end);
+  // A Ctrl-C reaches the whole group, and npm sends it once more: the demo says when this process ends.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
   process.on('message', (request: DemoRequest) => {
     void (async () => {
       switch (request.ask) {
@@ -162,5 +164,5 @@ async function main({ files, vault }: DemoBrokerOptions): Promise<void> {
 
 const [options] = process.argv.slice(2);
 // Written by the demo itself, from the same type.
-await main(JSON.parse(options ?? '') as DemoBrokerOptions);
+await main(JSON.parse(options ?? '') as BrokerProcessOptions);
 process.disconnect?.();

@@ -1,10 +1,13 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { createAdministrator } from './administrator.ts';
 import { childEnvironment } from './child-environment.ts';
 import { parseDemoArguments } from './demo-arguments.ts';
-import { writeDemoFiles } from './demo-files.ts';
+import { type DemoFiles, writeDemoFiles } from './demo-files.ts';
+import type { DemoBackendChoice } from './messages.ts';
+import type { Login } from './observe.ts';
 import { play } from './play.ts';
 import { createPrograms } from './programs.ts';
 import { createDemoReport, type DemoReport } from './report.ts';
@@ -22,8 +25,15 @@ Example:
 
 const stepTimeoutMs = 20_000;
 
+/** A Vault or OpenBao that somebody else has started and set up, and the database behind it. */
+export interface RealBackend {
+  readonly address: string;
+  readonly token: string;
+  readonly canLogin: (login: Login) => Promise<boolean>;
+}
+
 /** `leasehold demo`. Resolves with the exit status: 0 shown, 1 failed or interrupted, 2 wrong use. */
-export async function runDemo(argv: readonly string[]): Promise<number> {
+export async function runDemo(argv: readonly string[], real?: RealBackend): Promise<number> {
   const chosen = parseDemoArguments(argv);
   if (chosen === 'help') {
     process.stdout.write(usage);
@@ -41,7 +51,7 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     monotonic: () => systemClock.monotonic(),
   });
   try {
-    await show(report, signal);
+    await show(report, signal, real);
     report.step('done', 'nothing is left running, and nothing is left on disk', {
       ok: true,
       seconds: report.seconds(),
@@ -56,21 +66,21 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
 }
 
 /** All of it. When this settles, every process has ended and the folder is gone. */
-async function show(report: DemoReport, signal: AbortSignal): Promise<void> {
+async function show(report: DemoReport, signal: AbortSignal, real: RealBackend | undefined): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const files = writeDemoFiles();
   stack.defer(() => rmSync(files.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   const env = childEnvironment(process.env, files.folder);
   const programs = stack.use(createPrograms({ env, signal }));
   const broker = startBroker({
-    process: { files, backend: { kind: 'memory' } },
+    process: { files, backend: backendChoice(files, real) },
     env,
     timeoutMs: stepTimeoutMs,
   });
   programs.own(broker.child);
   const { workloads, admin } = await broker.ready();
   report.step('broker', `serves workloads on ${workloads}, administrators on ${admin}`, {
-    backend: 'memory',
+    backend: real === undefined ? 'memory' : 'vault',
     workloads,
     admin,
   });
@@ -81,8 +91,15 @@ async function show(report: DemoReport, signal: AbortSignal): Promise<void> {
     workloads,
     administrator: createAdministrator({ files, programs, broker: admin, timeoutMs: stepTimeoutMs }),
     report,
-    canLogin: (login) => broker.canLogin(login),
+    canLogin: real?.canLogin ?? ((login) => broker.canLogin(login)),
     stepTimeoutMs,
     signal,
   });
+}
+
+function backendChoice(files: DemoFiles, real: RealBackend | undefined): DemoBackendChoice {
+  if (real === undefined) return { kind: 'memory' };
+  const tokenFile = join(files.folder, 'vault-token');
+  writeFileSync(tokenFile, real.token, { mode: 0o600 });
+  return { kind: 'vault', address: real.address, tokenFile };
 }

@@ -1,7 +1,9 @@
 import type { DemoFiles } from './demo-files.ts';
 
 /** Where the broker of the demo gets its secrets. */
-export type DemoBackendChoice = { readonly kind: 'memory' };
+export type DemoBackendChoice =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'vault'; readonly address: string; readonly tokenFile: string };
 
 /** What the broker process is started with. */
 export interface BrokerProcessOptions {

@@ -19,3 +19,6 @@ grants:
     allow: [training]
     pods: { cluster: demo, namespace: ml, serviceAccount: trainer }
 `;
+
+/** What the bundle's static secret holds. Shown nowhere: the demo masks every value. */
+export const demoApiSecret = { key: 'sk-demo-4f1c9a7e' } as const;

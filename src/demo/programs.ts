@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { LeaseholdError } from '../platform/error.ts';
+import { endingWithParent } from './parts/ending-with-parent.ts';
 
 /** Compiled or not, as this file is. */
 const program = join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`);
@@ -24,14 +25,21 @@ export interface Programs extends AsyncDisposable {
 
 const killAfterMs = 5_000;
 
-export function createPrograms(env: NodeJS.ProcessEnv): Programs {
+/** When the signal aborts, everything is told to end and nothing more is started. */
+export function createPrograms(options: {
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}): Programs {
+  const { env, signal } = options;
   const children = new Set<ChildProcess>();
   const own = (child: ChildProcess) => {
     children.add(child);
     child.once('exit', () => children.delete(child));
   };
   const launch = (args: readonly string[], stdio: 'ignore' | 'pipe') => {
-    const child = spawn(process.execPath, [program, ...args], {
+    if (signal.aborted) throw new LeaseholdError('cancelled');
+    const [command, ...rest] = endingWithParent(process.execPath, [program, ...args]);
+    const child = spawn(command, rest, {
       env,
       stdio: ['ignore', stdio, stdio],
     });
@@ -46,6 +54,10 @@ export function createPrograms(env: NodeJS.ProcessEnv): Programs {
     await gone;
     clearTimeout(timer);
   };
+  const endAll = async () => {
+    await Promise.all([...children].map(end));
+  };
+  signal.addEventListener('abort', () => void endAll(), { once: true });
   return {
     own,
     end,
@@ -71,8 +83,6 @@ export function createPrograms(env: NodeJS.ProcessEnv): Programs {
           });
         });
       }),
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([...children].map(end));
-    },
+    [Symbol.asyncDispose]: endAll,
   };
 }

@@ -1,7 +1,9 @@
 /** What the demo shows: a line for people, or one JSON object a line. */
 export interface DemoReport {
-  /** `facts` go into the JSON line; people read `text`. */
+  /** `facts` go into the JSON line and are documented in docs/demo.md; people read `text`. Neither ever holds a whole secret value. */
   step(step: string, text: string, facts?: Readonly<Record<string, unknown>>): void;
+  /** Since the start. */
+  seconds(): number;
 }
 
 export function createDemoReport(options: {
@@ -10,14 +12,15 @@ export function createDemoReport(options: {
   readonly monotonic: () => number;
 }): DemoReport {
   const startedAt = options.monotonic();
+  const seconds = () => Math.round((options.monotonic() - startedAt) / 100) / 10;
   return {
+    seconds,
     step: (step, text, facts = {}) => {
       if (options.output === 'json') {
         options.write(`${JSON.stringify({ step, ...facts })}\n`);
         return;
       }
-      const seconds = ((options.monotonic() - startedAt) / 1000).toFixed(1).padStart(5);
-      options.write(`${seconds} s  ${step.padEnd(9)} ${text}\n`);
+      options.write(`${seconds().toFixed(1).padStart(5)} s  ${step.padEnd(9)} ${text}\n`);
     },
   };
 }

@@ -1,12 +1,12 @@
-import { fork } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createBrokerLine } from '../../src/demo/broker-line.ts';
+import { childEnvironment } from '../../src/demo/child-environment.ts';
 import { writeDemoFiles, writeSidecarFiles } from '../../src/demo/demo-files.ts';
 import type { DemoFiles } from '../../src/demo/demo-files.ts';
 import { createPrograms } from '../../src/demo/programs.ts';
 import type { Programs } from '../../src/demo/programs.ts';
+import { startBroker } from '../../src/demo/start-broker.ts';
 import { runHere } from './run-here.ts';
 import type { Transcript } from './run-leasehold.ts';
 
@@ -17,14 +17,14 @@ let env: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   files = writeDemoFiles();
-  programs = createPrograms(process.env);
-  const child = fork(
-    join(import.meta.dirname, '..', '..', 'src', 'demo', 'broker-process.ts'),
-    [JSON.stringify(files)],
-    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] },
-  );
-  programs.own(child);
-  const broker = createBrokerLine(child, 15_000);
+  const childEnv = childEnvironment(process.env, files.folder);
+  programs = createPrograms({ env: childEnv, signal: new AbortController().signal });
+  const broker = startBroker({
+    process: { files, backend: { kind: 'memory' } },
+    env: childEnv,
+    timeoutMs: 15_000,
+  });
+  programs.own(broker.child);
   const { workloads, admin } = await broker.ready();
   env = {
     LEASEHOLD_BROKER: admin,

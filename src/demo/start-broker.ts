@@ -1,0 +1,20 @@
+import { fork } from 'node:child_process';
+import { extname, join } from 'node:path';
+import { type BrokerLine, createBrokerLine } from './broker-line.ts';
+import type { BrokerProcessOptions } from './messages.ts';
+
+/** Starts the broker of the demo as a process of its own. It goes down when this process lets go of the channel, however it ends. */
+export function startBroker(options: {
+  readonly process: BrokerProcessOptions;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}): BrokerLine {
+  const program = join(import.meta.dirname, `broker-process${extname(import.meta.filename)}`);
+  const child = fork(program, [JSON.stringify(options.process)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: options.env,
+    // Not those of this process: a debugger's port is taken already.
+    execArgv: [],
+  });
+  return createBrokerLine(child, options.timeoutMs);
+}
