@@ -10,7 +10,7 @@ import type { VaultWithPostgres } from '../support/parts/vault-with-postgres.ts'
 import { startVaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
-import type { SiteFiles } from './site-files.ts';
+import type { BrokerTuning, SiteFiles } from './site-files.ts';
 import { writeSiteFiles } from './site-files.ts';
 
 /** Everything real: two clusters, a Vault with its database, and a broker between them. */
@@ -21,6 +21,8 @@ export interface Site extends AsyncDisposable {
   readonly files: SiteFiles;
   /** SIGKILL, then what happens meanwhile, then a new one on the same files and ports. Resolves when it is ready. */
   killAndRestartBroker(meanwhile?: () => Promise<void>): Promise<void>;
+  /** SIGTERM, and waits for its end. */
+  stopBroker(): Promise<void>;
   /** A command of an administrator. */
   command(...args: readonly string[]): Promise<CommandResult>;
   /** The last lines that the broker wrote. */
@@ -40,7 +42,7 @@ const jsonLines = (text: string): readonly unknown[] =>
     .slice(0, -1)
     .map((line): unknown => JSON.parse(line));
 
-export const startSite = async (): Promise<Site> => {
+export const startSite = async (tuning: BrokerTuning = {}): Promise<Site> => {
   await using starting = new AsyncDisposableStack();
   const folder = starting.use(await createTempFolder({ name: 'site' }));
   const vaultLog = await createTempFolder({ name: 'vault-audit' });
@@ -54,7 +56,12 @@ export const startSite = async (): Promise<Site> => {
     await cluster.createNamespace('shop');
     for (const account of ['app', 'local', 'stranger']) await cluster.createServiceAccount('shop', account);
   }
-  const files = await writeSiteFiles({ folder: folder.path, vault: parts.vault, clusters: [one, two] });
+  const files = await writeSiteFiles({
+    folder: folder.path,
+    vault: parts.vault,
+    clusters: [one, two],
+    tuning,
+  });
 
   const startBroker = async (): Promise<OwnedProcess> => {
     const started = await startLeasehold({
@@ -87,6 +94,7 @@ export const startSite = async (): Promise<Site> => {
       await meanwhile?.();
       broker = await startBroker();
     },
+    stopBroker: () => broker.stop(),
     command: (...args) => runLeasehold([...args, ...files.connection]),
     brokerOutput: () => broker.lastOutput(),
     verifyAudit: () => runLeasehold(['audit', 'verify', files.audit]),

@@ -31,6 +31,8 @@ export interface TestKubernetes extends AsyncDisposable, KubernetesObjects, Kube
   /** Administrator's kubeconfig. */
   readonly kubeconfigFile: string;
   readonly admin: KeyAndCertificate;
+  /** PEM file of the key that signs its tokens, for those that the API server itself would never make. */
+  readonly tokenKeyFile: string;
   /** SIGSTOP and SIGCONT on it imitate an API server that hangs. */
   readonly apiServer: OwnedProcess;
   /** The published keys (`/openid/v1/jwks`), JSON text. */
@@ -90,6 +92,7 @@ export const startKubernetes = async (options: StartKubernetesOptions = {}): Pro
       caFile: files.caFile,
       kubeconfigFile: files.kubeconfigFile,
       admin: files.admin,
+      tokenKeyFile: files.tokenKeyFile,
       apiServer,
       fetchJwks: async () => JSON.stringify(await api.call('GET', '/openid/v1/jwks')),
       stop,
