@@ -6,6 +6,7 @@ import { readBrokerConfig } from './config.ts';
 import type { BrokerConfig } from './config.ts';
 import { brokenFiles } from './config-files.ts';
 import { formatListen } from './config-values.ts';
+import { refuseHostileEnvironment } from './environment.ts';
 
 export interface ConfigCheck {
   /** One line each; empty when the broker would start as far as its files say. */
@@ -14,8 +15,30 @@ export interface ConfigCheck {
   readonly summary: readonly string[];
 }
 
-/** For `leasehold broker --check`: broker.yaml, the files it names, and the policy, with all their problems at once. Never throws. */
-export async function checkBrokerConfig(file: string): Promise<ConfigCheck> {
+/**
+ * For `leasehold broker --check`: the environment, broker.yaml, the files it names, and the policy, with all their problems
+ * at once. Never throws.
+ */
+export async function checkBrokerConfig(
+  file: string,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<ConfigCheck> {
+  const { problems, summary } = await checkFiles(file);
+  const all = [...environmentProblems(env), ...problems];
+  return { problems: all, summary: all.length === 0 ? summary : [] };
+}
+
+/** What the broker would refuse to start with, wherever its files are good. */
+function environmentProblems(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  try {
+    refuseHostileEnvironment(env);
+    return [];
+  } catch (error) {
+    return linesOf(error);
+  }
+}
+
+async function checkFiles(file: string): Promise<ConfigCheck> {
   try {
     const outcome = await readBrokerConfig(file);
     if (!outcome.ok) return { problems: outcome.problems, summary: [] };

@@ -30,7 +30,7 @@ export async function runBroker(argv: readonly string[]): Promise<number> {
     return 2;
   }
   if (parsed.check) {
-    const { problems, summary } = await checkBrokerConfig(parsed.config);
+    const { problems, summary } = await checkBrokerConfig(parsed.config, process.env);
     for (const line of summary) process.stdout.write(`${line}\n`);
     for (const line of problems) process.stderr.write(`${line}\n`);
     return problems.length === 0 ? 0 : 1;

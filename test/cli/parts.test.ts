@@ -27,4 +27,13 @@ describe('the parts', () => {
     expect([ran.status, ran.stderr]).toEqual([0, '']);
     expect(ran.stdout).toContain('\nExamples:\n  $ leasehold sidecar --config ');
   });
+
+  it('check the environment of a broker as well as its files', async () => {
+    const ran = await runLeasehold(['broker', '--config', 'no-such.yaml', '--check'], {
+      VAULT_TOKEN: 'hunter2',
+    });
+    expect(ran.status).toBe(1);
+    expect(ran.stderr).toMatch(/^environment variable VAULT_TOKEN: must not be set\n.*ENOENT/);
+    expect(ran.stderr).not.toContain('hunter2');
+  });
 });

@@ -124,4 +124,18 @@ describe('checkBrokerConfig', () => {
       expect.stringContaining('none: cannot be read (ENOENT)'),
     ]);
   });
+
+  it('names what the broker would refuse in its environment, before anything else', async () => {
+    const { folder, file } = await place();
+    await rm(join(folder, 'token'));
+    const env = { VAULT_SKIP_VERIFY: 'hunter2', GRPC_TRACE: 'all' };
+    expect(await checkBrokerConfig(file, env)).toEqual({
+      summary: [],
+      problems: [
+        'environment variable VAULT_SKIP_VERIFY: must not be set',
+        'environment variable GRPC_TRACE: must not be set',
+        'backend.vault.auth.tokenFile: the file cannot be read (ENOENT)',
+      ],
+    });
+  });
 });
