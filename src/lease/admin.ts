@@ -9,6 +9,7 @@ import type { SessionAdmin } from './sessions.ts';
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 const pageSize = 500;
+const endedAtOnce = 64;
 
 /** What people may do; rights are the caller's to check, records are written here. */
 export function createSessionAdmin(parts: Parts): SessionAdmin {
@@ -76,12 +77,17 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
   ): Promise<readonly Session[]> => {
     const ended: Session[] = [];
     const failures: unknown[] = [];
-    for (const { id } of sessions) {
-      try {
-        ended.push(await endSession(parts, { session: id, ...end, tombstone: true }));
-      } catch (error) {
+    // Some at a time, so that they share commits and records and many do not outlast the caller's patience.
+    for (let first = 0; first < sessions.length; first += endedAtOnce) {
+      const ends = await Promise.allSettled(
+        sessions
+          .slice(first, first + endedAtOnce)
+          .map(({ id }) => endSession(parts, { session: id, ...end, tombstone: true })),
+      );
+      for (const outcome of ends) {
         // One that the ledger could not take must not save the others.
-        failures.push(error);
+        if (outcome.status === 'fulfilled') ended.push(outcome.value);
+        else failures.push(outcome.reason);
       }
     }
     if (failures.length > 0) throw LeaseholdError.from(failures[0]);

@@ -4,6 +4,7 @@ import type { Attached } from './hub.ts';
 import type { SecretFields } from './owned-values.ts';
 import { sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import type { DeliveredSecret } from './sessions.ts';
 
 /** What one delivery of a session's current generation is made of. */
@@ -25,6 +26,7 @@ export interface Delivery {
  */
 export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
   const { session, bundle } = delivery;
+  const generation = session.generation.id;
   const secrets = bundle.secrets.map((source): DeliveredSecret => {
     const fields = (source.kind === 'leased' ? delivery.leased : delivery.statics)?.get(source.name);
     return { name: source.name, fields };
@@ -44,6 +46,9 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
     });
     // Revoked or let go while the record was written: nothing is sent to who must not have it any more.
     if (!attached.open || !attached.sessions.has(session.id)) continue;
+    // Every holder's word that it has them may have come meanwhile, and then the bytes have been overwritten: what would be sent is empty.
+    if (delivery.leased !== undefined && parts.values.get(session.id, generation) !== delivery.leased)
+      throw new LeaseholdError('ledger_conflict', { detail: 'the values are gone' });
     attached.send({
       kind: 'generation',
       session: session.id,

@@ -12,6 +12,7 @@ import { createHub, type Attached, type Hub } from './hub.ts';
 import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
 import type { LeaseOptions, Parts } from './parts.ts';
+import { createPathSlots } from './path-slots.ts';
 import { renewWork } from './renew.ts';
 import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
 import { rotateWork } from './rotate-work.ts';
@@ -22,7 +23,6 @@ import { createStaticRefresh } from './static-refresh.ts';
 import { createGrantSweep, endWorkload, sweepTombstones, sweepWorkloads } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop, type WorkHandler } from './work-loop.ts';
-import { createSlowPaths } from './slow-paths.ts';
 
 /** The session engine: what the stream layer and the admin service call, and the work that goes on by itself. */
 export interface LeaseEngine {
@@ -36,7 +36,8 @@ export interface LeaseEngine {
 /** Each with slots of its own: a database that does not answer holds up neither renewals nor what waits for the hold on a session. */
 const lanes: readonly (readonly WorkKind[])[] = [
   ['renew', 'deadline'],
-  ['settle', 'rotate', 'detached'],
+  ['settle', 'detached'],
+  ['rotate'],
   ['revoke'],
 ];
 
@@ -61,10 +62,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     serial,
     issuing: new Set(),
     revoked: new Set(),
-    slowPaths: createSlowPaths({
-      clock: options.clock,
-      most: Math.ceil(options.settings.workConcurrency / 4),
-    }),
+    pathSlots: createPathSlots({ ...options, slots: options.settings.workConcurrency }),
     trouble: createTrouble(hub),
     detachments: createDetachments({ ...options, hub, events, serial }),
     wake: () => wake(),

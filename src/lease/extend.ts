@@ -12,12 +12,15 @@ export interface Extension {
   readonly lost: boolean;
 }
 
+/** The backend's clock is known to the second, and from below. */
+const clockSlackMs = 1_000;
+
 /**
  * Renews a lease set to its working ttl, never past the deadline: an explicit maximum in the token is not enforced on renewal, and a
  * lease's ttl is independent of its token's, so each renewal asks for at most what is left.
  */
 export async function extend(
-  parts: Pick<Parts, 'backend' | 'reach' | 'signal'>,
+  parts: Pick<Parts, 'backend' | 'pathSlots' | 'reach' | 'signal'>,
   options: { readonly leaseSet: LeaseSet; readonly ttlSeconds: number; readonly deadlineAt: number },
 ): Promise<Extension> {
   const { backend } = parts;
@@ -26,13 +29,15 @@ export async function extend(
   let failure: unknown;
   for (const credential of options.leaseSet.credentials) {
     const now = backend.now();
-    const incrementSeconds = Math.min(options.ttlSeconds, Math.floor((options.deadlineAt - now) / 1000));
+    const left = options.deadlineAt - now - clockSlackMs;
+    const incrementSeconds = Math.min(options.ttlSeconds, Math.floor(left / 1000));
     if (incrementSeconds < 1) return { expiresAt: options.deadlineAt, nearMaximum: false, lost: false };
     if (!credential.renewable) {
       expiresAt = Math.min(expiresAt, credential.expiresAt);
       nearMaximum ||= credential.expiresAt - now < (incrementSeconds * 1000) / 2;
       continue;
     }
+    const leave = parts.pathSlots.enter('renew', credential.path);
     try {
       const { ttlSeconds } =
         credential.kind === 'token'
@@ -54,6 +59,8 @@ export async function extend(
       if (hasCode(error, 'cancelled')) throw error;
       // The others do not wait for an engine that is down.
       failure ??= error;
+    } finally {
+      leave();
     }
   }
   if (failure !== undefined) throw LeaseholdError.from(failure);

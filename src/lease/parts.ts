@@ -11,9 +11,9 @@ import type { Hub } from './hub.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
 import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
+import type { PathSlots } from './path-slots.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
-import type { SlowPaths } from './slow-paths.ts';
 import type { StaticSecrets } from './static-secrets.ts';
 import type { ReachStep } from './steps.ts';
 import type { Trouble } from './trouble.ts';
@@ -55,7 +55,7 @@ export interface Parts extends LeaseOptions {
   readonly issuing: Set<string>;
   /** Credentials whose revocation the backend has confirmed to us, while their absence is not yet seen. */
   readonly revoked: Set<string>;
-  readonly slowPaths: SlowPaths;
+  readonly pathSlots: PathSlots;
   readonly events: LeaseEvents;
   /** Wakes the work loop. */
   readonly wake: () => void;

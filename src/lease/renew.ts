@@ -37,6 +37,9 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
   if (await withdrawRefused(parts, session)) return undefined;
   const bundle = parts.policy.bundle(session.bundle);
   if (bundle === undefined) return now;
+  const pauses = leaseSet.credentials.map(({ path }) => parts.pathSlots.pause('renew', path) ?? 0);
+  const pause = Math.max(...pauses, 0);
+  if (pause > 0) return now + pause;
   try {
     const extension = await extend(parts, {
       leaseSet,
@@ -67,8 +70,8 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     const { retryMinMs, retryMaxMs } = parts.settings;
     const left = leaseSet.expiresAt - now;
     // What has lapsed is not saved by hurry.
-    const pause = left > 0 && left < urgentMs ? retryMinMs * 2 : retryMaxMs;
-    return parts.backend.now() + pause * (0.5 + parts.random() / 2);
+    const retryMs = left > 0 && left < urgentMs ? retryMinMs * 2 : retryMaxMs;
+    return parts.backend.now() + retryMs * (0.5 + parts.random() / 2);
   }
 }
 

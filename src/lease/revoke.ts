@@ -67,12 +67,13 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
   let retryAt: number | undefined;
   const later = (at: number) => (retryAt = retryAt === undefined ? at : Math.min(retryAt, at));
   for (const credential of leases) {
-    if (parts.slowPaths.isFull(credential.path)) {
-      // Not a try: others hang there already, and paths that answer need the slots.
-      later(parts.backend.now() + parts.settings.retryMinMs * (5 + parts.random() * 5));
+    const pause = parts.pathSlots.pause('revoke', credential.path);
+    if (pause !== undefined) {
+      // Not a try: paths that answer need the slots.
+      later(Math.round(parts.backend.now() + pause));
       continue;
     }
-    const leave = parts.slowPaths.enter(credential.path);
+    const leave = parts.pathSlots.enter('revoke', credential.path);
     try {
       const at = await settleOne(parts, credential);
       if (at !== undefined) later(at);

@@ -16,13 +16,21 @@ export async function staticFields(
     : undefined;
 }
 
-/** A new version of static secrets for one session: a new generation, no new leases, leased values unchanged. */
+/**
+ * A new version of static secrets for one session: a new generation, no new leases, leased values unchanged. Becomes a rotation where the
+ * policy asks for other leases than the session has.
+ */
 export async function deliverStatics(
   parts: Parts,
   options: { readonly session: Session; readonly bundle: Bundle; readonly signal: AbortSignal },
-): Promise<Session> {
-  const snapshot = await parts.statics.current(options.bundle, { signal: options.signal });
+): Promise<void> {
   const at = parts.backend.now();
+  if (!coversLeases(options.session, options.bundle)) {
+    await parts.ledger.putWork([{ kind: 'rotate', subject: options.session.id, dueAt: at }]);
+    parts.wake();
+    return;
+  }
+  const snapshot = await parts.statics.current(options.bundle, { signal: options.signal });
   const before = options.session.generation;
   const session = await parts.ledger.activate({
     session: options.session.id,
@@ -44,5 +52,15 @@ export async function deliverStatics(
   });
   parts.hub.setStatic(session.id, snapshot.id);
   parts.events.changed(session.id);
-  return session;
+}
+
+/**
+ * False when the policy has given the bundle other leased secrets since the session got its own: a generation that calls them unchanged would
+ * name what no holder has.
+ */
+export function coversLeases(session: Session, bundle: Bundle): boolean {
+  const current = session.leaseSets.find(({ state }) => state === 'current');
+  const held = (current?.credentials ?? []).filter(({ kind }) => kind === 'lease').map(({ path }) => path);
+  const wanted = bundle.secrets.filter(({ kind }) => kind === 'leased').map(({ path }) => path);
+  return wanted.toSorted().join('\n') === held.toSorted().join('\n');
 }

@@ -90,6 +90,29 @@ describe('a revocation in the middle of an open', () => {
   );
 });
 
+describe('values in memory', () => {
+  it('are not sent empty when a late word lets go of them in the middle of a delivery', async () => {
+    await using world = await createWorld();
+    const first = await world.holder();
+    await first.attachment.open({ bundle: 'db', requestKey: 'k'.repeat(16), resume: undefined }, { signal });
+    const late = {
+      session: sessionOf(first),
+      generation: first.last('generation')?.generation.id ?? '',
+    };
+    const second = await world.holder();
+    let isTold = false;
+    world.setAudit(async ({ action }) => {
+      if (action !== 'deliver' || isTold) return;
+      isTold = true;
+      await first.attachment.delivered(late);
+    });
+    await second.take('db');
+    if (second.last('generation') === undefined) await second.take('db');
+    const { username, password } = second.login();
+    expect(world.backend.canLogin(username, password)).toBe(true);
+  });
+});
+
 describe('a rule that changes in the middle of an open', () => {
   const slowly = (world: World) =>
     world.backend.setFault(({ operation }) => (operation === 'read' ? { delayMs: 2_000 } : undefined));

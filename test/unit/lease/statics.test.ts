@@ -83,6 +83,25 @@ describe('a new version of static secrets', () => {
   });
 });
 
+describe('a policy that adds a leased secret to a bundle', () => {
+  it('leads to new leases, not to a generation that names what the holder does not have', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.backend.setDynamic('database/creds/second', {});
+    const second = { name: 'second', kind: 'leased', path: 'database/creds/second', engine: 'read' } as const;
+    world.setBundles([{ ...dbBundle, secrets: [...dbBundle.secrets, second] }]);
+    world.backend.putSecret('secret/data/api', { key: 'canary-v2' });
+    await world.pass(100_000);
+    const generations = holder.messages.filter((message) => message.kind === 'generation').slice(1);
+    const told = generations.map(
+      ({ secrets }) => secrets.find(({ name }) => name === 'second')?.fields?.size,
+    );
+    expect(told[0]).toBe(2);
+    expect(keyOf(holder)).toBe('canary-v2');
+  });
+});
+
 describe('values of static secrets', () => {
   it('are not kept when nobody holds the bundle any more', async () => {
     await using world = await createWorld();

@@ -4,7 +4,7 @@ import type { Ledger, NewWork, Work, WorkKind } from '../../../src/ledger/ledger
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { createManualClock } from '../backend/manual-clock.ts';
-import { aPod, aVerified, createWorld } from './world.ts';
+import { aPod, aVerified, createWorld, dbBundle } from './world.ts';
 
 /** The work items of a ledger, in memory, with a hook in front of each call. */
 function createItems(hook: (method: 'claim' | 'finish') => Promise<void> | void = () => undefined) {
@@ -209,6 +209,28 @@ describe('renewals', () => {
     }
     for (const other of doomed)
       await other.attachment.release({ session: other.last('opened')?.session ?? '' });
+    await world.pass(900_000);
+    expect(world.backend.canLogin(username, password)).toBe(true);
+  });
+
+  it('go on while others hang at a database that does not answer', async () => {
+    const broken = {
+      ...dbBundle,
+      name: 'broken',
+      secrets: [{ name: 'login', kind: 'leased', path: 'database/creds/broken', engine: 'read' }],
+    } as const;
+    await using world = await createWorld({ bundles: [dbBundle, broken], settings: { workConcurrency: 4 } });
+    world.backend.setDynamic('database/creds/broken', {});
+    for (const uid of ['u2', 'u3', 'u4', 'u5', 'u6', 'u7'])
+      await (await world.holder(aVerified(aPod(uid)))).take('broken');
+    const holder = await world.holder();
+    await holder.take('db');
+    const { username, password } = holder.login();
+    world.backend.setFault(({ operation, target }) =>
+      operation === 'renewLease' && target.startsWith('database/creds/broken')
+        ? { delayMs: 10_000_000 }
+        : undefined,
+    );
     await world.pass(900_000);
     expect(world.backend.canLogin(username, password)).toBe(true);
   });
