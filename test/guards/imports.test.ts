@@ -53,6 +53,19 @@ function folderOf(path: string): string | undefined {
     .find((folder) => path.startsWith(`${folder}/`));
 }
 
+/** These files and all that they load, at once or later. */
+function closure(all: readonly Import[], from: readonly string[]): readonly string[] {
+  const byFile = Map.groupBy(all, ({ file }) => file);
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const { target } of byFile.get(file) ?? []) visit(target);
+  };
+  from.forEach(visit);
+  return [...seen];
+}
+
 describe('import directions', () => {
   const all = imports();
 
@@ -74,17 +87,19 @@ describe('import directions', () => {
   });
 
   it('keeps the broker out of the sidecar, through every step of the closure', () => {
-    const byFile = Map.groupBy(all, ({ file }) => file);
-    const seen = new Set<string>();
-    const visit = (file: string): void => {
-      if (seen.has(file)) return;
-      seen.add(file);
-      for (const { target } of byFile.get(file) ?? []) visit(target);
-    };
-    for (const { file } of all) if (file.startsWith('sidecar/')) visit(file);
-    const heavy = [...seen].filter((file) =>
-      /^src\/(identity|ledger|lease|backend|audit|broker|cli|demo)\//.test(file),
+    const sidecar = all.filter(({ file }) => file.startsWith('sidecar/')).map(({ file }) => file);
+    expect(
+      closure(all, sidecar).filter((file) =>
+        /^src\/(identity|ledger|lease|backend|audit|broker|cli|demo)\//.test(file),
+      ),
+    ).toEqual([]);
+  });
+
+  it('keeps what is for development alone out of the reach of a broker.yaml', () => {
+    const reached = closure(all, ['src/broker/main.ts']);
+    expect(reached).toContain('src/backend/vault/vault-backend.ts');
+    expect(reached.filter((file) => /^src\/(demo|backend\/memory)\/|\/local-issuer\.ts$/.test(file))).toEqual(
+      [],
     );
-    expect(heavy).toEqual([]);
   });
 });
