@@ -13,7 +13,7 @@ const tree = await loadCommandTree();
 const npmItself = ['ci', 'install', '--version'];
 
 const scripts = (): readonly string[] => {
-  // Read as any person's package.json: an object with an object of scripts.
+  // npm itself refuses a package.json of another shape.
   const { scripts: found } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>;
   };
