@@ -1,25 +1,3 @@
-import { chown, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-/** A folder of a test's own, mode 0700, removed with all it holds when disposed. */
-export interface TempFolder extends AsyncDisposable {
-  readonly path: string;
-  remove(): Promise<void>;
-}
-
-/** Who owns the folder where the part that uses it must not be root (PostgreSQL refuses to be). */
-export interface FolderOwner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-export const createTempFolder = async (
-  options: { readonly name?: string; readonly owner?: FolderOwner } = {},
-): Promise<TempFolder> => {
-  const path = await mkdtemp(join(tmpdir(), `leasehold-${options.name ?? 'test'}-`));
-  if (options.owner !== undefined) await chown(path, options.owner.uid, options.owner.gid);
-  // Retries: a process that was just killed may still be writing its last file.
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
-  return { path, remove, [Symbol.asyncDispose]: remove };
-};
+/** Tests keep their files the way the demo does. */
+export { createTempFolder } from '../../src/demo/parts/temp-folder.ts';
+export type { FolderOwner, TempFolder } from '../../src/demo/parts/temp-folder.ts';

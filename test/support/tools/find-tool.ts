@@ -1,36 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import type { Environment } from '../../../src/demo/parts/find-program.ts';
+import { findOnPath, isProgram, toolCacheFolder } from '../../../src/demo/parts/find-program.ts';
 import type { ToolName } from './definitions.ts';
 import { toolDefinition } from './definitions.ts';
-import { cachedToolPath, toolCacheFolder } from './tool-cache.ts';
+import { cachedToolPath } from './tool-cache.ts';
 
 /** Where a tool is, or the reason why a suite that needs it cannot run. */
 export type FoundTool =
   | { readonly path: string; readonly source: 'LEASEHOLD_TOOLS_DIR' | 'PATH' | 'cache' }
   | { readonly missing: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const VERSION_DEADLINE_MS = 20_000;
-
-const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-};
-
-/** First executable of that name in the folders of PATH. */
-export const findOnPath = (program: string, env: Environment): string | undefined =>
-  (env['PATH'] ?? '')
-    .split(delimiter)
-    // An empty or relative entry means the current folder: never look for a program there.
-    .filter((folder) => folder.startsWith('/'))
-    .map((folder) => join(folder, program))
-    .find(isProgram);
 
 const prints = (path: string, expected: RegExp): boolean => {
   try {

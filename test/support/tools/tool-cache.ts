@@ -1,17 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolDefinition } from './definitions.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where built tools are kept: outside the checkout, so that clones share them and a clean checkout does not lose them. */
-export const toolCacheFolder = (env: Environment): string => {
-  const set = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
-  const base = set('LEASEHOLD_CACHE') ?? set('XDG_CACHE_HOME') ?? join(homedir(), '.cache');
-  return join(base, 'leasehold', 'tools');
-};
+/** Where the demo looks too. */
+export { toolCacheFolder } from '../../../src/demo/parts/find-program.ts';
 
 /**
  * Folder of one build. Its name carries a digest of everything that decides what is built (pinned sources and
