@@ -8,6 +8,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'sidecar-memory': async () => (await import('./sidecar-memory.ts')).sidecarMemory,
   revoke: async () => (await import('./revoke.ts')).revoke,
   throughput: async () => (await import('./throughput.ts')).throughput,
+  'broker-memory': async () => (await import('./broker-memory.ts')).brokerMemory,
   storm: async () => (await import('./storm.ts')).storm,
 };
 

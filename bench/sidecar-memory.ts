@@ -1,5 +1,5 @@
-import { execFile, fork, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { waitFor } from '../test/support/parts/wait-until-ready.ts';
 import { textAt } from '../test/support/json.ts';
 import { missingReasons } from '../test/support/require.ts';
 import { findTool } from '../test/support/tools/find-tool.ts';
+import { memoryOf, rest } from './lib/child.ts';
+import { startServer } from './lib/server.ts';
 import type { Benchmark } from './lib/result.ts';
 
 const count = 8;
@@ -56,13 +58,10 @@ export const sidecarMemory: Benchmark = async ({ say }) => {
 };
 
 async function sidecars(folder: string): Promise<Memory> {
-  const server = fork(join(import.meta.dirname, 'lib', 'storm-server.ts'), ['broker', String(count)]);
+  await using server = await startServer('broker', count);
+  const { ready } = server;
   const children: ChildProcess[] = [];
   try {
-    const ready = await new Promise<{ address: string; ca: string; tokens: readonly string[] }>((resolve) => {
-      // Both ends are this benchmark.
-      server.once('message', (value) => resolve(value as never));
-    });
     const ca = join(folder, 'ca.pem');
     await writeFile(ca, ready.ca);
     const delivered: string[] = [];
@@ -91,7 +90,7 @@ async function sidecars(folder: string): Promise<Memory> {
     await waitFor('the files', async () => delivered.every((file) => existsSync(file)), 30_000);
     return await measured(children);
   } finally {
-    for (const child of [...children, server]) child.kill('SIGKILL');
+    for (const child of children) child.kill('SIGKILL');
   }
 }
 
@@ -138,13 +137,9 @@ async function agents(folder: string): Promise<Memory> {
 
 /** Means over the processes, after a rest. */
 async function measured(children: readonly ChildProcess[]): Promise<Memory> {
-  await new Promise((resolve) => setTimeout(resolve, settleMs));
-  const megabytes = (name: string) =>
-    children
-      .map(({ pid = 0 }) => {
-        const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-        return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
-      })
-      .reduce((sum, value) => sum + value, 0) / children.length;
-  return { anonymousMb: megabytes('Anonymous'), pssMb: megabytes('Pss') };
+  await rest(settleMs);
+  const all = children.map(({ pid = 0 }) => memoryOf(pid));
+  const mean = (name: 'anonymousKb' | 'pssKb') =>
+    all.reduce((sum, memory) => sum + memory[name], 0) / all.length / 1024;
+  return { anonymousMb: mean('anonymousKb'), pssMb: mean('pssKb') };
 }

@@ -1,11 +1,7 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { startChild } from './lib/child.ts';
+import type { ClientsReply } from './lib/messages.ts';
+import { startServer } from './lib/server.ts';
 import { type Benchmark, percentile } from './lib/result.ts';
-
-interface Round {
-  readonly firstMs: readonly number[];
-  readonly refused: number;
-}
 
 /** Many clients at once over TLS, each with its own proof, durable record and first generation, beside a bare grpc-js stream server. */
 export const storm: Benchmark = async ({ quick, say }) => {
@@ -40,35 +36,10 @@ export const storm: Benchmark = async ({ quick, say }) => {
 };
 
 /** Server and clients in processes of their own, on the same cores. */
-async function round(kind: 'bare' | 'broker', clients: number): Promise<Round> {
-  const server = fork(join(import.meta.dirname, 'lib', 'storm-server.ts'), [kind, String(clients)]);
-  try {
-    const ready = await message<{ address: string; ca: string; tokens: readonly string[] }>(server);
-    const load = fork(join(import.meta.dirname, 'lib', 'storm-clients.ts'), []);
-    try {
-      load.send(ready);
-      return await message<Round>(load);
-    } finally {
-      load.kill('SIGKILL');
-    }
-  } finally {
-    server.kill('SIGKILL');
-  }
-}
-
-const longestRoundMs = 120_000;
-
-function message<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('a benchmark process is silent')), longestRoundMs);
-    child.once('message', (value) => {
-      clearTimeout(timer);
-      // Both ends are this benchmark.
-      resolve(value as T);
-    });
-    child.once('exit', () => {
-      clearTimeout(timer);
-      reject(new Error('a benchmark process ended early'));
-    });
-  });
+async function round(kind: 'bare' | 'broker', clients: number): Promise<ClientsReply> {
+  await using server = await startServer(kind, clients);
+  using load = startChild('clients.ts', []);
+  const reply = load.next<ClientsReply>();
+  load.send({ server: server.ready, atOnce: clients });
+  return await reply;
 }
