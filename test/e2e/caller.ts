@@ -20,10 +20,12 @@ export interface Caller extends Disposable {
   finish(): void;
   /** All that has come so far. */
   readonly events: readonly HoldEvent[];
-  /** The first event of that kind, waited for. */
-  event<K extends HoldEvent['kind']>(kind: K): Promise<Extract<HoldEvent, { kind: K }>>;
+  /** The first event of that kind after so many others of it, waited for. */
+  event<K extends HoldEvent['kind']>(kind: K, after?: number): Promise<Extract<HoldEvent, { kind: K }>>;
   readonly ended: Promise<End>;
 }
+
+const eventMs = 30_000;
 
 const isKind =
   <K extends HoldEvent['kind']>(kind: K) =>
@@ -49,9 +51,10 @@ export const connectCaller = async (site: SiteFiles): Promise<Caller> => {
     send: (command) => stream.send(command),
     finish: () => stream.finish(),
     events,
-    event: async (kind) => {
-      await waitFor(`the event ${kind}`, async () => isOver || events.some(isKind(kind)), 20_000);
-      const found = events.find(isKind(kind));
+    event: async (kind, after = 0) => {
+      const nth = () => events.filter(isKind(kind))[after];
+      await waitFor(`the event ${kind}`, async () => isOver || nth() !== undefined, eventMs);
+      const found = nth();
       if (found === undefined) throw new Error(`the stream ended with ${(await ended).code} before ${kind}`);
       return found;
     },

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { textAt, valueAt } from '../support/json.ts';
 import { exampleSecret } from '../support/parts/vault-with-postgres.ts';
-import type { TestKubernetes } from '../support/parts/kubernetes.ts';
-import type { TestPod } from '../support/parts/kubernetes-objects.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
-import type { Holder, Login } from './holder.ts';
 import { startHolder } from './holder.ts';
+import { createPods } from './pods.ts';
 import { startProgram } from './program.ts';
 import type { Site } from './site.ts';
 import { startSite } from './site.ts';
@@ -21,56 +19,9 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a pod on a real site', () => 
     await site[Symbol.asyncDispose]();
   });
 
-  const runPod = async (
-    name: string,
-    {
-      cluster = site.one,
-      serviceAccount = 'app',
-    }: { cluster?: TestKubernetes; serviceAccount?: string } = {},
-  ): Promise<TestPod> => {
-    const pod = await cluster.createPod({ namespace: 'shop', name, serviceAccount });
-    await cluster.setPodStatus({ ...pod, phase: 'Running' });
-    return pod;
-  };
-  const hold = async (
-    pod: TestPod,
-    { cluster = site.one, notify }: { cluster?: TestKubernetes; notify?: string } = {},
-  ): Promise<Holder> => {
-    const token = await cluster.createBoundToken({ ...pod, audience });
-    return startHolder({ site: site.files, token, ...(notify === undefined ? {} : { notify }) });
-  };
-  /** Waits, and says on failure what both sides have logged. */
-  const seen = async (holder: Holder, what: string, condition: () => Promise<boolean>): Promise<void> => {
-    try {
-      await waitFor(what, condition);
-    } catch (cause) {
-      const said = [holder.process.lastOutput(), site.brokerOutput()].join('\n');
-      throw new Error(`waited in vain for ${what}:\n${said}`, { cause });
-    }
-  };
-  const loginOf = async (
-    holder: Holder,
-    isWanted: (login: Login) => boolean = () => true,
-  ): Promise<Login> => {
-    let found: Login | undefined;
-    await seen(holder, 'the files', async () => {
-      if (holder.process.exited) throw new Error(`the sidecar ended:\n${holder.process.lastOutput()}`);
-      found = await holder.readLogin();
-      return found !== undefined && isWanted(found);
-    });
-    if (found === undefined) throw new Error('no files');
-    return found;
-  };
-  const canLogin = ({ username, password }: Login) => site.parts.canLogin(username, password);
-  const isGone = async ({ username }: Login) => !(await site.parts.roleExists(username));
-  /** The one live session of a pod, as `leasehold session list` prints it. */
-  const sessionOf = async (pod: string): Promise<unknown> => {
-    const listed = await site.command('session', 'list', '--pod', pod, '--output', 'json');
-    expect(listed.status, listed.stderr).toBe(0);
-    const sessions = valueAt(JSON.parse(listed.stdout), 'sessions');
-    if (!Array.isArray(sessions) || sessions.length !== 1) throw new Error('not one session');
-    return sessions[0];
-  };
+  const pods = createPods(() => site);
+  const { hold, seen, loginOf, canLogin, isGone, sessionOf } = pods;
+  const runPod = pods.run;
   /** The reply's code, the record, no file, and nothing asked of Vault. */
   const expectRefused = async (token: string, ...codes: readonly string[]) => {
     const answered = (output: string) => codes.find((code) => output.includes(`"code":"${code}"`));

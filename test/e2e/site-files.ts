@@ -21,53 +21,53 @@ const brokerPolicyName = 'leasehold-broker';
  * Bundle `app`: a database account and a KV secret. Pods of the service account `app` may hold it in both clusters, those of
  * `local` in the cluster `one` alone.
  */
-const policyText = stringify({
-  bundles: {
-    app: {
-      tokenRole: 'leasehold-app',
-      ttl: '10m',
-      maxTtl: '1h',
-      overlap: '150s',
-      refresh: '5s',
-      outage: { mode: 'keep' },
-      secrets: {
-        db: { leased: vaultPaths.credentials },
-        kv: { kv2: { mount: vaultPaths.kvMount, path: vaultPaths.exampleSecret } },
-      },
-      files: {
-        username: { secret: 'db', field: 'username' },
-        password: { secret: 'db', field: 'password' },
-        'kv.json': { secret: 'kv', format: 'json' },
+const policyText = (times: Readonly<Record<string, string>>) =>
+  stringify({
+    bundles: {
+      app: {
+        tokenRole: 'leasehold-app',
+        ttl: '10m',
+        maxTtl: '1h',
+        overlap: '150s',
+        refresh: '5s',
+        ...times,
+        outage: { mode: 'keep' },
+        secrets: {
+          db: { leased: vaultPaths.credentials },
+          kv: { kv2: { mount: vaultPaths.kvMount, path: vaultPaths.exampleSecret } },
+        },
+        files: {
+          username: { secret: 'db', field: 'username' },
+          password: { secret: 'db', field: 'password' },
+          'kv.json': { secret: 'kv', format: 'json' },
+        },
       },
     },
-  },
-  grants: [
-    {
-      name: 'app',
-      allow: 'app',
-      pods: { cluster: ['one', 'two'], namespace: 'shop', serviceAccount: 'app' },
-    },
-    { name: 'local', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'local' } },
-  ],
-});
+    grants: [
+      {
+        name: 'app',
+        allow: 'app',
+        pods: { cluster: ['one', 'two'], namespace: 'shop', serviceAccount: 'app' },
+      },
+      { name: 'local', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'local' } },
+    ],
+  });
 
 /** What one suite sets otherwise in broker.yaml, beside the keys that are there. */
 export interface BrokerTuning {
   readonly limits?: Readonly<Record<string, number>>;
   readonly cluster?: Readonly<Record<string, number>>;
-  /** `address` leads the broker to Vault by a way of the test's own. */
-  readonly vault?: {
-    readonly address?: string;
-    readonly probationSeconds?: number;
-    readonly requestLimitSeconds?: number;
-  };
+  /** Times of the bundle `app`: `ttl`, `overlap` and the like. */
+  readonly bundle?: Readonly<Record<string, string>>;
+  readonly vault?: { readonly probationSeconds?: number; readonly requestLimitSeconds?: number };
 }
 
-const defaultProbationSeconds = 60;
+/** The first ttl of tokens and of database accounts alike, where a suite does not say otherwise. */
+export const defaultProbationSeconds = 60;
 
 /** Does at Vault what `leasehold setup print` says, and makes the token that the broker gets: that policy and no other. */
-const setUpVault = async (vault: TestVault, probationSeconds: number): Promise<string> => {
-  const bundles = [...parsePolicy(policyText).bundles.values()];
+const setUpVault = async (vault: TestVault, policy: string, probationSeconds: number): Promise<string> => {
+  const bundles = [...parsePolicy(policy).bundles.values()];
   const setup = setupDocument({ bundles, probationSeconds, brokerPolicyName });
   for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])
     await vault.call('PUT', `sys/policies/acl/${name}`, { policy: hcl });
@@ -97,10 +97,13 @@ export interface SiteFiles {
 export const writeSiteFiles = async (options: {
   readonly folder: string;
   readonly vault: TestVault;
+  /** Where the broker finds that Vault. */
+  readonly vaultAddress: string;
   readonly clusters: readonly TestKubernetes[];
   readonly tuning: BrokerTuning;
 }): Promise<SiteFiles> => {
   const { folder, vault, clusters, tuning } = options;
+  const policy = policyText(tuning.bundle ?? {});
   const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
@@ -137,11 +140,11 @@ export const writeSiteFiles = async (options: {
         api: { kubeconfig: kubeconfigFile },
         ...tuning.cluster,
       })),
-      policy: { file: await write('policy.yaml', policyText) },
+      policy: { file: await write('policy.yaml', policy) },
       backend: {
         vault: {
-          address: vault.address,
-          auth: { tokenFile: await write('vault-token', await setUpVault(vault, probationSeconds)) },
+          address: options.vaultAddress,
+          auth: { tokenFile: await write('vault-token', await setUpVault(vault, policy, probationSeconds)) },
           ...tuning.vault,
         },
       },

@@ -11,7 +11,12 @@ import { startVaultWithPostgres } from '../support/parts/vault-with-postgres.ts'
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
 import type { BrokerTuning, SiteFiles } from './site-files.ts';
-import { writeSiteFiles } from './site-files.ts';
+import { defaultProbationSeconds, writeSiteFiles } from './site-files.ts';
+
+export interface SiteOptions extends BrokerTuning {
+  /** Leads the broker to the Vault at that address by a way of the test's own; the site ends it. */
+  readonly wayToVault?: (address: string) => Promise<{ readonly address: string } & AsyncDisposable>;
+}
 
 /** Everything real: two clusters, a Vault with its database, and a broker between them. */
 export interface Site extends AsyncDisposable {
@@ -42,12 +47,13 @@ const jsonLines = (text: string): readonly unknown[] =>
     .slice(0, -1)
     .map((line): unknown => JSON.parse(line));
 
-export const startSite = async (tuning: BrokerTuning = {}): Promise<Site> => {
+export const startSite = async (tuning: SiteOptions = {}): Promise<Site> => {
   await using starting = new AsyncDisposableStack();
   const folder = starting.use(await createTempFolder({ name: 'site' }));
   const vaultLog = await createTempFolder({ name: 'vault-audit' });
   starting.use(vaultLog);
-  const parts = starting.use(await startVaultWithPostgres());
+  const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
+  const parts = starting.use(await startVaultWithPostgres({ defaultTtl: `${probationSeconds}s` }));
   const requestLog = join(vaultLog.path, 'requests.log');
   await parts.vault.call('PUT', 'sys/audit/file', { type: 'file', options: { file_path: requestLog } });
   const one = starting.use(await startKubernetes({ issuer: 'https://one.example' }));
@@ -56,9 +62,12 @@ export const startSite = async (tuning: BrokerTuning = {}): Promise<Site> => {
     await cluster.createNamespace('shop');
     for (const account of ['app', 'local', 'stranger']) await cluster.createServiceAccount('shop', account);
   }
+  const way = await tuning.wayToVault?.(parts.vault.address);
+  if (way !== undefined) starting.use(way);
   const files = await writeSiteFiles({
     folder: folder.path,
     vault: parts.vault,
+    vaultAddress: (way ?? parts.vault).address,
     clusters: [one, two],
     tuning,
   });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { valueAt } from '../json.ts';
@@ -6,7 +7,7 @@ import { createTempFolder } from '../temp-folder.ts';
 import { toolPath } from '../tools/find-tool.ts';
 import type { OwnedProcess } from './owned-process.ts';
 import { startProcess } from './owned-process.ts';
-import { waitUntilReady } from './wait-until-ready.ts';
+import { waitFor, waitUntilReady } from './wait-until-ready.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'LIST';
 
@@ -25,6 +26,10 @@ export interface TestVault extends AsyncDisposable {
   request(method: HttpMethod, path: string, body?: unknown, token?: string): Promise<VaultReply>;
   /** The same, but throws with Vault's own error texts unless the status is 2xx; resolves with the body. */
   call(method: HttpMethod, path: string, body?: unknown, token?: string): Promise<unknown>;
+  /** Until `unseal` it answers everything with 503, and forgets nothing. */
+  seal(): Promise<void>;
+  /** Resolves when it serves again. */
+  unseal(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -54,6 +59,7 @@ export const startVault = async (
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const rootToken = `root-${randomUUID()}`;
+  const logFile = join(folder.path, 'vault.log');
   const owned = await startProcess({
     name: 'vault',
     command: options.program ?? toolPath('vault'),
@@ -66,7 +72,7 @@ export const startVault = async (
       `-log-level=${options.logLevel ?? 'warn'}`,
     ],
     cwd: folder.path,
-    logFile: join(folder.path, 'vault.log'),
+    logFile,
     // Containers often may not lock memory, and nothing here is worth locking.
     env: { VAULT_DISABLE_MLOCK: '1', BAO_DISABLE_MLOCK: '1' },
   });
@@ -82,17 +88,36 @@ export const startVault = async (
     const reasons = JSON.stringify(valueAt(reply.body, 'errors') ?? null);
     throw new Error(`vault answered ${reply.status} to ${method} ${path}: ${reasons}`);
   };
+  const isServing = async () =>
+    (await request('GET', 'sys/health')).status === 200 &&
+    (await request('GET', 'secret/config')).status === 200;
+  const unseal = async () => {
+    const key = /^Unseal Key: (\S+)$/m.exec(await readFile(logFile, 'utf8'))?.[1];
+    if (key === undefined) throw new Error('vault has not written its unseal key');
+    await call('PUT', 'sys/unseal', { key });
+    await waitFor('the unsealed vault', isServing);
+  };
   try {
     await waitUntilReady({
       process: owned,
       // The KV engine upgrades itself for a moment after the server answers.
-      ready: async () =>
-        (await request('GET', 'sys/health')).status === 200 &&
-        (await request('GET', 'secret/config')).status === 200,
+      ready: isServing,
     });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { address, rootToken, process: owned, request, call, stop, [Symbol.asyncDispose]: stop };
+  return {
+    address,
+    rootToken,
+    process: owned,
+    request,
+    call,
+    seal: async () => {
+      await call('PUT', 'sys/seal');
+    },
+    unseal,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 };
