@@ -9,9 +9,17 @@ export const parts: readonly CommandText[] = [
     summary: 'show everything on this machine in under a minute',
     details: [
       'Starts a broker, a sidecar and a small issuer in place of a cluster, on loopback, and ends them again. Nothing is kept.',
+      'The secrets come from a backend in memory, or from a Vault or OpenBao with a PostgreSQL, which the demo starts and ends too: programs in the folder LEASEHOLD_TOOLS_DIR or on PATH, or built by `npm run tools`.',
     ],
     arguments: {},
     options: {
+      backend: {
+        kind: 'choice',
+        value: 'BACKEND',
+        help: 'where the secrets come from',
+        choices: ['memory', 'vault'],
+        default: 'memory',
+      },
       output: {
         kind: 'choice',
         value: 'FORMAT',
@@ -20,7 +28,7 @@ export const parts: readonly CommandText[] = [
         default: 'text',
       },
     },
-    examples: ['leasehold demo', 'leasehold demo --output json'],
+    examples: ['leasehold demo', 'leasehold demo --backend vault', 'leasehold demo --output json'],
   },
   {
     name: 'broker',

@@ -4,36 +4,31 @@ import { systemClock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { createAdministrator } from './administrator.ts';
 import { childEnvironment } from './child-environment.ts';
-import { parseDemoArguments } from './demo-arguments.ts';
+import { type DemoArguments, parseDemoArguments } from './demo-arguments.ts';
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts';
 import type { DemoBackendChoice } from './messages.ts';
-import type { Login } from './observe.ts';
 import { play } from './play.ts';
 import { createPrograms } from './programs.ts';
+import type { RealBackend } from './real-backend.ts';
 import { createDemoReport, type DemoReport } from './report.ts';
 import { startBroker } from './start-broker.ts';
 import { untilInterrupted } from './until-interrupted.ts';
 
-const usage = `Usage: leasehold demo [--output text|json]
+const usage = `Usage: leasehold demo [--backend memory|vault] [--output text|json]
 
-Everything on this machine in under a minute: a broker with an in-memory backend and a small local issuer, a sidecar and the
-administrator's commands, each as a process of its own.
+Everything on this machine in under a minute: a broker and a small local issuer, a sidecar and the administrator's commands,
+each as a process of its own. With --backend vault: a Vault or OpenBao and a PostgreSQL too, started and ended by the demo.
 
-Example:
+Examples:
+  leasehold demo
+  leasehold demo --backend vault
   leasehold demo --output json
 `;
 
 const stepTimeoutMs = 20_000;
 
-/** A Vault or OpenBao that somebody else has started and set up, and the database behind it. */
-export interface RealBackend {
-  readonly address: string;
-  readonly token: string;
-  readonly canLogin: (login: Login) => Promise<boolean>;
-}
-
 /** `leasehold demo`. Resolves with the exit status: 0 shown, 1 failed or interrupted, 2 wrong use. */
-export async function runDemo(argv: readonly string[], real?: RealBackend): Promise<number> {
+export async function runDemo(argv: readonly string[]): Promise<number> {
   const chosen = parseDemoArguments(argv);
   if (chosen === 'help') {
     process.stdout.write(usage);
@@ -51,7 +46,7 @@ export async function runDemo(argv: readonly string[], real?: RealBackend): Prom
     monotonic: () => systemClock.monotonic(),
   });
   try {
-    await show(report, signal, real);
+    await show({ backend: chosen.backend, report, signal });
     report.step('done', 'nothing is left running, and nothing is left on disk', {
       ok: true,
       seconds: report.seconds(),
@@ -66,10 +61,23 @@ export async function runDemo(argv: readonly string[], real?: RealBackend): Prom
 }
 
 /** All of it. When this settles, every process has ended and the folder is gone. */
-async function show(report: DemoReport, signal: AbortSignal, real: RealBackend | undefined): Promise<void> {
+async function show(options: {
+  readonly backend: DemoArguments['backend'];
+  readonly report: DemoReport;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { report, signal } = options;
   await using stack = new AsyncDisposableStack();
   const files = writeDemoFiles();
   stack.defer(() => rmSync(files.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
+  const real = options.backend === 'vault' ? stack.use(await startReal(signal)) : undefined;
+  if (real !== undefined)
+    report.step('backend', `${real.address} makes roles in the PostgreSQL on ${real.database}`, {
+      vault: real.address,
+      postgres: real.database,
+      policies: real.policies,
+      tokenRoles: real.tokenRoles,
+    });
   const env = childEnvironment(process.env, files.folder);
   const programs = stack.use(createPrograms({ env, signal }));
   const broker = startBroker({
@@ -80,7 +88,7 @@ async function show(report: DemoReport, signal: AbortSignal, real: RealBackend |
   programs.own(broker.child);
   const { workloads, admin } = await broker.ready();
   report.step('broker', `serves workloads on ${workloads}, administrators on ${admin}`, {
-    backend: real === undefined ? 'memory' : 'vault',
+    backend: options.backend,
     workloads,
     admin,
   });
@@ -91,10 +99,24 @@ async function show(report: DemoReport, signal: AbortSignal, real: RealBackend |
     workloads,
     administrator: createAdministrator({ files, programs, broker: admin, timeoutMs: stepTimeoutMs }),
     report,
-    canLogin: real?.canLogin ?? ((login) => broker.canLogin(login)),
+    canLogin: (login) => (real ?? broker).canLogin(login),
+    accounts: () => real?.accounts() ?? Promise.resolve(undefined),
     stepTimeoutMs,
     signal,
   });
+}
+
+/** Loaded when asked for: its driver for PostgreSQL is not among the packages that Leasehold runs on. */
+async function startReal(signal: AbortSignal): Promise<RealBackend> {
+  const { startRealBackend } = await import('./real-backend.ts').catch((cause: unknown) => {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
+    if (!isMissing) throw cause;
+    throw new LeaseholdError('config_invalid', {
+      detail: 'the package pg is not installed; it comes with "npm ci" in a checkout',
+      cause,
+    });
+  });
+  return startRealBackend({ env: process.env, signal });
 }
 
 function backendChoice(files: DemoFiles, real: RealBackend | undefined): DemoBackendChoice {

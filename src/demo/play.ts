@@ -19,6 +19,8 @@ export interface Stage {
   readonly report: DemoReport;
   /** Whether the account works now, as the database says. */
   readonly canLogin: (login: Login) => Promise<boolean>;
+  /** Names of the accounts that the database has now; undefined where there is no database to ask. */
+  readonly accounts: () => Promise<readonly string[] | undefined>;
   readonly stepTimeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -59,9 +61,11 @@ async function deliver(stage: Stage): Promise<string> {
   const login = readLogin(folder);
   await expectLogin(stage, login, true);
   const names = filesIn(folder);
-  report.step('files', `${names.join(', ')} are there; password ${masked(login.password)}`, {
+  const roles = await rolesAre(stage, [login.username]);
+  report.step('files', `${names.join(', ')} are there; password ${masked(login.password)}${roles.text}`, {
     files: names,
     username: login.username,
+    ...roles.facts,
   });
   return folder;
 }
@@ -80,15 +84,17 @@ async function rotate(stage: Stage, folder: string, old: Login): Promise<Login> 
   await expectLogin(stage, fresh, true);
   await waitUntil({
     otherwise: 'the old password still works',
-    condition: async () => !(await stage.canLogin(old)),
+    condition: async () =>
+      !(await stage.canLogin(old)) && (await stage.accounts())?.includes(old.username) !== true,
     timeoutMs,
     signal,
   });
   await expectLogin(stage, fresh, true);
+  const roles = await rolesAre(stage, [fresh.username]);
   report.step(
     'rotation',
-    `new password ${masked(fresh.password)}; the old one went after the new one was in place`,
-    { generation: 2, username: fresh.username, gone: old.username },
+    `new password ${masked(fresh.password)}; the old one went after the new one was in place${roles.text}`,
+    { generation: 2, username: fresh.username, gone: old.username, ...roles.facts },
   );
   return fresh;
 }
@@ -118,11 +124,12 @@ async function revoke(stage: Stage, folder: string, held: Login): Promise<void> 
   if (settlements.length === 0 || settlements.some((one) => one !== 'confirmed'))
     throw demoFailure(`the revocation is not confirmed: ${settlements.join(', ')}`);
   await expectLogin(stage, held, false);
-  report.step('revoke', 'revoked and confirmed at the backend: seen, revoked by us, not seen any more', {
-    confirmed: settlements.length,
-    outstanding: 0,
-    gone: held.username,
-  });
+  const roles = await rolesAre(stage, []);
+  report.step(
+    'revoke',
+    `revoked and confirmed at the backend: seen, revoked by us, not seen any more${roles.text}`,
+    { confirmed: settlements.length, outstanding: 0, gone: held.username, ...roles.facts },
+  );
   await waitUntil({
     otherwise: 'the files are still there',
     condition: () => !existsSync(join(folder, 'database.env')),
@@ -130,6 +137,21 @@ async function revoke(stage: Stage, folder: string, held: Login): Promise<void> 
     signal,
   });
   report.step('wiped', 'the files are gone', { files: filesIn(folder) });
+}
+
+/** Where there is a database: it has these accounts and no others. */
+async function rolesAre(
+  stage: Stage,
+  expected: readonly string[],
+): Promise<{ readonly text: string; readonly facts: Readonly<Record<string, unknown>> }> {
+  const roles = await stage.accounts();
+  if (roles === undefined) return { text: '', facts: {} };
+  if (roles.join() !== expected.join())
+    throw demoFailure(`PostgreSQL has the roles ${roles.join(', ')} in place of ${expected.join(', ')}`);
+  return {
+    text: `\n${' '.repeat(19)}PostgreSQL has ${roles.length === 0 ? 'no role of ours any more' : roles.join(', ')}`,
+    facts: { roles },
+  };
 }
 
 function startSidecar(stage: Stage, pod: string, token: string) {

@@ -1,33 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { valueAt } from '../support/json.ts';
+import { createTempFolder } from '../support/temp-folder.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
-import { type DemoRun, startDemo } from './demo-run.ts';
+import { type DemoRun, documentedFacts, startDemo } from '../support/demo-run.ts';
 import { runLeasehold } from './run-leasehold.ts';
 
 const deadlineMs = 90_000;
-const manual = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'demo.md'), 'utf8');
-
-/** Keys of each step, as the table of the manual has them. */
-const documentedFacts = (): ReadonlyMap<string, readonly string[]> => {
-  const facts = new Map<string, string[]>();
-  let current: string[] = [];
-  for (const [, step, key] of manual.matchAll(/^\| (?:`(\w+)`)? +\| `(\w+)` +\|/gm)) {
-    if (step !== undefined) facts.set(step, (current = []));
-    if (key !== undefined) current.push(key);
-  }
-  return facts;
-};
-
-/** The whole values that the pod holds now. */
-const deliveredValues = (run: DemoRun): readonly string[] => {
-  const folder = join(run.folder() ?? '', 'trainer-0', 'secrets', 'training');
-  const account = readFileSync(join(folder, 'database.env'), 'utf8');
-  const password = /^password='([^']+)'/im.exec(account)?.[1];
-  if (password === undefined) throw new Error('no password in the files');
-  return [password, readFileSync(join(folder, 'api-key'), 'utf8')];
-};
 
 const environmentOf = (pid: number): string => {
   try {
@@ -45,7 +24,7 @@ const expectNothingLeft = async (run: DemoRun): Promise<void> => {
 };
 
 describe('leasehold demo', () => {
-  it.each([['--output', 'yaml'], ['--output'], ['--backend', 'memory', 'more'], ['-x']])(
+  it.each([['--output', 'yaml'], ['--output'], ['--backend', 'consul'], ['-x']])(
     'refuses %s %s and says how it is used',
     async (...args) => {
       const ran = await runLeasehold(['demo', ...args]);
@@ -64,7 +43,7 @@ describe('leasehold demo', () => {
       };
       await using run = startDemo(['--output', 'json'], hostile);
       await run.reached('files');
-      const values = deliveredValues(run);
+      const values = run.deliveredValues();
       expect(run.children().length).toBeGreaterThanOrEqual(2);
       // Polled: between fork and exec a child still shows what its parent was started with.
       await waitFor('environments without what the person has set', async () =>
@@ -73,15 +52,8 @@ describe('leasehold demo', () => {
 
       expect([await run.ended(), run.stderr()]).toEqual([0, '']);
       const lines = run.lines().map((line): unknown => JSON.parse(line));
-      const printed = new Map(
-        lines.map((line) => {
-          const { step, ...facts } = { step: '', ...(line as object) };
-          return [step, Object.keys(facts)];
-        }),
-      );
-      const documented = new Map(documentedFacts());
-      documented.delete('failed');
-      expect([...printed]).toEqual([...documented]);
+      const documented = documentedFacts({ steps: ['backend', 'failed'], keys: ['roles'] });
+      expect([...run.facts()]).toEqual([...documented]);
       expect(lines.at(-1)).toMatchObject({ step: 'done', ok: true });
       expect(lines.find((line) => valueAt(line, 'step') === 'wiped')).toEqual({ step: 'wiped', files: [] });
       expect(values.filter((value) => run.lines().join('\n').includes(value))).toEqual([]);
@@ -89,6 +61,19 @@ describe('leasehold demo', () => {
     },
     deadlineMs,
   );
+
+  it('says what is missing for a real backend and how to get it, and starts nothing', async () => {
+    await using empty = await createTempFolder({ name: 'no-tools' });
+    const env = { PATH: empty.path, LEASEHOLD_CACHE: empty.path };
+    await using run = startDemo(['--backend', 'vault', '--output', 'json'], env);
+    expect([await run.ended(), run.stderr(), run.children()]).toEqual([1, '', []]);
+    expect(run.lines()).toHaveLength(1);
+    expect(JSON.parse(run.lines()[0] ?? '')).toEqual({
+      step: 'failed',
+      ok: false,
+      reason: expect.stringMatching(/neither vault nor bao is on PATH.*"npm run tools" builds one/) as string,
+    });
+  });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ends everything and removes its folder on %s in the middle, however often it comes',
@@ -111,7 +96,14 @@ describe('leasehold demo', () => {
   it('has help with every option and an example', async () => {
     const { status, stdout, stderr } = await runLeasehold(['demo', '--help']);
     expect([status, stderr]).toEqual([0, '']);
-    for (const expected of ['--output <FORMAT>', '"json"', 'Examples:', '$ leasehold demo'])
+    for (const expected of [
+      '--backend <BACKEND>',
+      '"vault"',
+      '--output <FORMAT>',
+      '"json"',
+      'Examples:',
+      '$ leasehold demo',
+    ])
       expect(stdout).toContain(expected);
   });
 });

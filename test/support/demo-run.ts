@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { valueAt } from '../support/json.ts';
+import { valueAt } from './json.ts';
 
-const program = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const root = join(import.meta.dirname, '..', '..');
+const program = join(root, 'src', 'main.ts');
 
 /** One run of the demo, in a process group of its own, so that everything it starts can be found. */
 export interface DemoRun extends AsyncDisposable {
@@ -15,6 +16,10 @@ export interface DemoRun extends AsyncDisposable {
   folder(): string | undefined;
   /** Every process of the group but the demo itself. */
   children(): readonly number[];
+  /** Of every line the keys by its step, in the order of both. */
+  facts(): ReadonlyMap<string, readonly string[]>;
+  /** The whole values that the pod holds now. */
+  deliveredValues(): readonly string[];
   /** Resolves with the line of that step; rejects when the demo ends before. */
   reached(step: string): Promise<unknown>;
   kill(signal: NodeJS.Signals): void;
@@ -63,7 +68,7 @@ export const startDemo = (args: readonly string[], env: Readonly<Record<string, 
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     folder ??= children()
-      .map((pid) => /\/[^"]*leasehold-demo-\w+/.exec(commandLine(pid).join(' '))?.[0])
+      .map((pid) => /\/[^"\s]*leasehold-demo-\w+/.exec(commandLine(pid).join(' '))?.[0])
       .find((found) => found !== undefined);
     changed.dispatchEvent(new Event('line'));
   });
@@ -84,6 +89,20 @@ export const startDemo = (args: readonly string[], env: Readonly<Record<string, 
           throw new Error(`the demo ended before ${step}:\n${stdout}\n${stderr}`);
       }
     },
+    facts: () =>
+      new Map(
+        lines().map((line) => {
+          const { step, ...facts } = { step: '', ...(JSON.parse(line) as object) };
+          return [step, Object.keys(facts)];
+        }),
+      ),
+    deliveredValues: () => {
+      const bundle = join(folder ?? '', 'trainer-0', 'secrets', 'training');
+      const account = readFileSync(join(bundle, 'database.env'), 'utf8');
+      const password = /^password='([^']+)'/im.exec(account)?.[1];
+      if (password === undefined) throw new Error('no password in the files');
+      return [password, readFileSync(join(bundle, 'api-key'), 'utf8')];
+    },
     kill: (signal) => void child.kill(signal),
     ended: () => exit,
     [Symbol.asyncDispose]: async () => {
@@ -91,4 +110,22 @@ export const startDemo = (args: readonly string[], env: Readonly<Record<string, 
       await exit;
     },
   };
+};
+
+/** Keys of each step, as the table of docs/demo.md has them, without steps and keys that a run does not show. */
+export const documentedFacts = (without: {
+  readonly steps: readonly string[];
+  readonly keys: readonly string[];
+}): ReadonlyMap<string, readonly string[]> => {
+  const manual = readFileSync(join(root, 'docs', 'demo.md'), 'utf8');
+  const facts = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const [, step, key = ''] of manual.matchAll(/^\| (?:`(\w+)`)? +\| `(\w+)` +\|/gm)) {
+    if (step !== undefined) {
+      current = [];
+      if (!without.steps.includes(step)) facts.set(step, current);
+    }
+    if (!without.keys.includes(key)) current.push(key);
+  }
+  return facts;
 };
