@@ -26,7 +26,7 @@ export interface OwnVault extends AsyncDisposable {
   /** The same, but throws with Vault's own error texts unless the status is 2xx; resolves with the body. */
   call(method: HttpMethod, path: string, body?: unknown, token?: string): Promise<unknown>;
   /** Whether it can be worked with: the KV engine upgrades itself for a moment after the server answers. */
-  isServing(): Promise<boolean>;
+  readonly isServing: () => Promise<boolean>;
   stop(): Promise<void>;
 }
 

@@ -1,16 +1,10 @@
+import { mountDatabaseEngine, vaultPaths } from '../../../src/demo/parts/database-engine.ts';
 import type { TestPostgres } from './postgres.ts';
 import { startPostgres } from './postgres.ts';
 import type { TestVault } from './vault.ts';
 import { startVault } from './vault.ts';
 
-/** Where the engines are mounted and what is in them, as `startVaultWithPostgres` sets them up. */
-export const vaultPaths = {
-  databaseMount: 'database',
-  databaseRole: 'app',
-  credentials: 'database/creds/app',
-  kvMount: 'secret',
-  exampleSecret: 'example',
-} as const;
+export { vaultPaths } from '../../../src/demo/parts/database-engine.ts';
 
 /** Values of the KV example, version 1. */
 export const exampleSecret = { username: 'example-user', password: 'example-password' } as const;
@@ -25,34 +19,6 @@ export interface VaultWithPostgres extends AsyncDisposable {
   canLogin(username: string, password: string): Promise<boolean>;
   stop(): Promise<void>;
 }
-
-/** A user that the database itself refuses after its lease's end, even when nobody revokes it. */
-const CREATION_STATEMENTS = [
-  `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
-];
-
-const setUp = async (
-  vault: TestVault,
-  postgres: TestPostgres,
-  times: { readonly defaultTtl: string; readonly maxTtl: string },
-): Promise<void> => {
-  const { host, port, user, password, database } = postgres.connection;
-  await vault.call('POST', `sys/mounts/${vaultPaths.databaseMount}`, { type: 'database' });
-  await vault.call('POST', `${vaultPaths.databaseMount}/config/postgres`, {
-    plugin_name: 'postgresql-database-plugin',
-    allowed_roles: ['*'],
-    connection_url: `postgresql://{{username}}:{{password}}@${host}:${port}/${database}?sslmode=disable`,
-    username: user,
-    password,
-    password_authentication: 'scram-sha-256',
-  });
-  await vault.call('POST', `${vaultPaths.databaseMount}/roles/${vaultPaths.databaseRole}`, {
-    db_name: 'postgres',
-    creation_statements: CREATION_STATEMENTS,
-    default_ttl: times.defaultTtl,
-    max_ttl: times.maxTtl,
-  });
-};
 
 /**
  * Starts both and joins them: database engine at `database/` with the role `app`, KV version 2 at `secret/` with an
@@ -71,7 +37,7 @@ export const startVaultWithPostgres = async (
   try {
     const started = await startVault(options.program === undefined ? {} : { program: options.program });
     vault = started;
-    await setUp(started, postgres, {
+    await mountDatabaseEngine(started, postgres.connection, {
       defaultTtl: options.defaultTtl ?? '60s',
       maxTtl: options.maxTtl ?? '24h',
     });

@@ -1,51 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { freePort } from '../free-port.ts';
-import { valueAt } from '../json.ts';
-import { createTempFolder } from '../temp-folder.ts';
+import type { OwnVault } from '../../../src/demo/parts/vault.ts';
+import { startDevelopmentVault } from '../../../src/demo/parts/vault.ts';
 import { toolPath } from '../tools/find-tool.ts';
-import type { OwnedProcess } from './owned-process.ts';
-import { startProcess } from './owned-process.ts';
-import { waitFor, waitUntilReady } from './wait-until-ready.ts';
+import { waitFor } from './wait-until-ready.ts';
 
-export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'LIST';
+export type { HttpMethod, VaultReply } from '../../../src/demo/parts/vault.ts';
 
-/** What Vault answered: its status and parsed body (undefined for an empty one). */
-export interface VaultReply {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-/** A Vault (or OpenBao) of one test: unsealed, in memory, with a known root token. */
-export interface TestVault extends AsyncDisposable {
-  readonly address: string;
-  readonly rootToken: string;
-  readonly process: OwnedProcess;
-  /** One API call, path without `/v1/`; resolves with any status. The root token is used unless another is named. */
-  request(method: HttpMethod, path: string, body?: unknown, token?: string): Promise<VaultReply>;
-  /** The same, but throws with Vault's own error texts unless the status is 2xx; resolves with the body. */
-  call(method: HttpMethod, path: string, body?: unknown, token?: string): Promise<unknown>;
+/** The Vault that the demo starts, and what tests do to it. */
+export interface TestVault extends OwnVault {
   /** Until `unseal` it answers everything with 503, and forgets nothing. */
   seal(): Promise<void>;
   /** Resolves when it serves again. */
   unseal(): Promise<void>;
-  stop(): Promise<void>;
 }
-
-const REQUEST_DEADLINE_MS = 60_000;
-
-const send = async (url: string, method: HttpMethod, token: string, body: unknown): Promise<VaultReply> => {
-  const response = await fetch(url, {
-    method,
-    headers: { 'X-Vault-Token': token, 'X-Vault-Request': 'true' },
-    signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const parsed: unknown = text === '' ? undefined : JSON.parse(text);
-  return { status: response.status, body: parsed };
-};
 
 /** Starts a development-mode server: KV version 2 is already mounted at `secret/`. */
 export const startVault = async (
@@ -55,69 +22,17 @@ export const startVault = async (
     readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   } = {},
 ): Promise<TestVault> => {
-  const folder = await createTempFolder({ name: 'vault' });
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
-  const rootToken = `root-${randomUUID()}`;
-  const logFile = join(folder.path, 'vault.log');
-  const owned = await startProcess({
-    name: 'vault',
-    command: options.program ?? toolPath('vault'),
-    args: [
-      'server',
-      '-dev',
-      '-dev-no-store-token',
-      `-dev-root-token-id=${rootToken}`,
-      `-dev-listen-address=127.0.0.1:${port}`,
-      `-log-level=${options.logLevel ?? 'warn'}`,
-    ],
-    cwd: folder.path,
-    logFile,
-    // Containers often may not lock memory, and nothing here is worth locking.
-    env: { VAULT_DISABLE_MLOCK: '1', BAO_DISABLE_MLOCK: '1' },
-  });
-  const stop = async () => {
-    await owned.stop();
-    await folder.remove();
-  };
-  const request: TestVault['request'] = (method, path, body, token = rootToken) =>
-    send(`${address}/v1/${path}`, method, token, body);
-  const call: TestVault['call'] = async (method, path, body, token) => {
-    const reply = await request(method, path, body, token);
-    if (reply.status >= 200 && reply.status < 300) return reply.body;
-    const reasons = JSON.stringify(valueAt(reply.body, 'errors') ?? null);
-    throw new Error(`vault answered ${reply.status} to ${method} ${path}: ${reasons}`);
-  };
-  const isServing = async () =>
-    (await request('GET', 'sys/health')).status === 200 &&
-    (await request('GET', 'secret/config')).status === 200;
-  const unseal = async () => {
-    const key = /^Unseal Key: (\S+)$/m.exec(await readFile(logFile, 'utf8'))?.[1];
-    if (key === undefined) throw new Error('vault has not written its unseal key');
-    await call('PUT', 'sys/unseal', { key });
-    await waitFor('the unsealed vault', isServing);
-  };
-  try {
-    await waitUntilReady({
-      process: owned,
-      // The KV engine upgrades itself for a moment after the server answers.
-      ready: isServing,
-    });
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const vault = await startDevelopmentVault({ program: toolPath('vault'), ...options });
   return {
-    address,
-    rootToken,
-    process: owned,
-    request,
-    call,
+    ...vault,
     seal: async () => {
-      await call('PUT', 'sys/seal');
+      await vault.call('PUT', 'sys/seal');
     },
-    unseal,
-    stop,
-    [Symbol.asyncDispose]: stop,
+    unseal: async () => {
+      const key = /^Unseal Key: (\S+)$/m.exec(await readFile(vault.logFile, 'utf8'))?.[1];
+      if (key === undefined) throw new Error('vault has not written its unseal key');
+      await vault.call('PUT', 'sys/unseal', { key });
+      await waitFor('the unsealed vault', vault.isServing);
+    },
   };
 };
