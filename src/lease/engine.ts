@@ -134,7 +134,10 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
         const attached: Attached = {
           verified,
           mayOpen,
-          send,
+          // An open under way may outlast its stream.
+          send: (message) => {
+            if (attached.open || message.kind === 'taken_over') send(message);
+          },
           sessions: new Set(),
           sent: new Map(),
           open: true,

@@ -194,8 +194,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       stop.abort();
       const old = engine;
       const gone = old[Symbol.asyncDispose]();
-      clock.advance(1);
+      // What it waits for may need time to pass.
+      const passing = setInterval(() => clock.advance(1_000), 1);
       await gone;
+      clearInterval(passing);
       stop = new AbortController();
       engine = await start();
     },
