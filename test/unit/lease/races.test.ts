@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import type { Step } from '../../../src/lease/steps.ts';
-import { aPod, aVerified, createWorld, type Holder, type World } from './world.ts';
+import { aPod, aVerified, createWorld, type Holder, kvBundle, type World } from './world.ts';
 
 const signal = new AbortController().signal;
 
@@ -182,6 +182,18 @@ describe('a session that the rules no longer allow', () => {
     expect(again.last('refused')).toMatchObject({ code: 'not_granted' });
     expect((await world.ledger.findSession(sessionOf(holder)))?.end?.reason).toBe('not_granted');
     await expectNothingHeld(world);
+  });
+
+  it('ends when a reload takes its bundle away, and its values with it', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.setBundles([kvBundle]);
+    await world.pass(2_000);
+    expect(holder.last('revoked')).toMatchObject({ reason: 'not_granted', mayReopen: false });
+    await expectNothingHeld(world);
+    await holder.take('db');
+    expect(holder.last('refused')).toMatchObject({ code: 'not_granted' });
   });
 
   it('ends although the ledger was away when the policy changed', async () => {

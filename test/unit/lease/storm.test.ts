@@ -11,7 +11,7 @@ import { aPod, aVerified, createWorld, dbBundle, kvBundle, type World } from './
  * LEASEHOLD_STORMS: how many; LEASEHOLD_STORM_SEED: the first one.
  */
 const firstSeed = Number(process.env['LEASEHOLD_STORM_SEED'] ?? 1);
-const storms = Number(process.env['LEASEHOLD_STORMS'] ?? 3);
+const storms = Number(process.env['LEASEHOLD_STORMS'] ?? 2);
 const stepsOfStorm = 70;
 
 const bundles: readonly Bundle[] = [
@@ -199,33 +199,81 @@ async function expectNothingLeft({ world, holders }: Storm): Promise<void> {
   expect(world.engine().hub.sessions()).toEqual([]);
 }
 
+function createStorm(world: World, seed: number): Storm {
+  const isRecorded = (session: string, generation: string, holder: string) =>
+    world.records.some(
+      (record) =>
+        record.action === 'deliver' &&
+        record.session === session &&
+        record.generation === generation &&
+        record.holder === holder,
+    );
+  const names = bundles.map(({ name }) => name);
+  const verified = [
+    aVerified(aPod('one')),
+    ...['n1', 'n2', 'n3'].map((node) => aVerified(aPod('three'), node, ['n1', 'n2', 'n3'])),
+  ];
+  const holders = verified.map((one) =>
+    createStormHolder({ world, verified: one, bundles: names, isRecorded }),
+  );
+  return { world, holders, random: seeded(seed) };
+}
+
+/** What happens on any day: nothing fails, and who goes comes back at once with its files. */
+async function happenDaily({ world, holders, random }: Storm): Promise<void> {
+  const request = { reason: 'daily', by: 'admin:s', dryRun: false, selector: { namespace: 'ml' } };
+  const what = random();
+  const holder = pick(random, holders);
+  if (what < 0.25) await world.engine().admin.rotate(request);
+  else if (what < 0.4) world.backend.putSecret('secret/data/api', { key: `v${random()}` });
+  else if (what < 0.55) holder.prove();
+  else if (what < 0.75) await holder.connect();
+  else if (what < 0.9) {
+    await holder.disconnect();
+    await world.pass(1_000);
+    await holder.connect();
+  } else {
+    for (const one of holders) await one.disconnect();
+    await world.restart();
+    for (const one of holders) await one.connect();
+  }
+}
+
 describe('after a storm', () => {
   it.each(Array.from({ length: storms }, (_, index) => firstSeed + index))(
     'everything is in order (seed %i)',
     async (seed) => {
       await using world = await createWorld({ bundles });
-      const random = seeded(seed);
-      const isRecorded = (session: string, generation: string, holder: string) =>
-        world.records.some(
-          (record) =>
-            record.action === 'deliver' &&
-            record.session === session &&
-            record.generation === generation &&
-            record.holder === holder,
-        );
-      const names = bundles.map(({ name }) => name);
-      const verified = [
-        aVerified(aPod('one')),
-        ...['n1', 'n2', 'n3'].map((node) => aVerified(aPod('three'), node, ['n1', 'n2', 'n3'])),
-      ];
-      const holders = verified.map((one) =>
-        createStormHolder({ world, verified: one, bundles: names, isRecorded }),
-      );
-      const storm: Storm = { world, holders, random };
+      const storm = createStorm(world, seed);
       await rage(storm);
       await calmDown(storm);
-      expect(holders.flatMap(({ complaints }) => complaints)).toEqual([]);
+      expect(storm.holders.flatMap(({ complaints }) => complaints)).toEqual([]);
       await expectServed(storm);
+      await expectNothingLeft(storm);
+    },
+    60_000,
+  );
+});
+
+describe('on an ordinary day', () => {
+  it.each(Array.from({ length: storms }, (_, index) => firstSeed + index))(
+    'nobody is ever without credentials that work (seed %i)',
+    async (seed) => {
+      await using world = await createWorld({ bundles });
+      const storm = createStorm(world, seed);
+      for (const holder of storm.holders) await holder.connect();
+      for (let step = 0; step < stepsOfStorm * 2; step += 1) {
+        for (const holder of storm.holders) holder.tend();
+        await world.pass(1_000 + Math.ceil(storm.random() * 5_000));
+        for (const holder of storm.holders) holder.tend();
+        await world.settle();
+        for (const { files } of storm.holders) {
+          const { username = '', password = '' } = files.get('db')?.login ?? {};
+          expect(world.backend.canLogin(username, password)).toBe(true);
+        }
+        await happenDaily(storm);
+      }
+      expect(storm.holders.flatMap(({ complaints }) => complaints)).toEqual([]);
       await expectNothingLeft(storm);
     },
     60_000,
