@@ -64,9 +64,13 @@ export async function activate(
 }
 
 /** Each credential's own end, which tells a lapse from a loss. The renewal is on record either way. */
-async function recordExpiry(parts: Parts, leaseSet: string, { expiresAt }: Extension): Promise<void> {
+async function recordExpiry(
+  parts: Parts,
+  leaseSet: string,
+  { expiresAt, credentials }: Extension,
+): Promise<void> {
   try {
-    await parts.ledger.recordRenewal({ leaseSet, expiresAt, work: [], at: parts.backend.now() });
+    await parts.ledger.recordRenewal({ leaseSet, expiresAt, credentials, work: [], at: parts.backend.now() });
   } catch (error) {
     if (hasCode(error, 'ledger_conflict')) throw error;
     parts.log.warn('the new end of credentials is not on record yet', { leaseSet }, error);

@@ -1,10 +1,11 @@
 import type { AuditAction } from '../audit/audit.ts';
 import type { Session, SessionState } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
-import { isEmptySelector, matchesSelector, type Selector } from '../policy/selector.ts';
+import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
+import { watchSessions } from './watch-sessions.ts';
 
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
@@ -120,7 +121,7 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       if (session === undefined) throw new LeaseholdError('session_unknown');
       return session;
     },
-    watch: ({ selector, by, signal }) => watch(parts, read, { selector, by, signal }),
+    watch: ({ selector, by, signal }) => watchSessions(parts, read, { selector, by, signal }),
     revoke: async ({ selector, reason, by, dryRun }) => {
       require(selector);
       const found = await matching(selector, endableStates);
@@ -250,57 +251,4 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
     },
     hmac: ({ reference }) => parts.audit.hmac(reference),
   };
-}
-
-/** Listens from the call on, so that who watches first and acts then misses nothing; the listing comes with the first step. */
-function watch(
-  parts: Parts,
-  read: (by: string, selector?: Selector) => Promise<void>,
-  query: { readonly selector: Selector | undefined; readonly by: string; readonly signal: AbortSignal },
-): AsyncIterable<Session> {
-  // Only ids are queued, each once, so a slow reader costs no more memory than there are sessions.
-  const changed = new Set<string>();
-  let wake = Promise.withResolvers<undefined>();
-  const unsubscribe = parts.events.subscribe((session) => {
-    changed.add(session);
-    wake.resolve(undefined);
-  });
-  const stop = () => {
-    unsubscribe();
-    wake.resolve(undefined);
-  };
-  if (query.signal.aborted) stop();
-  else query.signal.addEventListener('abort', stop, { once: true });
-
-  async function* steps(): AsyncGenerator<Session> {
-    try {
-      await read(query.by, query.selector);
-      for (let after: string | undefined; ;) {
-        const page = await parts.ledger.listSessions({
-          ...(query.selector === undefined ? {} : { selector: query.selector }),
-          states: liveStates,
-          limit: pageSize,
-          ...(after === undefined ? {} : { after }),
-        });
-        yield* page;
-        after = page.at(-1)?.id;
-        if (page.length < pageSize) break;
-      }
-      while (!query.signal.aborted) {
-        await wake.promise;
-        wake = Promise.withResolvers();
-        for (const id of [...changed]) {
-          changed.delete(id);
-          const session = await parts.ledger.findSession(id);
-          if (session === undefined) continue;
-          const subject = { identity: session.identity, bundle: session.bundle, session: id };
-          if (query.selector === undefined || matchesSelector(query.selector, subject)) yield session;
-        }
-      }
-    } finally {
-      query.signal.removeEventListener('abort', stop);
-      unsubscribe();
-    }
-  }
-  return steps();
 }

@@ -6,6 +6,8 @@ import type { Parts } from './parts.ts';
 export interface Extension {
   /** Soonest end of all of them, milliseconds since the Unix epoch. */
   readonly expiresAt: number;
+  /** What each one that was renewed got. */
+  readonly credentials: readonly { readonly id: string; readonly expiresAt: number }[];
   /** Some credential got clearly less than was asked for: its own maximum is near, or it cannot be renewed. */
   readonly nearMaximum: boolean;
   /** Some credential is not there any more. */
@@ -27,11 +29,13 @@ export async function extend(
   let expiresAt = options.deadlineAt;
   let nearMaximum = false;
   let failure: unknown;
+  const credentials: { readonly id: string; readonly expiresAt: number }[] = [];
   for (const credential of options.leaseSet.credentials) {
     const now = backend.now();
     const left = options.deadlineAt - now - clockSlackMs;
     const incrementSeconds = Math.min(options.ttlSeconds, Math.floor(left / 1000));
-    if (incrementSeconds < 1) return { expiresAt: options.deadlineAt, nearMaximum: false, lost: false };
+    if (incrementSeconds < 1)
+      return { expiresAt: options.deadlineAt, credentials, nearMaximum: false, lost: false };
     if (!credential.renewable) {
       expiresAt = Math.min(expiresAt, credential.expiresAt);
       nearMaximum ||= credential.expiresAt - now < (incrementSeconds * 1000) / 2;
@@ -51,11 +55,14 @@ export async function extend(
               incrementSeconds,
               signal: parts.signal,
             });
-      expiresAt = Math.min(expiresAt, now + ttlSeconds * 1000);
+      const endsAt = now + ttlSeconds * 1000;
+      credentials.push({ id: credential.id, expiresAt: endsAt });
+      expiresAt = Math.min(expiresAt, endsAt);
       nearMaximum ||= ttlSeconds < incrementSeconds / 2;
       await parts.reach(credential.kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet.id);
     } catch (error) {
-      if (hasCode(error, 'backend_not_found')) return { expiresAt: now, nearMaximum: false, lost: true };
+      if (hasCode(error, 'backend_not_found'))
+        return { expiresAt: now, credentials, nearMaximum: false, lost: true };
       if (hasCode(error, 'cancelled')) throw error;
       // The others do not wait for an engine that is down.
       failure ??= error;
@@ -64,7 +71,7 @@ export async function extend(
     }
   }
   if (failure !== undefined) throw LeaseholdError.from(failure);
-  return { expiresAt, nearMaximum, lost: false };
+  return { expiresAt, credentials, nearMaximum, lost: false };
 }
 
 /** Shortest time to the next renewal: a credential that has less left is replaced, not renewed to death. */

@@ -50,6 +50,7 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     await parts.ledger.recordRenewal({
       leaseSet: leaseSetId,
       expiresAt: extension.expiresAt,
+      credentials: extension.credentials,
       // The loop below puts the next renewal; a credential near its own maximum is replaced instead of renewed to death.
       work: extension.nearMaximum ? [{ kind: 'rotate', subject: session.id, dueAt: now }] : [],
       at: parts.backend.now(),

@@ -52,8 +52,14 @@ async function prolong(
   const { leaseSet, bundle, deadlineAt } = options;
   try {
     const extension = await extend(parts, { leaseSet, ttlSeconds: bundle.ttlSeconds, deadlineAt });
-    const { expiresAt } = extension;
-    await parts.ledger.recordRenewal({ leaseSet: leaseSet.id, expiresAt, work: [], at: parts.backend.now() });
+    const { expiresAt, credentials } = extension;
+    await parts.ledger.recordRenewal({
+      leaseSet: leaseSet.id,
+      expiresAt,
+      credentials,
+      work: [],
+      at: parts.backend.now(),
+    });
     return expiresAt;
   } catch (error) {
     if (!hasCode(error, 'ledger_conflict'))

@@ -71,7 +71,10 @@ export interface Ledger {
   /** Of a current or retiring lease set. Also puts the given work items, the next `renew` among them. */
   recordRenewal(input: {
     readonly leaseSet: string;
+    /** Soonest end of all. */
     readonly expiresAt: number;
+    /** Each credential's own end, where it is known; for the others the soonest end of all is a lower bound. */
+    readonly credentials?: readonly { readonly id: string; readonly expiresAt: number }[];
     readonly work: readonly NewWork[];
     readonly at: number;
   }): Promise<void>;

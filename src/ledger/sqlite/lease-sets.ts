@@ -118,5 +118,13 @@ export function recordRenewal(sql: Sql, input: Input<'recordRenewal'>): void {
     input.expiresAt,
     input.leaseSet,
   );
+  for (const { id, expiresAt } of input.credentials ?? []) {
+    sql.run(
+      `UPDATE credential SET expires_at = ? WHERE id = ? AND lease_set = ? AND settlement = 'held'`,
+      expiresAt,
+      id,
+      input.leaseSet,
+    );
+  }
   putWork(sql, input.work);
 }

@@ -15,6 +15,12 @@ async function settlements(world: World, session: string): Promise<readonly stri
   return found?.leaseSets.flatMap((set) => set.credentials.map(({ settlement }) => settlement)) ?? [];
 }
 
+async function tokenOf(world: World, session: string) {
+  const found = await world.ledger.findSession(session);
+  const token = found?.leaseSets[0]?.credentials.find(({ kind }) => kind === 'token');
+  return { id: token?.id ?? '', accessor: token?.reference ?? '' };
+}
+
 describe('confirmed', () => {
   it('is said when only the look-up after our own revocation failed at first', async () => {
     await using world = await createWorld();
@@ -43,6 +49,20 @@ describe('confirmed', () => {
     await revoke(world);
     await world.pass(5_000);
     expect(await settlements(world, sessionOf(holder))).toEqual(['vanished', 'vanished']);
+  });
+
+  it('is not replaced by lapsed for what was gone before its own end', async () => {
+    await using world = await createWorld();
+    // Its lease can be renewed for a short time only, its token for long.
+    world.backend.setDynamic('database/creds/app', { maxTtlSeconds: 100 });
+    const holder = await world.holder();
+    await holder.take('db');
+    const { id, accessor } = await tokenOf(world, sessionOf(holder));
+    await world.backend.revokeToken({ accessor, signal: new AbortController().signal });
+    await holder.attachment.detach();
+    await world.pass(200_000);
+    const found = await world.ledger.findCredential(id);
+    expect(found?.credential.settlement).toBe('vanished');
   });
 
   it('is never said of what the backend says it revoked but still has', async () => {
