@@ -37,6 +37,7 @@ try {
       `--outDir=${out}`,
       'leasehold/v1/workload.proto',
       'leasehold/v1/admin.proto',
+      'leasehold/v1/run.proto',
     ],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
   );

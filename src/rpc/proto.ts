@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AdminTypes } from './gen/admin.ts';
+import type { ProtoGrpcType as RunTypes } from './gen/run.ts';
 import type { ProtoGrpcType as WorkloadTypes } from './gen/workload.ts';
 
 /** The one place that loads `proto/`. The same options as in `scripts/generate.ts`. */
@@ -27,4 +28,8 @@ export function loadWorkloadApi(): WorkloadTypes {
 
 export function loadAdminApi(): AdminTypes {
   return load('leasehold/v1/admin.proto') as AdminTypes;
+}
+
+export function loadRunApi(): RunTypes {
+  return load('leasehold/v1/run.proto') as RunTypes;
 }

@@ -17,6 +17,7 @@ import type { Redirect as _leasehold_v1_Redirect, Redirect__Output as _leasehold
 import type { Refused as _leasehold_v1_Refused, Refused__Output as _leasehold_v1_Refused__Output } from './leasehold/v1/Refused.ts';
 import type { Release as _leasehold_v1_Release, Release__Output as _leasehold_v1_Release__Output } from './leasehold/v1/Release.ts';
 import type { Revoked as _leasehold_v1_Revoked, Revoked__Output as _leasehold_v1_Revoked__Output } from './leasehold/v1/Revoked.ts';
+import type { Run as _leasehold_v1_Run, Run__Output as _leasehold_v1_Run__Output } from './leasehold/v1/Run.ts';
 import type { SecretFields as _leasehold_v1_SecretFields, SecretFields__Output as _leasehold_v1_SecretFields__Output } from './leasehold/v1/SecretFields.ts';
 import type { SecretValue as _leasehold_v1_SecretValue, SecretValue__Output as _leasehold_v1_SecretValue__Output } from './leasehold/v1/SecretValue.ts';
 import type { Welcome as _leasehold_v1_Welcome, Welcome__Output as _leasehold_v1_Welcome__Output } from './leasehold/v1/Welcome.ts';
@@ -49,6 +50,7 @@ export interface ProtoGrpcType {
       Release: MessageTypeDefinition<_leasehold_v1_Release, _leasehold_v1_Release__Output>
       RevokeReason: EnumTypeDefinition
       Revoked: MessageTypeDefinition<_leasehold_v1_Revoked, _leasehold_v1_Revoked__Output>
+      Run: MessageTypeDefinition<_leasehold_v1_Run, _leasehold_v1_Run__Output>
       SecretFields: MessageTypeDefinition<_leasehold_v1_SecretFields, _leasehold_v1_SecretFields__Output>
       SecretValue: MessageTypeDefinition<_leasehold_v1_SecretValue, _leasehold_v1_SecretValue__Output>
       Welcome: MessageTypeDefinition<_leasehold_v1_Welcome, _leasehold_v1_Welcome__Output>

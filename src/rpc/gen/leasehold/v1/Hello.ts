@@ -6,7 +6,9 @@
  */
 export interface Hello {
   /**
-   * The projected service-account token, or the run reference of a node agent. Proof; verified before anything else is read.
+   * The projected service-account token: proof, verified before anything else is read. On the listener for nodes, where the client
+   * certificate is the proof, a run reference: JSON `{"job":<id>,"uid":<number>}`, with `"run":"<workload id>"` beside it when
+   * the node has that run's files already.
    */
   'credential'?: (Buffer | Uint8Array | string);
   /**
@@ -20,7 +22,9 @@ export interface Hello {
  */
 export interface Hello__Output {
   /**
-   * The projected service-account token, or the run reference of a node agent. Proof; verified before anything else is read.
+   * The projected service-account token: proof, verified before anything else is read. On the listener for nodes, where the client
+   * certificate is the proof, a run reference: JSON `{"job":<id>,"uid":<number>}`, with `"run":"<workload id>"` beside it when
+   * the node has that run's files already.
    */
   'credential': (Buffer);
   /**

@@ -1,5 +1,6 @@
 // Original file: proto/leasehold/v1/workload.proto
 
+import type { Run as _leasehold_v1_Run, Run__Output as _leasehold_v1_Run__Output } from '../../leasehold/v1/Run.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -18,6 +19,10 @@ export interface Welcome {
    * When the shown credential ends; milliseconds since the Unix epoch. The holder shows a newer one before.
    */
   'credentialExpiresAtMs'?: (number | string | Long);
+  /**
+   * What a node needs to know about the run that it redeemed; absent for a pod.
+   */
+  'run'?: (_leasehold_v1_Run | null);
 }
 
 /**
@@ -36,4 +41,8 @@ export interface Welcome__Output {
    * When the shown credential ends; milliseconds since the Unix epoch. The holder shows a newer one before.
    */
   'credentialExpiresAtMs': (number);
+  /**
+   * What a node needs to know about the run that it redeemed; absent for a pod.
+   */
+  'run': (_leasehold_v1_Run__Output | null);
 }

@@ -1,0 +1,23 @@
+// Original file: proto/leasehold/v1/run.proto
+
+import type { RunName as _leasehold_v1_RunName, RunName__Output as _leasehold_v1_RunName__Output } from '../../leasehold/v1/RunName.ts';
+
+/**
+ * From the signer, which has the run's name from its own record of what it registered.
+ */
+export interface EndRunRequest {
+  /**
+   * The run that ends.
+   */
+  'run'?: (_leasehold_v1_RunName | null);
+}
+
+/**
+ * From the signer, which has the run's name from its own record of what it registered.
+ */
+export interface EndRunRequest__Output {
+  /**
+   * The run that ends.
+   */
+  'run': (_leasehold_v1_RunName__Output | null);
+}

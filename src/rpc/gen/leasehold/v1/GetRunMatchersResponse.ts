@@ -1,0 +1,42 @@
+// Original file: proto/leasehold/v1/run.proto
+
+import type { RunMatcher as _leasehold_v1_RunMatcher, RunMatcher__Output as _leasehold_v1_RunMatcher__Output } from '../../leasehold/v1/RunMatcher.ts';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Which runs need secrets. Trusted through the broker's TLS certificate; the signer keeps it in a file of its own with the time it came.
+ */
+export interface GetRunMatchersResponse {
+  /**
+   * Revision of the policy that it was made from.
+   */
+  'policyRevision'?: (string);
+  /**
+   * When it was made; milliseconds since the Unix epoch.
+   */
+  'issuedAtMs'?: (number | string | Long);
+  /**
+   * A run that any of these matches, and that no deny of all its bundles is known for, needs secrets. Over-matching is meant: a run that is
+   * held for nothing is released, one that starts without its secrets fails.
+   */
+  'matchers'?: (_leasehold_v1_RunMatcher)[];
+}
+
+/**
+ * Which runs need secrets. Trusted through the broker's TLS certificate; the signer keeps it in a file of its own with the time it came.
+ */
+export interface GetRunMatchersResponse__Output {
+  /**
+   * Revision of the policy that it was made from.
+   */
+  'policyRevision': (string);
+  /**
+   * When it was made; milliseconds since the Unix epoch.
+   */
+  'issuedAtMs': (number);
+  /**
+   * A run that any of these matches, and that no deny of all its bundles is known for, needs secrets. Over-matching is meant: a run that is
+   * held for nothing is released, one that starts without its secrets fails.
+   */
+  'matchers': (_leasehold_v1_RunMatcher__Output)[];
+}
