@@ -19,6 +19,9 @@ export type AuditAction =
   | 'admin_read'
   | 'admin_refused'
   | 'policy_reload'
+  | 'run_register'
+  | 'run_end'
+  | 'node_key'
   | 'refused_summary'
   | 'start'
   | 'stop';
@@ -41,6 +44,9 @@ export const auditActions = [
   'admin_read',
   'admin_refused',
   'policy_reload',
+  'run_register',
+  'run_end',
+  'node_key',
   'refused_summary',
   'start',
   'stop',
@@ -62,6 +68,13 @@ export interface AuditEvent {
   /** `namespace/name`, for reading by people. */
   readonly pod?: string;
   readonly node?: string;
+  /** Job id of a run. */
+  readonly job?: string;
+  /** `<job id of the array>_<task>`. */
+  readonly array?: string;
+  readonly user?: string;
+  readonly account?: string;
+  readonly partition?: string;
   readonly holder?: string;
   /** Peer address without port, for refusals of strangers. */
   readonly peer?: string;

@@ -5,7 +5,7 @@ import { checkClusters } from './cluster-config.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { createRunningCluster, kubernetesSource } from './cluster.ts';
 import type { ClusterSource } from './cluster.ts';
-import type { Freshness, IdentityVerifier, WorkloadState, WorkloadStates } from './identity.ts';
+import type { Freshness, IdentityVerifier, PodIdentity, WorkloadState, WorkloadStates } from './identity.ts';
 import { silentIdentityEvents } from './identity-events.ts';
 import type { IdentityEvents } from './identity-events.ts';
 import { createPodVerifier } from './pod-verifier.ts';
@@ -25,7 +25,7 @@ export interface ClusterStatus {
 
 /** Identity of pods in all configured clusters. */
 export interface Clusters extends AsyncDisposable {
-  readonly verifier: IdentityVerifier;
+  readonly verifier: IdentityVerifier<PodIdentity>;
   readonly states: WorkloadStates;
   /** Resolves when every cluster's keys and pods have been read once; rejects with `cancelled` on abort. */
   ready(signal: AbortSignal): Promise<void>;

@@ -35,7 +35,7 @@ type Purpose = 'new' | 'held';
 const staleRetryMs = 5_000;
 
 /** Proves which pod a projected service-account token stands for. Throws `config_invalid` for clusters that overlap. */
-export function createPodVerifier(options: PodVerifierOptions): IdentityVerifier {
+export function createPodVerifier(options: PodVerifierOptions): IdentityVerifier<PodIdentity> {
   const { clusters, trustDomain, clock } = options;
   checkClusters(
     trustDomain,

@@ -2,14 +2,26 @@ import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { LeaseSet, Session } from '../ledger/ledger.ts';
 
-type IdentityFacts = Pick<AuditEvent, 'workload' | 'spiffeId' | 'pod' | 'node'>;
+type IdentityFacts = Pick<
+  AuditEvent,
+  'workload' | 'spiffeId' | 'pod' | 'node' | 'job' | 'array' | 'user' | 'account' | 'partition'
+>;
 
 export function identityFacts(identity: Identity): IdentityFacts {
+  const { workload, spiffeId } = identity;
+  if (identity.kind === 'pod') {
+    const { namespace, pod, node } = identity;
+    return { workload, spiffeId, pod: `${namespace}/${pod}`, node };
+  }
+  const { jobId, array, user, account, partition } = identity;
   return {
-    workload: identity.workload,
-    spiffeId: identity.spiffeId,
-    pod: `${identity.namespace}/${identity.pod}`,
-    node: identity.node,
+    workload,
+    spiffeId,
+    job: String(jobId),
+    ...(array === undefined ? {} : { array: `${array.jobId}_${array.taskId}` }),
+    user,
+    ...(account === '' ? {} : { account }),
+    partition,
   };
 }
 

@@ -13,6 +13,7 @@ import type { Parts } from './parts.ts';
 import { requireStanding } from './standing.ts';
 import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
+import { tenantOf } from './tenant.ts';
 
 /** What came of the first durable step. */
 type Begun =
@@ -50,7 +51,7 @@ export async function begin(
   const make = () => record(parts, opening, granted, { old, versions: statics?.versions ?? '' });
   // The slot comes before the ledger: a storm that is turned away has cost no commit and left no row.
   const begun = isLeased(bundle)
-    ? await parts.admission.run(verified.identity.namespace, make, { signal: opening.signal })
+    ? await parts.admission.run(tenantOf(verified.identity), make, { signal: opening.signal })
     : await make();
   if (begun.outcome === 'existing') return begun.session;
   try {

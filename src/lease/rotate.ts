@@ -8,6 +8,7 @@ import { overlapEnd } from './retire.ts';
 import { keepStanding } from './standing.ts';
 import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
+import { tenantOf } from './tenant.ts';
 
 /**
  * A new lease set for a session, make before break: the old one retires when every attached holder has acknowledged, or after the
@@ -29,7 +30,7 @@ export async function rotate(
   const { bundle, overlap } = options;
   const statics = await staticHalf(parts, options);
   const issued = await parts.admission.run(
-    options.session.identity.namespace,
+    tenantOf(options.session.identity),
     () => issueFurther(parts, options),
     { signal: options.signal },
   );

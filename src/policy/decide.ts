@@ -1,6 +1,6 @@
-import type { Identity, ImageFacts } from '../identity/identity.ts';
+import type { Identity, ImageFacts, PodIdentity, RunIdentity } from '../identity/identity.ts';
 import type { Decision, RuleTrace } from './decision.ts';
-import type { Grant, Policy } from './grant.ts';
+import type { Grant, Policy, PodConditions, RunConditions } from './grant.ts';
 import { matchesPattern } from './selector.ts';
 
 /**
@@ -27,6 +27,7 @@ export function decide(policy: Policy, identity: Identity, bundleName: string): 
     bundle,
     rule: allow.name,
     maxSeconds: Math.min(bundle.maxSeconds, allow.maxSeconds ?? bundle.maxSeconds),
+    deliver: allow.deliver ?? 'always',
     trace,
   };
 }
@@ -37,7 +38,16 @@ function matchesAny(patterns: readonly string[], value: string): boolean {
 
 /** Name of the first condition that does not hold; undefined when the rule matches. */
 function firstFailed(grant: Grant, identity: Identity): string | undefined {
-  const { pods } = grant;
+  const { effect, pods, runs } = grant;
+  if (identity.kind === 'pod') return pods === undefined ? 'runs' : firstFailedOfPod(effect, pods, identity);
+  return runs === undefined ? 'pods' : firstFailedOfRun(effect, runs, identity);
+}
+
+function firstFailedOfPod(
+  effect: Grant['effect'],
+  pods: PodConditions,
+  identity: PodIdentity,
+): string | undefined {
   for (const field of ['cluster', 'namespace', 'serviceAccount', 'pod', 'node'] as const) {
     const patterns = pods[field];
     if (patterns !== undefined && !matchesAny(patterns, identity[field])) return field;
@@ -47,9 +57,35 @@ function firstFailed(grant: Grant, identity: Identity): string | undefined {
     const value = Object.hasOwn(identity.labels, key) ? identity.labels[key] : undefined;
     if (value === undefined || !matchesAny(values, value)) return `labels.${key}`;
   }
-  if (pods.imageDigests !== undefined && !imagesHold(grant.effect, pods.imageDigests, identity.images))
+  if (pods.imageDigests !== undefined && !imagesHold(effect, pods.imageDigests, identity.images))
     return 'imageDigests';
   return undefined;
+}
+
+function firstFailedOfRun(
+  effect: Grant['effect'],
+  runs: RunConditions,
+  identity: RunIdentity,
+): string | undefined {
+  for (const field of ['cluster', 'user', 'group', 'partition'] as const) {
+    const patterns = runs[field];
+    if (patterns !== undefined && !matchesAny(patterns, identity[field])) return field;
+  }
+  for (const field of ['account', 'qos'] as const) {
+    const patterns = runs[field];
+    if (patterns === undefined) continue;
+    // Without enforcement `sbatch -A anything` is accepted: doubt never helps the run.
+    const holds = identity.accountingEnforced ? matchesAny(patterns, identity[field]) : effect === 'deny';
+    if (!holds) return identity.accountingEnforced ? field : `${field} (accounting is not enforced)`;
+  }
+  if (runs.array !== undefined && runs.array !== (identity.array !== undefined)) return 'array';
+  if (runs.node !== undefined && !nodesHold(effect, runs.node, identity.nodes)) return 'node';
+  return undefined;
+}
+
+function nodesHold(effect: Grant['effect'], patterns: readonly string[], nodes: readonly string[]): boolean {
+  const matches = (node: string) => matchesAny(patterns, node);
+  return effect === 'deny' ? nodes.some(matches) : nodes.length > 0 && nodes.every(matches);
 }
 
 /** Doubt never helps the workload: unknown digests fail an allow and satisfy a deny. */
@@ -58,4 +94,29 @@ function imagesHold(effect: Grant['effect'], listed: readonly string[], images: 
   return effect === 'deny'
     ? images.digests.some((digest) => listed.includes(digest))
     : images.digests.every((digest) => listed.includes(digest));
+}
+
+/**
+ * What the nodes of a run are to deliver: bundles of grants that deliver always, and of those that its job asks for, what a grant allows.
+ * In the order of the file, so that the same run has the same list everywhere.
+ */
+export function bundlesForRun(
+  policy: Policy,
+  identity: RunIdentity,
+  requested: readonly string[],
+): {
+  readonly bundles: readonly string[];
+  readonly refused: readonly { readonly bundle: string; readonly code: 'bundle_unknown' | 'not_granted' }[];
+} {
+  const bundles = [...policy.bundles.keys()].filter((name) => {
+    const decision = decide(policy, identity, name);
+    return decision.allowed && (decision.deliver === 'always' || requested.includes(name));
+  });
+  const refused = [...new Set(requested)]
+    .filter((bundle) => !bundles.includes(bundle))
+    .map((bundle) => {
+      const decision = decide(policy, identity, bundle);
+      return { bundle, code: decision.allowed ? ('not_granted' as const) : decision.code };
+    });
+  return { bundles, refused };
 }

@@ -10,6 +10,8 @@ export type Decision =
       readonly rule: string;
       /** Absolute life of a session under this grant, seconds: the smaller of the bundle's and the grant's. */
       readonly maxSeconds: number;
+      /** Whether a run gets the bundle without asking. */
+      readonly deliver: 'always' | 'on_request';
       readonly trace: readonly RuleTrace[];
     }
   | {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { durationSchema } from '../platform/duration.ts';
-import type { Grant, PodConditions } from './grant.ts';
+import type { Grant, PodConditions, RunConditions } from './grant.ts';
 import { imageDigestRule, isImageDigest, isNamePattern, namePatternRule } from './pattern-rule.ts';
 
 const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
@@ -46,6 +46,17 @@ const podsSchema = z
       : { labels: Object.entries(labels).map(([key, values]) => ({ key, values })) }),
   }));
 
+const runsSchema: z.ZodType<RunConditions> = z.strictObject({
+  cluster: oneOrMore(namePattern),
+  user: oneOrMore(namePattern).exactOptional(),
+  group: oneOrMore(namePattern).exactOptional(),
+  partition: oneOrMore(namePattern).exactOptional(),
+  account: oneOrMore(namePattern).exactOptional(),
+  qos: oneOrMore(namePattern).exactOptional(),
+  node: oneOrMore(namePattern).exactOptional(),
+  array: z.boolean({ error: 'must be true or false' }).exactOptional(),
+});
+
 /** One entry of `grants`. */
 export const grantSchema = z
   .strictObject({
@@ -54,22 +65,43 @@ export const grantSchema = z
     }),
     allow: oneOrMore(namePattern).exactOptional(),
     deny: oneOrMore(namePattern).exactOptional(),
-    pods: podsSchema,
+    pods: podsSchema.exactOptional(),
+    runs: runsSchema.exactOptional(),
+    deliver: z.enum(['always', 'on_request']).exactOptional(),
     maxTtl: durationSchema({ min: 10, max: 90 * 86_400 }).exactOptional(),
   })
-  .transform(({ name, allow, deny, pods, maxTtl }, context): Grant => {
+  .transform(({ name, allow, deny, pods, runs, deliver, maxTtl }, context): Grant => {
+    const who = whose(pods, runs);
+    if (who === undefined) {
+      context.addIssue('must have exactly one of pods and runs');
+      return z.NEVER;
+    }
+    if (deliver !== undefined && (allow === undefined || runs === undefined)) {
+      context.addIssue({ code: 'custom', path: ['deliver'], message: 'goes with allow and runs only' });
+      return z.NEVER;
+    }
     if (allow !== undefined && deny === undefined)
       return {
         name,
         effect: 'allow',
         bundles: allow,
-        pods,
+        ...who,
         ...(maxTtl === undefined ? {} : { maxSeconds: maxTtl }),
+        ...(deliver === undefined ? {} : { deliver }),
       };
     if (allow !== undefined || deny === undefined)
       context.addIssue('must have exactly one of allow and deny');
     else if (maxTtl !== undefined)
       context.addIssue({ code: 'custom', path: ['maxTtl'], message: 'goes with allow only' });
-    else return { name, effect: 'deny', bundles: deny, pods };
+    else return { name, effect: 'deny', bundles: deny, ...who };
     return z.NEVER;
   });
+
+function whose(
+  pods: PodConditions | undefined,
+  runs: RunConditions | undefined,
+): { readonly pods: PodConditions } | { readonly runs: RunConditions } | undefined {
+  if (pods !== undefined && runs === undefined) return { pods };
+  if (runs !== undefined && pods === undefined) return { runs };
+  return undefined;
+}

@@ -25,6 +25,11 @@ const pod: Rule = {
   rule: 'must be a pod name or namespace/name, where * stands for any characters',
 };
 
+const number: Rule = {
+  holds: (text) => /^[1-9][0-9]{0,9}$/.test(text),
+  rule: 'must be a job id, a number',
+};
+
 const rules: Readonly<Record<TextField, Rule>> = {
   session: id,
   cluster: pattern,
@@ -32,6 +37,11 @@ const rules: Readonly<Record<TextField, Rule>> = {
   serviceAccount: pattern,
   pod,
   podUid: id,
+  job: number,
+  array: number,
+  user: pattern,
+  account: pattern,
+  partition: pattern,
   node: pattern,
   imageDigest: { holds: isImageDigest, rule: imageDigestRule },
   bundle: pattern,

@@ -1,4 +1,4 @@
-import type { Identity } from '../identity/identity.ts';
+import type { Identity, PodIdentity, RunIdentity } from '../identity/identity.ts';
 
 /** Which workloads or sessions an administrator means. Every given field must match; `*` in a value matches any run of characters. */
 export interface Selector {
@@ -9,6 +9,14 @@ export interface Selector {
   /** Pod name, or `namespace/name`. */
   readonly pod?: string;
   readonly podUid?: string;
+  /** Job id, also of an array task or of a component of a heterogeneous job; exact. */
+  readonly job?: string;
+  /** Job id of an array; exact. */
+  readonly array?: string;
+  readonly user?: string;
+  readonly account?: string;
+  readonly partition?: string;
+  /** Of a run: any of its nodes. */
   readonly node?: string;
   readonly imageDigest?: string;
   readonly bundle?: string;
@@ -50,19 +58,41 @@ export function matchesSelector(
   return (
     (selector.session === undefined || selector.session === session) &&
     glob(selector.cluster, identity.cluster) &&
-    glob(selector.namespace, identity.namespace) &&
+    glob(selector.bundle, bundle) &&
+    (identity.kind === 'pod' ? matchesPod(selector, identity) : matchesRun(selector, identity))
+  );
+}
+
+const podFields = ['namespace', 'serviceAccount', 'pod', 'podUid', 'imageDigest'] as const;
+const runFields = ['job', 'array', 'user', 'account', 'partition'] as const;
+
+function matchesPod(selector: Selector, identity: PodIdentity): boolean {
+  if (runFields.some((field) => selector[field] !== undefined)) return false;
+  const { namespace, pod, images } = identity;
+  const glob = (pattern: string | undefined, value: string) =>
+    pattern === undefined || matchesPattern(pattern, value);
+  return (
+    glob(selector.namespace, namespace) &&
     glob(selector.serviceAccount, identity.serviceAccount) &&
-    (selector.pod === undefined ||
-      matchesPattern(
-        selector.pod,
-        selector.pod.includes('/') ? `${identity.namespace}/${identity.pod}` : identity.pod,
-      )) &&
+    glob(selector.pod, selector.pod?.includes('/') === true ? `${namespace}/${pod}` : pod) &&
     (selector.podUid === undefined || selector.podUid === identity.podUid) &&
     glob(selector.node, identity.node) &&
     // Who locks an image must also stop what might be it: unknown digests match, as they do for a deny rule.
-    (selector.imageDigest === undefined ||
-      !identity.images.known ||
-      identity.images.digests.includes(selector.imageDigest)) &&
-    glob(selector.bundle, bundle)
+    (selector.imageDigest === undefined || !images.known || images.digests.includes(selector.imageDigest))
+  );
+}
+
+function matchesRun(selector: Selector, identity: RunIdentity): boolean {
+  if (podFields.some((field) => selector[field] !== undefined)) return false;
+  const glob = (pattern: string | undefined, value: string) =>
+    pattern === undefined || matchesPattern(pattern, value);
+  const { job, array, node } = selector;
+  return (
+    (job === undefined || [identity.jobId, identity.het?.jobId].some((id) => String(id) === job)) &&
+    (array === undefined || String(identity.array?.jobId) === array) &&
+    glob(selector.user, identity.user) &&
+    glob(selector.account, identity.account) &&
+    glob(selector.partition, identity.partition) &&
+    (node === undefined || identity.nodes.some((name) => matchesPattern(node, name)))
   );
 }

@@ -1,3 +1,4 @@
+import type { Identity } from '../identity/identity.ts';
 import type { Credential, Lock, Session, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
@@ -30,6 +31,11 @@ export function parseOptionalSelector(message: Selector__Output | null): Selecto
     ...take('serviceAccount'),
     ...take('pod'),
     ...take('podUid'),
+    ...take('job'),
+    ...take('array'),
+    ...take('user'),
+    ...take('account'),
+    ...take('partition'),
     ...take('node'),
     ...take('imageDigest'),
     ...take('bundle'),
@@ -98,10 +104,7 @@ export function toSessionMessage(session: Session, hmac: (credential: Credential
     workload: session.workload,
     spiffeId: identity.spiffeId,
     cluster: identity.cluster,
-    namespace: identity.namespace,
-    serviceAccount: identity.serviceAccount,
-    pod: identity.pod,
-    node: identity.node,
+    ...workloadFacts(identity),
     bundle: session.bundle,
     state: session.state,
     grant: session.grant,
@@ -132,6 +135,28 @@ export function toSessionMessage(session: Session, hmac: (credential: Credential
         expiresAtMs: Math.round(credential.expiresAt),
       })),
     ),
+  };
+}
+
+function workloadFacts(identity: Identity): Partial<WireSession> {
+  if (identity.kind === 'pod') {
+    const { namespace, serviceAccount, pod, node } = identity;
+    return { namespace, serviceAccount, pod, node };
+  }
+  const { jobId, start, array, het, user, account, partition, qos, nodes } = identity;
+  return {
+    node: nodes.length === 1 ? (nodes[0] ?? '') : '',
+    run: {
+      jobId,
+      startMs: start * 1000,
+      array: array === undefined ? '' : `${array.jobId}_${array.taskId}`,
+      het: het === undefined ? '' : `${het.jobId}+${het.offset}`,
+      user,
+      account,
+      partition,
+      qos,
+      nodes: nodes.length,
+    },
   };
 }
 

@@ -25,7 +25,7 @@ const aLock = (over: object = {}) => ({
 });
 
 const sessionHead =
-  'SESSION  CLUSTER  POD            BUNDLE     STATE   NODE    CREATED                   DEADLINE\n';
+  'SESSION  CLUSTER  WORKLOAD       BUNDLE     STATE   NODE    CREATED                   DEADLINE\n';
 const sessionRow =
   'ses_1    blue     shop/api-7f9c  orders-db  active  node-1  2026-01-02T03:04:05.000Z  2026-01-03T03:04:05.000Z\n';
 

@@ -44,7 +44,7 @@ describe('leasehold session list', () => {
     expect(ran).toEqual({
       status: 0,
       stdout:
-        'SESSION  CLUSTER  POD            BUNDLE     STATE   NODE    CREATED                   DEADLINE\n' +
+        'SESSION  CLUSTER  WORKLOAD       BUNDLE     STATE   NODE    CREATED                   DEADLINE\n' +
         'ses_1    blue     shop/api-7f9c  orders-db  active  node-1  2026-01-02T03:04:05.000Z  2026-01-03T03:04:05.000Z\n' +
         'ses_2    blue     shop/api-7f9c  orders-db  ended   -       2026-01-02T03:04:05.000Z  2026-01-03T03:04:05.000Z\n',
       stderr: '',

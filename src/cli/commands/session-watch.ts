@@ -7,7 +7,7 @@ import { lookOf, outputOption, printNext } from '../output.ts';
 import { readSelector, selectorOptions } from '../selector-options.ts';
 import { createRowPrinter } from '../table.ts';
 import { wipedCell } from '../views/outcome.ts';
-import { podName, stateCell } from '../views/session-table.ts';
+import { workloadName, stateCell } from '../views/session-table.ts';
 import { sessionView } from '../views/session-view.ts';
 
 const usual = [24, 30, 20, 12, 10];
@@ -36,7 +36,7 @@ export const sessionWatch = defineCommand({
                 // The instant itself: a relative time would be wrong a second after it was printed.
                 new Date(world.clock.now()).toISOString(),
                 session.id,
-                podName(session),
+                workloadName(session),
                 session.bundle,
                 stateCell(session.state),
                 String(session.generation),

@@ -3,7 +3,7 @@ import type { Session__Output as WireSession } from '../../rpc/gen/leasehold/v1/
 import type { Look } from '../output.ts';
 import { renderTable } from '../table.ts';
 import type { Cell, Colour } from '../table.ts';
-import { podName, stateCell } from './session-table.ts';
+import { workloadName, stateCell } from './session-table.ts';
 
 /**
  * True while a credential may still work at the backend: not revoked yet, or not revocable and not expired. The others
@@ -75,7 +75,13 @@ export function wipedCell(session: WireSession): Cell {
 export function outcomeTable(sessions: readonly WireSession[], look: Look): string {
   const head = ['SESSION', 'POD', 'BUNDLE', 'STATE', 'FILES', 'KIND', 'PATH', 'CREDENTIAL', 'OUTCOME'];
   const rows = sessions.flatMap((session) => {
-    const lead = [session.id, podName(session), session.bundle, stateCell(session.state), wipedCell(session)];
+    const lead = [
+      session.id,
+      workloadName(session),
+      session.bundle,
+      stateCell(session.state),
+      wipedCell(session),
+    ];
     if (session.credentials.length === 0) return [[...lead, '-', '-', '-', 'nothing leased']];
     return session.credentials.map((credential) => [
       ...lead,

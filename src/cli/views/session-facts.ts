@@ -1,8 +1,9 @@
+import type { RunFacts__Output as WireRun } from '../../rpc/gen/leasehold/v1/RunFacts.ts';
 import type { Session__Output as WireSession } from '../../rpc/gen/leasehold/v1/Session.ts';
 import type { Look } from '../output.ts';
 import { renderFacts, renderTable } from '../table.ts';
 import { outcomeCell } from './outcome.ts';
-import { podName, stateCell } from './session-table.ts';
+import { stateCell, workloadName } from './session-table.ts';
 
 /** One session for people: its facts, then its holders and its credentials. */
 export function sessionFacts(session: WireSession, look: Look): string {
@@ -12,10 +13,14 @@ export function sessionFacts(session: WireSession, look: Look): string {
       ['State', stateCell(session.state)],
       ...(session.endReason === '' ? [] : [['Ended because', session.endReason] as const]),
       ['Bundle', session.bundle],
-      ['Pod', podName(session)],
+      [session.run === null ? 'Pod' : 'Run', workloadName(session)],
       ['Cluster', session.cluster],
-      ['Service account', session.serviceAccount],
-      ['Node', session.node],
+      ...(session.run === null
+        ? ([
+            ['Service account', session.serviceAccount],
+            ['Node', session.node],
+          ] as const)
+        : runFacts(session.run, look)),
       ['Workload', session.workload],
       ['Identity', session.spiffeId],
       ['Grant', session.grant],
@@ -27,6 +32,16 @@ export function sessionFacts(session: WireSession, look: Look): string {
     look.isColoured,
   );
   return [facts, holders(session, look), credentials(session, look)].join('\n');
+}
+
+function runFacts(run: WireRun, look: Look): readonly (readonly [string, string])[] {
+  return [
+    ['Partition', run.partition],
+    ['Account', run.account],
+    ['QOS', run.qos],
+    ['Started', look.time(run.startMs)],
+    ['Nodes', String(run.nodes)],
+  ];
 }
 
 function holders(session: WireSession, look: Look): string {

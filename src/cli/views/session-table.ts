@@ -3,7 +3,7 @@ import type { Look } from '../output.ts';
 import { renderTable } from '../table.ts';
 import type { Cell } from '../table.ts';
 
-const head = ['SESSION', 'CLUSTER', 'POD', 'BUNDLE', 'STATE', 'NODE', 'CREATED', 'DEADLINE'];
+const head = ['SESSION', 'CLUSTER', 'WORKLOAD', 'BUNDLE', 'STATE', 'NODE', 'CREATED', 'DEADLINE'];
 
 export function sessionTable(sessions: readonly WireSession[], look: Look): string {
   return renderTable({
@@ -17,17 +17,20 @@ export function sessionRow(session: WireSession, look: Look): readonly Cell[] {
   return [
     session.id,
     session.cluster,
-    podName(session),
+    workloadName(session),
     session.bundle,
     stateCell(session.state),
-    session.node,
+    session.run !== null && session.run.nodes > 1 ? `${session.run.nodes} nodes` : session.node,
     look.time(session.createdAtMs),
     look.time(session.deadlineMs),
   ];
 }
 
-export function podName(session: WireSession): string {
-  return `${session.namespace}/${session.pod}`;
+/** `namespace/pod`, or `job 12` with `12_3` for an array task and `12+1` for a component, and its owner. */
+export function workloadName({ namespace, pod, run }: WireSession): string {
+  if (run === null) return `${namespace}/${pod}`;
+  const { array, het, jobId, user } = run;
+  return `job ${array || het || String(jobId)} (${user})`;
 }
 
 export function stateCell(state: string): Cell {

@@ -1,5 +1,6 @@
 import type { BackendCredential__Output as WireCredential } from '../../rpc/gen/leasehold/v1/BackendCredential.ts';
 import type { Holder__Output as WireHolder } from '../../rpc/gen/leasehold/v1/Holder.ts';
+import type { RunFacts__Output as WireRun } from '../../rpc/gen/leasehold/v1/RunFacts.ts';
 import type { Session__Output as WireSession } from '../../rpc/gen/leasehold/v1/Session.ts';
 import { instant } from '../time-text.ts';
 
@@ -12,10 +13,11 @@ export interface SessionView {
   readonly workload: string;
   readonly spiffeId: string;
   readonly cluster: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly pod: string;
+  readonly namespace: string | null;
+  readonly serviceAccount: string | null;
+  readonly pod: string | null;
   readonly node: string | null;
+  readonly run: RunView | null;
   readonly grant: string;
   readonly generation: number;
   readonly createdAt: string | null;
@@ -24,6 +26,18 @@ export interface SessionView {
   readonly endReason: string | null;
   readonly holders: readonly HolderView[];
   readonly credentials: readonly CredentialView[];
+}
+
+export interface RunView {
+  readonly jobId: number;
+  readonly startedAt: string | null;
+  readonly array: string | null;
+  readonly het: string | null;
+  readonly user: string;
+  readonly account: string | null;
+  readonly partition: string;
+  readonly qos: string | null;
+  readonly nodes: number;
 }
 
 export interface HolderView {
@@ -56,10 +70,11 @@ export function sessionView(session: WireSession): SessionView {
     workload: session.workload,
     spiffeId: session.spiffeId,
     cluster: session.cluster,
-    namespace: session.namespace,
-    serviceAccount: session.serviceAccount,
-    pod: session.pod,
+    namespace: orNull(session.namespace),
+    serviceAccount: orNull(session.serviceAccount),
+    pod: orNull(session.pod),
     node: orNull(session.node),
+    run: session.run === null ? null : runView(session.run),
     grant: session.grant,
     generation: session.generation,
     createdAt: instant(session.createdAtMs),
@@ -68,6 +83,20 @@ export function sessionView(session: WireSession): SessionView {
     endReason: orNull(session.endReason),
     holders: session.holders.map(holderView),
     credentials: session.credentials.map(credentialView),
+  };
+}
+
+function runView(run: WireRun): RunView {
+  return {
+    jobId: run.jobId,
+    startedAt: instant(run.startMs),
+    array: orNull(run.array),
+    het: orNull(run.het),
+    user: run.user,
+    account: orNull(run.account),
+    partition: run.partition,
+    qos: orNull(run.qos),
+    nodes: run.nodes,
   };
 }
 

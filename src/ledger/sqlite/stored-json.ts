@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { Identity } from '../../identity/identity.ts';
+import type { Identity, PodIdentity, RunIdentity } from '../../identity/identity.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import type { Selector } from '../../policy/selector.ts';
 
 const text = z.string();
 
-const identitySchema: z.ZodType<Identity> = z.strictObject({
+const podIdentitySchema = z.strictObject({
   kind: z.literal('pod'),
   workload: text,
   spiffeId: text,
@@ -21,7 +21,37 @@ const identitySchema: z.ZodType<Identity> = z.strictObject({
     z.strictObject({ known: z.literal(true), digests: z.array(text) }),
     z.strictObject({ known: z.literal(false) }),
   ]),
-});
+}) satisfies z.ZodType<PodIdentity>;
+
+const whole = z.int().min(0);
+
+const runIdentitySchema = z
+  .strictObject({
+    kind: z.literal('run'),
+    workload: text,
+    spiffeId: text,
+    cluster: text,
+    jobId: whole,
+    start: whole,
+    array: z.strictObject({ jobId: whole, taskId: whole }).exactOptional(),
+    het: z.strictObject({ jobId: whole, offset: whole }).exactOptional(),
+    uid: whole,
+    gid: whole,
+    user: text,
+    group: text,
+    partition: text,
+    account: text,
+    qos: text,
+    accountingEnforced: z.boolean(),
+    nodes: z.array(text),
+  })
+  // JSON has no undefined.
+  .transform((raw): RunIdentity => ({ ...raw, array: raw.array, het: raw.het }));
+
+const identitySchema: z.ZodType<Identity> = z.discriminatedUnion('kind', [
+  podIdentitySchema,
+  runIdentitySchema,
+]);
 
 const selectorSchema: z.ZodType<Selector> = z.strictObject({
   session: text.exactOptional(),
@@ -30,6 +60,11 @@ const selectorSchema: z.ZodType<Selector> = z.strictObject({
   serviceAccount: text.exactOptional(),
   pod: text.exactOptional(),
   podUid: text.exactOptional(),
+  job: text.exactOptional(),
+  array: text.exactOptional(),
+  user: text.exactOptional(),
+  account: text.exactOptional(),
+  partition: text.exactOptional(),
   node: text.exactOptional(),
   imageDigest: text.exactOptional(),
   bundle: text.exactOptional(),

@@ -27,6 +27,7 @@ import type { RevokeSessionsResponse as _leasehold_v1_RevokeSessionsResponse, Re
 import type { RotateSessionsRequest as _leasehold_v1_RotateSessionsRequest, RotateSessionsRequest__Output as _leasehold_v1_RotateSessionsRequest__Output } from './leasehold/v1/RotateSessionsRequest.ts';
 import type { RotateSessionsResponse as _leasehold_v1_RotateSessionsResponse, RotateSessionsResponse__Output as _leasehold_v1_RotateSessionsResponse__Output } from './leasehold/v1/RotateSessionsResponse.ts';
 import type { RuleTrace as _leasehold_v1_RuleTrace, RuleTrace__Output as _leasehold_v1_RuleTrace__Output } from './leasehold/v1/RuleTrace.ts';
+import type { RunFacts as _leasehold_v1_RunFacts, RunFacts__Output as _leasehold_v1_RunFacts__Output } from './leasehold/v1/RunFacts.ts';
 import type { Selector as _leasehold_v1_Selector, Selector__Output as _leasehold_v1_Selector__Output } from './leasehold/v1/Selector.ts';
 import type { Session as _leasehold_v1_Session, Session__Output as _leasehold_v1_Session__Output } from './leasehold/v1/Session.ts';
 import type { Tombstone as _leasehold_v1_Tombstone, Tombstone__Output as _leasehold_v1_Tombstone__Output } from './leasehold/v1/Tombstone.ts';
@@ -72,6 +73,7 @@ export interface ProtoGrpcType {
       RotateSessionsRequest: MessageTypeDefinition<_leasehold_v1_RotateSessionsRequest, _leasehold_v1_RotateSessionsRequest__Output>
       RotateSessionsResponse: MessageTypeDefinition<_leasehold_v1_RotateSessionsResponse, _leasehold_v1_RotateSessionsResponse__Output>
       RuleTrace: MessageTypeDefinition<_leasehold_v1_RuleTrace, _leasehold_v1_RuleTrace__Output>
+      RunFacts: MessageTypeDefinition<_leasehold_v1_RunFacts, _leasehold_v1_RunFacts__Output>
       Selector: MessageTypeDefinition<_leasehold_v1_Selector, _leasehold_v1_Selector__Output>
       Session: MessageTypeDefinition<_leasehold_v1_Session, _leasehold_v1_Session__Output>
       Tombstone: MessageTypeDefinition<_leasehold_v1_Tombstone, _leasehold_v1_Tombstone__Output>

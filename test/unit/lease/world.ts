@@ -137,7 +137,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const bundle = bundles.find((one) => one.name === name);
       if (bundle === undefined) return { allowed: false, code: 'bundle_unknown', rule: undefined, trace: [] };
       return granted
-        ? { allowed: true, bundle, rule: 'all', maxSeconds: bundle.maxSeconds, trace: [] }
+        ? { allowed: true, bundle, rule: 'all', maxSeconds: bundle.maxSeconds, deliver: 'always', trace: [] }
         : { allowed: false, code: 'not_granted', rule: undefined, trace: [] };
     },
     subscribe: (listener) => {

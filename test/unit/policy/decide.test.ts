@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PodIdentity } from '../../../src/identity/identity.ts';
 import type { Bundle } from '../../../src/policy/bundle.ts';
 import { decide } from '../../../src/policy/decide.ts';
-import type { Grant, PodConditions, Policy } from '../../../src/policy/grant.ts';
+import type { Grant, GrantRule, PodConditions, Policy } from '../../../src/policy/grant.ts';
 
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
@@ -37,7 +37,7 @@ const aPod = (changes: Partial<PodIdentity> = {}): PodIdentity => ({
 
 const anyPod: PodConditions = { cluster: ['*'], namespace: ['*'] };
 
-const aGrant = (name: string, changes: Partial<Grant> = {}): Grant => ({
+const aGrant = (name: string, changes: Partial<GrantRule & { pods: PodConditions }> = {}): Grant => ({
   name,
   effect: 'allow',
   bundles: ['db'],

@@ -33,7 +33,7 @@ describe('parseSelector', () => {
   });
 
   it('refuses fields of a later version instead of dropping them, which would widen the selector', () => {
-    const raw: RawSelector = JSON.parse('{"bundle":"a","job":"7"}') as RawSelector;
+    const raw: RawSelector = JSON.parse('{"bundle":"a","planet":"7"}') as RawSelector;
     expect(detail(raw)).toBe('selector: has a field that is not known');
   });
 

@@ -30,7 +30,7 @@ export interface Selector {
    */
   'podUid'?: (string);
   /**
-   * Node the workload runs on.
+   * Node the workload runs on; of a run, any of its nodes.
    */
   'node'?: (string);
   /**
@@ -45,6 +45,26 @@ export interface Selector {
    * Everything. Must be said, never implied.
    */
   'all'?: (boolean);
+  /**
+   * Job id of a run, also of the leader of a heterogeneous job; exact.
+   */
+  'job'?: (string);
+  /**
+   * Job id of an array; exact.
+   */
+  'array'?: (string);
+  /**
+   * User who owns the job.
+   */
+  'user'?: (string);
+  /**
+   * Account of the job.
+   */
+  'account'?: (string);
+  /**
+   * Partition of the job.
+   */
+  'partition'?: (string);
 }
 
 /**
@@ -76,7 +96,7 @@ export interface Selector__Output {
    */
   'podUid': (string);
   /**
-   * Node the workload runs on.
+   * Node the workload runs on; of a run, any of its nodes.
    */
   'node': (string);
   /**
@@ -91,4 +111,24 @@ export interface Selector__Output {
    * Everything. Must be said, never implied.
    */
   'all': (boolean);
+  /**
+   * Job id of a run, also of the leader of a heterogeneous job; exact.
+   */
+  'job': (string);
+  /**
+   * Job id of an array; exact.
+   */
+  'array': (string);
+  /**
+   * User who owns the job.
+   */
+  'user': (string);
+  /**
+   * Account of the job.
+   */
+  'account': (string);
+  /**
+   * Partition of the job.
+   */
+  'partition': (string);
 }

@@ -2,6 +2,7 @@
 
 import type { Holder as _leasehold_v1_Holder, Holder__Output as _leasehold_v1_Holder__Output } from '../../leasehold/v1/Holder.ts';
 import type { BackendCredential as _leasehold_v1_BackendCredential, BackendCredential__Output as _leasehold_v1_BackendCredential__Output } from '../../leasehold/v1/BackendCredential.ts';
+import type { RunFacts as _leasehold_v1_RunFacts, RunFacts__Output as _leasehold_v1_RunFacts__Output } from '../../leasehold/v1/RunFacts.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -84,6 +85,10 @@ export interface Session {
    * True when the bundle has leases.
    */
   'leased'?: (boolean);
+  /**
+   * Of a run; absent for a pod.
+   */
+  'run'?: (_leasehold_v1_RunFacts | null);
 }
 
 /**
@@ -166,4 +171,8 @@ export interface Session__Output {
    * True when the bundle has leases.
    */
   'leased': (boolean);
+  /**
+   * Of a run; absent for a pod.
+   */
+  'run': (_leasehold_v1_RunFacts__Output | null);
 }
