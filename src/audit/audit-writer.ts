@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { currentTrace } from '../platform/trace.ts';
 import type { AuditEvent } from './audit.ts';
 import type { AuditFile } from './audit-file.ts';
 import type { AuditHead } from './audit-tail.ts';
@@ -93,8 +94,9 @@ export function createAuditWriter(options: {
           queue.delete(waiting);
           reject(unavailable('the disk did not take the record in time'));
         });
+        const trace = event.trace ?? currentTrace();
         const waiting: Waiting = {
-          event,
+          event: trace === undefined ? event : { ...event, trace },
           at: new Date(clock.now()).toISOString(),
           resolve: () => {
             cancel();

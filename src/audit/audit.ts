@@ -92,10 +92,14 @@ export interface AuditEvent {
   readonly settlement?: string;
   /** In words, from a person. */
   readonly reason?: string;
+  /** Id of a lock. */
+  readonly lock?: string;
   /** Selector, as JSON text. */
   readonly selector?: string;
   /** Of a summary, or of matched sessions. */
   readonly count?: number;
+  /** Of the call, stream or work item; the log puts in the current one. */
+  readonly trace?: string;
 }
 
 /**

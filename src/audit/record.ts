@@ -61,8 +61,10 @@ export const auditRecordSchema = z.strictObject({
   hmacs: z.array(text).max(longestList).optional(),
   settlement: text.optional(),
   reason: text.optional(),
+  lock: text.optional(),
   selector: text.optional(),
   count: z.int().optional(),
+  trace: text.optional(),
 });
 
 /** A record as it was read back; `code` is whatever an older or newer broker wrote there. */

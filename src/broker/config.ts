@@ -59,7 +59,7 @@ export const brokerSchema = (folder: string) =>
       audit: z.strictObject({
         file: filePath(folder),
         hmacKeyFile: filePath(folder),
-        maxWaitMs: whole(100, 60_000).default(5_000),
+        maxWaitMs: whole(100, 60_000).default(1_000),
       }),
       admission: z
         .strictObject({

@@ -36,6 +36,7 @@ export async function activate(
   await parts.audit.record({
     action: options.action,
     outcome: 'ok',
+    actor: options.action === 'issue' ? session.identity.spiffeId : 'broker',
     ...sessionFacts(session),
     ...leaseSetFacts(leaseSet, parts.audit),
     generation: generation.id,

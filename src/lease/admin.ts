@@ -2,6 +2,7 @@ import type { AuditAction } from '../audit/audit.ts';
 import type { Session, SessionState } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
+import { sessionFacts } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
@@ -47,6 +48,7 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
     request: {
       readonly by: string;
       readonly reason: string;
+      readonly lock?: string;
       readonly selector?: Selector;
       readonly count?: number;
     },
@@ -57,6 +59,7 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
         outcome: 'ok',
         actor: request.by,
         reason: request.reason,
+        ...(request.lock === undefined ? {} : { lock: request.lock }),
         ...(request.selector === undefined ? {} : { selector: JSON.stringify(request.selector) }),
         ...(request.count === undefined ? {} : { count: request.count }),
       });
@@ -161,14 +164,14 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       await ledger.addLock(lock);
       locks.reread();
       const sessions = await matching(selector, endableStates);
-      await wrote('lock_add', { by, reason, selector, count: sessions.length });
+      await wrote('lock_add', { by, reason, lock: lock.id, selector, count: sessions.length });
       return { lock, sessions: await endAll(sessions, { reason: 'locked', note: reason, by }) };
     },
     removeLock: async ({ id, reason, by }) => {
       const lock = await ledger.removeLock(id);
       if (lock === undefined) throw new LeaseholdError('request_invalid', { detail: 'no such lock' });
       locks.reread();
-      await wrote('lock_remove', { by, reason, selector: lock.selector });
+      await wrote('lock_remove', { by, reason, lock: id, selector: lock.selector });
     },
     listLocks: async ({ by }) => {
       await read(by);
@@ -222,11 +225,13 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       const found = await ledger.findCredential(id);
       if (found?.credential.settlement !== 'outstanding')
         throw new LeaseholdError('request_invalid', { detail: 'no outstanding credential has this id' });
+      const owning = await ledger.findSession(found.session);
+      if (owning === undefined) throw new LeaseholdError('session_unknown');
       await parts.audit.record({
         action: 'write_off',
         outcome: 'ok',
         actor: by,
-        session: found.session,
+        ...sessionFacts(owning),
         paths: [found.credential.path],
         hmacs: [parts.audit.hmac(found.credential.reference)],
         reason,

@@ -53,6 +53,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
         actor: attached.verified.identity.spiffeId,
         ...identityFacts(attached.verified.identity),
         holder: attached.verified.holder,
+        credentialId: attached.verified.credentialId,
       });
       throw new LeaseholdError('session_unknown');
     }

@@ -1,6 +1,6 @@
 import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { LeaseSet, Session } from '../ledger/ledger.ts';
+import type { Credential, LeaseSet, Session } from '../ledger/ledger.ts';
 
 type IdentityFacts = Pick<
   AuditEvent,
@@ -42,12 +42,20 @@ export function leaseSetFacts(
   leaseSet: LeaseSet,
   audit: Audit,
 ): Pick<AuditEvent, 'leaseSet' | 'paths' | 'hmacs'> {
-  const ordered = leaseSet.credentials.toSorted((a, b) =>
-    a.kind === b.kind ? 0 : a.kind === 'token' ? -1 : 1,
-  );
+  const ordered = tokenFirst(leaseSet);
   return {
     leaseSet: leaseSet.id,
     paths: ordered.map((credential) => credential.path),
     hmacs: ordered.map((credential) => audit.hmac(credential.reference)),
   };
+}
+
+/** One word where all ended alike; otherwise one for each credential, in the order of `leaseSetFacts`. */
+export function settlementOf(leaseSet: LeaseSet): string {
+  const settlements = tokenFirst(leaseSet).map(({ settlement }) => settlement);
+  return new Set(settlements).size === 1 ? (settlements[0] ?? '') : settlements.join(',');
+}
+
+function tokenFirst({ credentials }: LeaseSet): readonly Credential[] {
+  return credentials.toSorted((a, b) => (a.kind === b.kind ? 0 : a.kind === 'token' ? -1 : 1));
 }

@@ -38,6 +38,7 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
     await parts.audit.record({
       action: 'deliver',
       outcome: 'ok',
+      actor: 'broker',
       ...sessionFacts(session),
       holder: attached.verified.holder,
       credentialId: attached.verified.credentialId,

@@ -1,6 +1,6 @@
 import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
-import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
+import { leaseSetFacts, sessionFacts, settlementOf } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
 import { settleAt } from './issue.ts';
 import type { Parts } from './parts.ts';
@@ -177,7 +177,7 @@ async function recordSettled(parts: Parts, session: Session, leaseSetId: string)
       actor: 'broker',
       ...sessionFacts(session),
       ...leaseSetFacts(leaseSet, parts.audit),
-      settlement: [...new Set(leaseSet.credentials.map(({ settlement }) => settlement))].sort().join(','),
+      settlement: settlementOf(leaseSet),
     });
   } catch (error) {
     parts.events.count('audit_missed');

@@ -2,6 +2,7 @@ import type { Ledger, Work, WorkKind } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { newTrace, withTrace } from '../platform/trace.ts';
 
 /** Does one item; resolves with when to do it again, or undefined when it is done. */
 export type WorkHandler = (subject: string) => Promise<number | undefined>;
@@ -105,7 +106,8 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
       found.again = work;
       return;
     }
-    const task = run(work).finally(() => {
+    // One of its own, whoever woke the loop: the item may be anybody's.
+    const task = withTrace(newTrace(), () => run(work)).finally(() => {
       tasks.delete(task);
       wake();
     });

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { LeaseholdError } from './error.ts';
+import { currentTrace } from './trace.ts';
 
 /** Facts of a log line. Values that could hold a secret have no type here on purpose. */
 export type LogFields = Readonly<
@@ -54,7 +55,15 @@ export function createLog(options: {
   readonly destination?: { write(line: string): void };
 }): Log {
   const root = pino(
-    { level: options.level, base: { part: options.name }, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level: options.level,
+      base: { part: options.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: () => {
+        const trace = currentTrace();
+        return trace === undefined ? {} : { trace };
+      },
+    },
     options.destination ?? pino.destination({ dest: 2, sync: true }),
   );
   return wrap(root);

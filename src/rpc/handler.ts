@@ -1,5 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
 import type {
+  Metadata,
   sendUnaryData,
   Server,
   ServerDuplexStream,
@@ -10,6 +11,7 @@ import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { newTrace, traceOfParent, withTrace } from '../platform/trace.ts';
 import { createOutbox } from './outbox.ts';
 import { toStatus, type WireStatus } from './status.ts';
 
@@ -76,6 +78,8 @@ export interface HandlersOptions {
   readonly draining: AbortSignal;
   /** Breaks the connection of a peer (address:port). */
   readonly cut: (peer: string) => void;
+  /** Whether a caller's `traceparent` names its trace; otherwise each call gets a new one. */
+  readonly takesTrace: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -94,6 +98,7 @@ interface AnyCall {
   getPeer(): string;
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate | undefined };
   getPath(): string;
+  readonly metadata: Metadata;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -113,6 +118,11 @@ export function createHandlers(options: HandlersOptions): Handlers {
     void task.finally(() => active.delete(task));
   };
 
+  const traceOf = ({ metadata }: AnyCall): string => {
+    const [parent] = options.takesTrace ? metadata.get('traceparent') : [];
+    return (typeof parent === 'string' ? traceOfParent(parent) : undefined) ?? newTrace();
+  };
+
   const begin = (call: AnyCall) => {
     const gone = new AbortController();
     const peer = call.getPeer();
@@ -128,6 +138,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
     };
     return {
       context,
+      trace: traceOf(call),
       gone,
       cut: () => options.cut(peer),
       runDeferred: async () => {
@@ -147,9 +158,14 @@ export function createHandlers(options: HandlersOptions): Handlers {
   /** Streams of either kind: what is written passes an outbox, and the end waits for it, but not for ever. */
   const stream = (
     call: StreamingCall,
-    serve: (push: (message: Buffer) => Promise<void>, context: CallContext) => Promise<void>,
+    serve: (
+      push: (message: Buffer) => Promise<void>,
+      context: CallContext,
+      inTrace: <T>(run: () => T) => T,
+    ) => Promise<void>,
   ): void => {
-    const { context, gone, cut, runDeferred } = begin(call);
+    const { context, trace, gone, cut, runDeferred } = begin(call);
+    const inTrace = <T>(run: () => T): T => withTrace(trace, run);
     const outbox = createOutbox({
       write: (message, done) => void call.write(message, done),
       clock,
@@ -169,7 +185,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
     };
     const run = async () => {
       try {
-        await serve((message) => outbox.push(message), context);
+        await serve((message) => outbox.push(message), context, inTrace);
         farewell();
         call.end();
       } catch (error) {
@@ -179,7 +195,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
       }
       await runDeferred();
     };
-    track(run());
+    track(inTrace(run));
   };
 
   const unary: Handlers['unary'] = <Request, Response>(
@@ -187,7 +203,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
     serve: (request: Request, context: CallContext) => Promise<Response>,
   ) => {
     const handle = (call: ServerUnaryCall<Request, Response>, answer: sendUnaryData<Response>) => {
-      const { context, gone, runDeferred } = begin(call);
+      const { context, trace, gone, runDeferred } = begin(call);
       const startedAt = clock.monotonic();
       const run = async () => {
         let cancelTimer: () => void = () => undefined;
@@ -207,7 +223,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
         }
         await runDeferred();
       };
-      track(run());
+      track(withTrace(trace, run));
     };
     server.register(method.path, handle, method.responseSerialize, method.requestDeserialize, 'unary');
   };
@@ -232,15 +248,16 @@ export function createHandlers(options: HandlersOptions): Handlers {
     serve: (stream: Duplex<Request, Response>, context: CallContext) => Promise<void>,
   ) => {
     const handle = (call: ServerDuplexStream<Request, Buffer>) =>
-      stream(call, (push, context) =>
+      stream(call, (push, context, inTrace) =>
         serve(
           {
+            // Events come out of the connection, which knows of no trace.
             receive: (onMessage, onEnd) => {
               call.on('data', (message: Request) => {
                 call.pause();
-                void onMessage(message).then(() => call.resume());
+                void inTrace(() => onMessage(message)).then(() => call.resume());
               });
-              call.on('end', onEnd);
+              call.on('end', () => inTrace(onEnd));
             },
             send: (response) => push(method.responseSerialize(response)),
           },

@@ -18,6 +18,8 @@ export interface ListenerOptions extends Pick<TlsFrontOptions, 'name' | 'listen'
   readonly serve: (handlers: Handlers) => void;
   /** A call that ended before its handler could see it: too long, not decodable, and the like. */
   readonly onForeignEnd: (end: ForeignEnd) => void;
+  /** Whether callers may name their trace. */
+  readonly takesTrace: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -71,6 +73,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     server,
     draining: draining.signal,
     cut: (peer) => cut(peer),
+    takesTrace: options.takesTrace,
     clock,
     log,
     metrics,

@@ -81,6 +81,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
       tls: options.admin.tls,
       limits: adminLimits,
       onForeignEnd: refuseStranger('admin_refused'),
+      takesTrace: true,
       serve: (handlers) => {
         addAdminService(handlers, { ...parts, admin: options.sessionAdmin, clients: options.admin.clients });
         adminHealth.addTo(handlers);
@@ -96,6 +97,8 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
       tls: options.workloads.tls,
       limits: { ...limits, idleMs: limits.firstMessageMs + idleMarginMs },
       onForeignEnd: refuseStranger('attach'),
+      // A workload could put its records among another's.
+      takesTrace: false,
       serve: (handlers) => {
         addWorkloadService(handlers, { ...parts, limits });
         workloadHealth.addTo(handlers);

@@ -360,7 +360,7 @@ describe('parseBrokerConfig', () => {
           },
           allowLongLeases: [],
         },
-        audit: { maxWaitMs: 5000 },
+        audit: { maxWaitMs: 1000 },
         admission: { concurrency: 32, queue: 20_000, maxWaitMs: 60_000 },
         log: { level: 'info' },
         drainSeconds: 100,
