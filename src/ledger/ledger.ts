@@ -1,6 +1,7 @@
 import type { Identity } from '../identity/identity.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Selector } from '../policy/selector.ts';
+import type { RunLedger } from './runs.ts';
 
 /**
  * The durable record of sessions and leases. No secret values, ever; lease ids and accessors stand in clear.
@@ -8,7 +9,7 @@ import type { Selector } from '../policy/selector.ts';
  * Throws `ledger_unavailable`, `ledger_unusable`, or `ledger_conflict` where the state did not allow the change.
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
-export interface Ledger {
+export interface Ledger extends RunLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
@@ -197,7 +198,7 @@ export interface Ledger {
   readMeta(key: string): Promise<string | undefined>;
   writeMeta(key: string, value: string): Promise<void>;
   count(): Promise<LedgerCount>;
-  /** Deletes sessions that ended before that instant, at most `limit`; returns how many. */
+  /** Deletes sessions that ended before that instant, at most `limit`, and runs of which nothing is left; returns how many sessions. */
   prune(input: { readonly endedBefore: number; readonly limit: number }): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import type { OpenLedgerWorld } from './ledger/ledger-world.ts';
 import { propertiesContract } from './ledger/properties-contract.ts';
 import { revocationContract } from './ledger/revocation-contract.ts';
+import { runsContract } from './ledger/runs-contract.ts';
 import { sessionsContract } from './ledger/sessions-contract.ts';
 import { workContract } from './ledger/work-contract.ts';
 
@@ -11,6 +12,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     sessionsContract(open);
     revocationContract(open);
     workContract(open);
+    runsContract(open);
     propertiesContract(open);
   });
 }

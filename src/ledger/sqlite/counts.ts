@@ -36,12 +36,21 @@ export function count(sql: Sql): LedgerCount {
   };
 }
 
-/** Lease sets and credentials go with their session (ON DELETE CASCADE). */
+/** Lease sets and credentials go with their session (ON DELETE CASCADE); a run goes after all its sessions. */
 export function prune(sql: Sql, input: { readonly endedBefore: number; readonly limit: number }): number {
-  return sql.run(
+  const sessions = sql.run(
     `DELETE FROM session WHERE seq IN
        (SELECT seq FROM session WHERE state = 'ended' AND ended_at < ? ORDER BY ended_at LIMIT ?)`,
     input.endedBefore,
     Math.max(0, input.limit),
   );
+  sql.run(
+    `DELETE FROM run WHERE seq IN
+       (SELECT seq FROM run WHERE state = 'ended' AND ended_at < ?
+          AND NOT EXISTS (SELECT 1 FROM session WHERE session.workload = run.workload)
+        ORDER BY ended_at LIMIT ?)`,
+    input.endedBefore,
+    Math.max(0, input.limit),
+  );
+  return sessions;
 }

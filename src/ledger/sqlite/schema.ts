@@ -132,4 +132,36 @@ export const migrations: readonly string[] = [
   DROP INDEX work_available;
   CREATE INDEX work_available ON work (kind, available_at);
   `,
+  // Runs of batch schedulers. At most one of a job is not ended; a key of a node is what its certificates have shown.
+  `
+  CREATE TABLE run (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    workload TEXT NOT NULL UNIQUE,
+    cluster TEXT NOT NULL,
+    job_id INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    identity TEXT NOT NULL CHECK (json_valid(identity)),
+    restarts INTEGER NOT NULL,
+    ends_at INTEGER,
+    bundles TEXT NOT NULL CHECK (json_valid(bundles)),
+    state TEXT NOT NULL CHECK (state IN ('active', 'ending', 'ended')),
+    registered_at INTEGER NOT NULL,
+    ending_at INTEGER,
+    ended_at INTEGER,
+    UNIQUE (cluster, job_id, start),
+    CHECK ((state = 'active') = (ending_at IS NULL)),
+    CHECK ((state = 'ended') = (ended_at IS NOT NULL))
+  ) STRICT;
+  CREATE UNIQUE INDEX run_of_job ON run (cluster, job_id) WHERE state <> 'ended';
+  CREATE INDEX run_ended ON run (ended_at) WHERE state = 'ended';
+
+  CREATE TABLE node_key (
+    cluster TEXT NOT NULL,
+    node TEXT NOT NULL,
+    key TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    bound_at INTEGER NOT NULL,
+    PRIMARY KEY (cluster, node)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

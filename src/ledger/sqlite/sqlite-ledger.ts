@@ -12,6 +12,7 @@ import { scanSessions, startOfPage } from './list-sessions.ts';
 import * as locks from './locks.ts';
 import { findLiveRow, findSessionRow, toCredential, toLeaseSet, toSession } from './read-session.ts';
 import { leaseSetRow, parseRow } from './rows.ts';
+import * as runs from './runs.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
 import { claimWork, finishWork, nextWorkAt, putWork } from './work-items.ts';
@@ -102,6 +103,15 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     addLock: (lock) => run('add lock', () => locks.addLock(sql, lock)),
     removeLock: (id) => run('remove lock', () => locks.removeLock(sql, id)),
     listLocks: () => run('list locks', () => locks.listLocks(sql)),
+    registerRun: (input) => run('register run', () => runs.registerRun(sql, input)),
+    findRun: (workload) => run('find run', () => runs.findRun(sql, workload)),
+    findRunOfJob: (job) => run('find run of job', () => runs.findRunOfJob(sql, job)),
+    beginRunEnd: (input) => run('begin run end', () => runs.beginRunEnd(sql, input)),
+    endRun: (input) => run('end run', () => runs.endRun(sql, input)),
+    setRunEnd: (input) => run('set run end', () => runs.setRunEnd(sql, input)),
+    listRuns: (query) => run('list runs', () => runs.listRuns(sql, query)),
+    listEndedRunsHeld: () => run('list ended runs held', () => runs.listEndedRunsHeld(sql)),
+    bindNode: (input) => run('bind node', () => runs.bindNode(sql, input)),
     readMeta: (key) =>
       run('read meta', () => {
         const row = sql.get('SELECT value FROM meta WHERE key = ?', key);

@@ -75,6 +75,11 @@ export function parseIdentity(json: string): Identity {
   return parse(json, identitySchema, 'identity');
 }
 
+/** A list of texts. */
+export function parseTexts(json: string): readonly string[] {
+  return parse(json, z.array(text), 'list');
+}
+
 export function parseSelector(json: string): Selector {
   return parse(json, selectorSchema, 'selector');
 }

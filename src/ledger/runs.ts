@@ -1,0 +1,65 @@
+import type { RunIdentity } from '../identity/identity.ts';
+
+/**
+ * Runs of batch schedulers, as their signers registered them: the truth about which of them may hold anything. The same rules as for the
+ * rest of the ledger: each call is one durable transaction, instants are milliseconds since the Unix epoch and given by the caller.
+ */
+export interface RunLedger {
+  /**
+   * Inserts an active run and ends all earlier runs (smaller start) of the same cluster and job, whose workloads are returned. A run that is registered
+   * already is returned as it is, with its end raised to `endsAt` while it is active. `ledger_conflict` when another identity was
+   * registered under the same name, or a later run of the same job is registered: its word is old.
+   */
+  registerRun(input: { readonly run: NewRun; readonly at: number }): Promise<{
+    readonly outcome: 'created' | 'existing';
+    readonly run: Run;
+    readonly ended: readonly string[];
+  }>;
+  findRun(workload: string): Promise<Run | undefined>;
+  /** The run of that job that is active or ending. */
+  findRunOfJob(job: { readonly cluster: string; readonly jobId: number }): Promise<Run | undefined>;
+  /** active → ending. Undefined when there is no such run; one that is ending or ended is returned as it is. */
+  beginRunEnd(input: { readonly workload: string; readonly at: number }): Promise<Run | undefined>;
+  /** → ended. Undefined when there is no such run. */
+  endRun(input: { readonly workload: string; readonly at: number }): Promise<Run | undefined>;
+  /** What the scheduler says now about when an active run ends. Nothing happens for others. */
+  setRunEnd(input: { readonly workload: string; readonly endsAt: number | undefined }): Promise<void>;
+  /** Active and ending ones, in the order of their registration. */
+  listRuns(query?: { readonly cluster?: string }): Promise<readonly Run[]>;
+  /** Workloads of runs that have ended and still have a session that is opening, active or superseded. */
+  listEndedRunsHeld(): Promise<readonly string[]>;
+  /**
+   * Which public key a compute node has. The first one is bound; the same one is `same`; another is bound in its place only when its
+   * certificate was issued later than that of the bound one, else `refused`.
+   */
+  bindNode(input: {
+    readonly cluster: string;
+    readonly node: string;
+    /** SHA-256 of the public key, hex. */
+    readonly key: string;
+    /** Beginning of the certificate's validity. */
+    readonly notBefore: number;
+    readonly at: number;
+  }): Promise<'bound' | 'same' | 'rebound' | 'refused'>;
+}
+
+/** active → ending → ended; active → ended */
+export type RunState = 'active' | 'ending' | 'ended';
+
+export interface NewRun {
+  readonly identity: RunIdentity;
+  /** How often the job was started before; shown only. */
+  readonly restarts: number;
+  /** End by the time limit; undefined without one. */
+  readonly endsAt: number | undefined;
+  /** Bundles that its nodes are to open, decided at registration. */
+  readonly bundles: readonly string[];
+}
+
+export interface Run extends NewRun {
+  readonly state: RunState;
+  readonly registeredAt: number;
+  /** When its end began, or was told at once. */
+  readonly endingAt: number | undefined;
+  readonly endedAt: number | undefined;
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { isDeepStrictEqual } from 'node:util';
+import { LeaseholdError } from '../../platform/error.ts';
+import type { NewRun, Run, RunLedger } from '../runs.ts';
+import { conflict } from './conflict.ts';
+import { parseRow } from './rows.ts';
+import type { Row, Sql } from './statements.ts';
+import { parseIdentity, parseTexts } from './stored-json.ts';
+
+type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
+
+const runRow = z.object({
+  identity: z.string(),
+  restarts: z.int(),
+  ends_at: z.int().nullable(),
+  bundles: z.string(),
+  state: z.enum(['active', 'ending', 'ended']),
+  registered_at: z.int(),
+  ending_at: z.int().nullable(),
+  ended_at: z.int().nullable(),
+});
+
+export function registerRun(
+  sql: Sql,
+  { run, at }: Input<'registerRun'>,
+): { readonly outcome: 'created' | 'existing'; readonly run: Run; readonly ended: readonly string[] } {
+  const { workload, cluster, jobId, start } = run.identity;
+  const known = findRun(sql, workload);
+  if (known !== undefined) return { outcome: 'existing', run: again(sql, known, run), ended: [] };
+  const later = sql.get(
+    'SELECT start FROM run WHERE cluster = ? AND job_id = ? AND start > ? LIMIT 1',
+    cluster,
+    jobId,
+    start,
+  );
+  if (later !== undefined) return conflict('a later run of the same job is registered');
+  const ended = sql
+    .all(
+      `UPDATE run SET state = 'ended', ended_at = ?, ending_at = coalesce(ending_at, ?)
+       WHERE cluster = ? AND job_id = ? AND state <> 'ended' RETURNING workload`,
+      at,
+      at,
+      cluster,
+      jobId,
+    )
+    .map((row) => String(row['workload']));
+  sql.run(
+    `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, ends_at, bundles, state, registered_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?)`,
+    workload,
+    cluster,
+    jobId,
+    start,
+    JSON.stringify(run.identity),
+    run.restarts,
+    run.endsAt ?? null,
+    JSON.stringify(run.bundles),
+    at,
+  );
+  return { outcome: 'created', run: requireRun(sql, workload), ended };
+}
+
+/** The hook on the controller runs again after a restart: the same word twice is one run. */
+function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Run {
+  if (!isDeepStrictEqual(known.identity, { ...identity }))
+    return conflict('another identity is registered under this name');
+  if (known.state !== 'active' || known.endsAt === undefined) return known;
+  if (endsAt !== undefined && endsAt <= known.endsAt) return known;
+  setRunEnd(sql, { workload: identity.workload, endsAt });
+  return requireRun(sql, identity.workload);
+}
+
+export function findRun(sql: Sql, workload: string): Run | undefined {
+  const row = sql.get('SELECT * FROM run WHERE workload = ?', workload);
+  return row === undefined ? undefined : toRun(row);
+}
+
+export function findRunOfJob(sql: Sql, { cluster, jobId }: Input<'findRunOfJob'>): Run | undefined {
+  const row = sql.get(
+    `SELECT * FROM run WHERE cluster = ? AND job_id = ? AND state <> 'ended'`,
+    cluster,
+    jobId,
+  );
+  return row === undefined ? undefined : toRun(row);
+}
+
+export function beginRunEnd(sql: Sql, { workload, at }: Input<'beginRunEnd'>): Run | undefined {
+  sql.run(
+    `UPDATE run SET state = 'ending', ending_at = ? WHERE workload = ? AND state = 'active'`,
+    at,
+    workload,
+  );
+  return findRun(sql, workload);
+}
+
+export function endRun(sql: Sql, { workload, at }: Input<'endRun'>): Run | undefined {
+  sql.run(
+    `UPDATE run SET state = 'ended', ended_at = ?, ending_at = coalesce(ending_at, ?)
+     WHERE workload = ? AND state <> 'ended'`,
+    at,
+    at,
+    workload,
+  );
+  return findRun(sql, workload);
+}
+
+export function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): void {
+  sql.run(`UPDATE run SET ends_at = ? WHERE workload = ? AND state = 'active'`, endsAt ?? null, workload);
+}
+
+export function listRuns(sql: Sql, query: Input<'listRuns'>): readonly Run[] {
+  const rows =
+    query?.cluster === undefined
+      ? sql.all(`SELECT * FROM run WHERE state <> 'ended' ORDER BY seq`)
+      : sql.all(`SELECT * FROM run WHERE state <> 'ended' AND cluster = ? ORDER BY seq`, query.cluster);
+  return rows.map(toRun);
+}
+
+export function listEndedRunsHeld(sql: Sql): readonly string[] {
+  return sql
+    .all(
+      `SELECT DISTINCT session.workload AS workload FROM session JOIN run ON run.workload = session.workload
+       WHERE session.state <> 'ended' AND session.state IN ('opening', 'active', 'superseded') AND run.state = 'ended'
+       ORDER BY session.workload`,
+    )
+    .map((row) => String(row['workload']));
+}
+
+export function bindNode(
+  sql: Sql,
+  { cluster, node, key, notBefore, at }: Input<'bindNode'>,
+): 'bound' | 'same' | 'rebound' | 'refused' {
+  const bound = sql.get('SELECT key, not_before FROM node_key WHERE cluster = ? AND node = ?', cluster, node);
+  if (bound === undefined) {
+    sql.run(
+      'INSERT INTO node_key (cluster, node, key, not_before, bound_at) VALUES (?, ?, ?, ?, ?)',
+      cluster,
+      node,
+      key,
+      notBefore,
+      at,
+    );
+    return 'bound';
+  }
+  const isNewer = notBefore > Number(bound['not_before']);
+  if (bound['key'] === key && !isNewer) return 'same';
+  if (!isNewer) return 'refused';
+  sql.run(
+    'UPDATE node_key SET key = ?, not_before = ?, bound_at = ? WHERE cluster = ? AND node = ?',
+    key,
+    notBefore,
+    at,
+    cluster,
+    node,
+  );
+  return bound['key'] === key ? 'same' : 'rebound';
+}
+
+function requireRun(sql: Sql, workload: string): Run {
+  return findRun(sql, workload) ?? conflict('the run is not there any more');
+}
+
+function toRun(stored: Row): Run {
+  const row = parseRow(runRow, stored, 'run');
+  const identity = parseIdentity(row.identity);
+  if (identity.kind !== 'run')
+    throw new LeaseholdError('ledger_unusable', { detail: 'a stored run has another kind of identity' });
+  return {
+    identity,
+    restarts: row.restarts,
+    endsAt: row.ends_at ?? undefined,
+    bundles: parseTexts(row.bundles),
+    state: row.state,
+    registeredAt: row.registered_at,
+    endingAt: row.ending_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+  };
+}

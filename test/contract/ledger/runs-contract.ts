@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RunIdentity } from '../../../src/identity/identity.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { NewRun } from '../../../src/ledger/runs.ts';
+import { aStaticSession, type LedgerWorld, type OpenLedgerWorld, refusal, start } from './ledger-world.ts';
+
+export function aRunIdentity(overrides: Partial<RunIdentity> = {}): RunIdentity {
+  const { cluster = 'hpc', jobId = 12, start: runStart = 1_800_000_000, user = 'alice' } = overrides;
+  return {
+    kind: 'run',
+    workload: `run/${cluster}/${jobId}/${runStart}`,
+    spiffeId: `spiffe://example.org/slurm/${cluster}/user/${user}/job/${jobId}/run/${runStart}`,
+    cluster,
+    jobId,
+    start: runStart,
+    array: undefined,
+    het: undefined,
+    uid: 20_001,
+    gid: 20_002,
+    user,
+    group: 'users',
+    partition: 'gpu',
+    account: '',
+    qos: '',
+    accountingEnforced: false,
+    nodes: ['n1', 'n2'],
+    ...overrides,
+  };
+}
+
+const aRun = (identity: Partial<RunIdentity> = {}, overrides: Partial<NewRun> = {}): NewRun => ({
+  identity: aRunIdentity(identity),
+  restarts: 0,
+  endsAt: start + 3_600_000,
+  bundles: ['db'],
+  ...overrides,
+});
+
+/** Runs of batch schedulers, and the keys of their nodes. */
+export function runsContract(open: OpenLedgerWorld): void {
+  let world: LedgerWorld;
+  let ledger: Ledger;
+  beforeEach(async () => {
+    world = await open();
+    ledger = world.ledger;
+  });
+  afterEach(async () => {
+    await world.close();
+  });
+  const register = (run: NewRun, at = start) => ledger.registerRun({ run, at });
+
+  describe('a run', () => {
+    it('is unknown before it is registered, and active after', async () => {
+      const run = aRun({ array: { jobId: 10, taskId: 2 }, het: { jobId: 11, offset: 1 } }, { restarts: 3 });
+      const { workload } = run.identity;
+      expect(await ledger.findRun(workload)).toBeUndefined();
+      expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toBeUndefined();
+      expect(await ledger.endRun({ workload, at: start })).toBeUndefined();
+      expect(await ledger.beginRunEnd({ workload, at: start })).toBeUndefined();
+      const expected = {
+        ...run,
+        state: 'active',
+        registeredAt: start,
+        endingAt: undefined,
+        endedAt: undefined,
+      };
+      expect(await register(run)).toEqual({ outcome: 'created', run: expected, ended: [] });
+      ledger = await world.reopen();
+      expect(await ledger.findRun(workload)).toEqual(expected);
+      expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toEqual(expected);
+      expect(await ledger.findRunOfJob({ cluster: 'other', jobId: 12 })).toBeUndefined();
+      expect(await ledger.listRuns()).toEqual([expected]);
+      expect(await ledger.listRuns({ cluster: 'other' })).toEqual([]);
+    });
+
+    it('that is registered twice is one, with the later end', async () => {
+      await register(aRun());
+      const again = await register(aRun({}, { endsAt: start + 7_200_000 }), start + 1);
+      expect(again).toMatchObject({
+        outcome: 'existing',
+        run: { endsAt: start + 7_200_000, registeredAt: start },
+        ended: [],
+      });
+      expect((await register(aRun({}, { endsAt: start + 1 }))).run.endsAt).toBe(start + 7_200_000);
+      expect((await register(aRun({}, { endsAt: undefined }))).run.endsAt).toBeUndefined();
+      expect((await register(aRun())).run.endsAt).toBeUndefined();
+    });
+
+    it('keeps its identity', async () => {
+      await register(aRun());
+      expect(await refusal(register(aRun({ uid: 0 })))).toBe('ledger_conflict');
+      expect(await refusal(register(aRun({ nodes: ['n1', 'n3'] })))).toBe('ledger_conflict');
+      expect((await ledger.findRun(aRunIdentity().workload))?.identity).toEqual(aRunIdentity());
+    });
+
+    it('ends the earlier ones of its job, and no word about an earlier one is taken after it', async () => {
+      const [first, second, other] = [aRun(), aRun({ start: 1_800_000_500 }), aRun({ jobId: 13 })];
+      await register(first);
+      await register(other);
+      expect(await register(second, start + 5)).toMatchObject({
+        outcome: 'created',
+        ended: [first.identity.workload],
+      });
+      expect(await ledger.findRun(first.identity.workload)).toMatchObject({
+        state: 'ended',
+        endedAt: start + 5,
+      });
+      expect((await ledger.listRuns()).map(({ identity }) => identity.workload)).toEqual([
+        other.identity.workload,
+        second.identity.workload,
+      ]);
+      expect(await register(first)).toMatchObject({ outcome: 'existing', run: { state: 'ended' } });
+      expect(await refusal(register(aRun({ start: 1_799_999_999 })))).toBe('ledger_conflict');
+    });
+
+    it('ends in two steps or in one, once', async () => {
+      const { workload } = aRunIdentity();
+      await register(aRun());
+      expect(await ledger.beginRunEnd({ workload, at: start + 1 })).toMatchObject({
+        state: 'ending',
+        endingAt: start + 1,
+        endedAt: undefined,
+      });
+      expect(await ledger.beginRunEnd({ workload, at: start + 2 })).toMatchObject({ endingAt: start + 1 });
+      expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toMatchObject({ state: 'ending' });
+      await ledger.setRunEnd({ workload, endsAt: 1 });
+      expect(await ledger.endRun({ workload, at: start + 3 })).toMatchObject({
+        state: 'ended',
+        endingAt: start + 1,
+        endedAt: start + 3,
+        endsAt: start + 3_600_000,
+      });
+      expect(await ledger.endRun({ workload, at: start + 4 })).toMatchObject({ endedAt: start + 3 });
+      expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toBeUndefined();
+      expect(await register(aRun())).toMatchObject({ outcome: 'existing', run: { state: 'ended' } });
+    });
+
+    it('can have its end moved either way while it is active', async () => {
+      const { workload } = aRunIdentity();
+      await register(aRun());
+      await ledger.setRunEnd({ workload, endsAt: start + 60_000 });
+      expect(await ledger.findRun(workload)).toMatchObject({ endsAt: start + 60_000 });
+      await ledger.setRunEnd({ workload, endsAt: undefined });
+      expect((await ledger.findRun(workload))?.endsAt).toBeUndefined();
+    });
+
+    it('that has ended and still holds something is listed until it does not', async () => {
+      const identity = aRunIdentity();
+      await register(aRun());
+      const session = aStaticSession({ identity, holders: ['n1', 'n2'], attach: 'n1' });
+      await ledger.beginSession(session);
+      expect(await ledger.listEndedRunsHeld()).toEqual([]);
+      await ledger.beginRunEnd({ workload: identity.workload, at: start });
+      expect(await ledger.listEndedRunsHeld()).toEqual([]);
+      await ledger.endRun({ workload: identity.workload, at: start });
+      expect(await ledger.listEndedRunsHeld()).toEqual([identity.workload]);
+      expect(await ledger.findSession(session.id)).toMatchObject({ identity });
+      const end = { reason: 'workload_ended', note: '', by: 'broker' } as const;
+      await ledger.beginRevoke({ session: session.id, end, tombstone: false, at: start });
+      expect(await ledger.listEndedRunsHeld()).toEqual([]);
+    });
+
+    it('is pruned once it has ended and nothing of it is left', async () => {
+      const [gone, alive] = [aRun(), aRun({ jobId: 13 })];
+      const held = aRun({ jobId: 14 });
+      for (const run of [gone, alive, held]) await register(run);
+      await ledger.beginSession(
+        aStaticSession({ identity: held.identity, holders: ['n1', 'n2'], attach: 'n1' }),
+      );
+      for (const run of [gone, held])
+        await ledger.endRun({ workload: run.identity.workload, at: start + 10 });
+      await ledger.prune({ endedBefore: start + 10, limit: 10 });
+      expect(await ledger.findRun(gone.identity.workload)).toBeDefined();
+      await ledger.prune({ endedBefore: start + 11, limit: 10 });
+      expect(await ledger.findRun(gone.identity.workload)).toBeUndefined();
+      expect(await ledger.findRun(alive.identity.workload)).toBeDefined();
+      expect(await ledger.findRun(held.identity.workload)).toBeDefined();
+    });
+  });
+
+  describe("a node's key", () => {
+    const bind = (key: string, notBefore: number, node = 'n1', cluster = 'hpc') =>
+      ledger.bindNode({ cluster, node, key, notBefore, at: start });
+
+    it('is the first that it shows, and another only with a newer certificate', async () => {
+      expect(await bind('aa', 100)).toBe('bound');
+      expect(await bind('aa', 100)).toBe('same');
+      expect(await bind('bb', 100)).toBe('refused');
+      expect(await bind('bb', 99)).toBe('refused');
+      expect(await bind('bb', 101)).toBe('rebound');
+      ledger = await world.reopen();
+      expect(await bind('bb', 101)).toBe('same');
+      expect(await bind('aa', 100)).toBe('refused');
+    });
+
+    it('that is certified anew is refused to an older certificate of another key', async () => {
+      await bind('aa', 100);
+      expect(await bind('aa', 200)).toBe('same');
+      expect(await bind('bb', 150)).toBe('refused');
+    });
+
+    it('is its own in each cluster', async () => {
+      await bind('aa', 100);
+      expect(await bind('bb', 100, 'n2')).toBe('bound');
+      expect(await bind('cc', 100, 'n1', 'other')).toBe('bound');
+    });
+  });
+}
