@@ -1,6 +1,6 @@
 import type { NewLeaseSet, NewSession, Session } from '../ledger.ts';
 import { LeaseholdError } from '../../platform/error.ts';
-import { conflict } from './conflict.ts';
+import { conflict } from '../conflict.ts';
 import { attach } from './holders.ts';
 import { findLiveRow, findSessionRow, readSession, requireSessionRow } from './read-session.ts';
 import type { Sql } from './statements.ts';
@@ -72,7 +72,7 @@ export function beginLeaseSet(
   const session = requireSessionRow(sql, input.session);
   if (session.state !== 'opening' && session.state !== 'active')
     conflict('a further lease set needs an opening or active session');
-  if (session.leased !== 1) conflict('the session is not a leased one');
+  if (!session.leased) conflict('the session is not a leased one');
   const pending = sql.get(
     `SELECT 1 FROM lease_set WHERE session = ? AND state IN ('intent', 'token')`,
     input.session,

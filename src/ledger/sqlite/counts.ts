@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LedgerCount } from '../ledger.ts';
-import { parseRow } from './rows.ts';
+import { parseRow } from '../stored/rows.ts';
 import type { Sql } from './statements.ts';
 
 const countRow = z.object({ name: z.string(), count: z.int() });

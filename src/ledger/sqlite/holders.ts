@@ -1,10 +1,9 @@
-import type { Ledger, Session } from '../ledger.ts';
-import { conflict } from './conflict.ts';
+import type { Session } from '../ledger.ts';
+import { conflict } from '../conflict.ts';
+import type { LedgerInput } from '../input.ts';
 import { readSession, requireSessionRow } from './read-session.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
-
-type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
 
 interface HolderName {
   readonly session: string;
@@ -18,7 +17,7 @@ export function attach(sql: Sql, { session, holder }: HolderName): void {
   removeWork(sql, session, 'detached');
 }
 
-export function detach(sql: Sql, input: Input<'detachHolder'>): void {
+export function detach(sql: Sql, input: LedgerInput<'detachHolder'>): void {
   const { state } = requireSessionRow(sql, input.session);
   requireHolder(sql, input);
   const left = sql.run(
@@ -33,7 +32,7 @@ export function detach(sql: Sql, input: Input<'detachHolder'>): void {
 }
 
 /** Sessions that nobody was attached to before keep the time they have. */
-export function detachAll(sql: Sql, input: Input<'detachAll'>): void {
+export function detachAll(sql: Sql, input: LedgerInput<'detachAll'>): void {
   sql.run('UPDATE holder SET attached = 0 WHERE attached = 1');
   sql.run(
     `INSERT OR IGNORE INTO work (kind, subject, due_at, available_at)
@@ -47,7 +46,7 @@ export function detachAll(sql: Sql, input: Input<'detachAll'>): void {
   );
 }
 
-export function recordDelivered(sql: Sql, input: Input<'recordDelivered'>): Session {
+export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Session {
   const session = requireSessionRow(sql, input.session);
   requireHolder(sql, input);
   if (session.generation_number === 0 || session.generation_id !== input.generation)
@@ -66,7 +65,7 @@ export function recordDelivered(sql: Sql, input: Input<'recordDelivered'>): Sess
   return readSession(sql, input.session, { withEnded: false });
 }
 
-export function recordWiped(sql: Sql, input: Input<'recordWiped'>): void {
+export function recordWiped(sql: Sql, input: LedgerInput<'recordWiped'>): void {
   requireHolder(sql, input);
   sql.run(
     'UPDATE holder SET wiped_at = ? WHERE session = ? AND name = ? AND wiped_at IS NULL',

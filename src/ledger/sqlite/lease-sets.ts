@@ -1,14 +1,14 @@
-import type { Ledger, Session } from '../ledger.ts';
-import { conflict } from './conflict.ts';
+import type { Session } from '../ledger.ts';
+import { conflict } from '../conflict.ts';
+import type { LedgerInput } from '../input.ts';
 import { readSession, requireLeaseSetRow, requireSessionRow } from './read-session.ts';
 import { beginRevokeLeaseSet } from './revoke.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
 
-type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
 type NewId = (prefix: string) => string;
 
-export function recordToken(sql: Sql, newId: NewId, input: Input<'recordToken'>): void {
+export function recordToken(sql: Sql, newId: NewId, input: LedgerInput<'recordToken'>): void {
   const { state } = requireLeaseSetRow(sql, input.leaseSet);
   if (state !== 'intent' && state !== 'revoking') conflict(`a token comes after the intent, not in ${state}`);
   const known = sql.get(`SELECT 1 FROM credential WHERE lease_set = ? AND kind = 'token'`, input.leaseSet);
@@ -19,7 +19,7 @@ export function recordToken(sql: Sql, newId: NewId, input: Input<'recordToken'>)
   insertCredential(sql, newId, { ...input, kind: 'token', reference: input.accessor, renewable: true });
 }
 
-export function recordLease(sql: Sql, newId: NewId, input: Input<'recordLease'>): void {
+export function recordLease(sql: Sql, newId: NewId, input: LedgerInput<'recordLease'>): void {
   const { state } = requireLeaseSetRow(sql, input.leaseSet);
   if (state !== 'token' && state !== 'revoking') conflict(`a lease comes after the token, not in ${state}`);
   insertCredential(sql, newId, { ...input, kind: 'lease', reference: input.leaseId });
@@ -62,7 +62,7 @@ function insertCredential(
   if (late) putWork(sql, [{ kind: 'revoke', subject: input.leaseSet, dueAt: input.at }]);
 }
 
-export function activate(sql: Sql, input: Input<'activate'>): Session {
+export function activate(sql: Sql, input: LedgerInput<'activate'>): Session {
   const session = requireSessionRow(sql, input.session);
   if (session.state === 'revoking' || session.state === 'ended') conflict('the session is revoked');
   if (input.leaseSet === undefined) {
@@ -83,7 +83,7 @@ export function activate(sql: Sql, input: Input<'activate'>): Session {
 
 function makeCurrent(
   sql: Sql,
-  input: Input<'activate'>,
+  input: LedgerInput<'activate'>,
   made: { readonly id: string; readonly expiresAt: number },
 ): void {
   const row = requireLeaseSetRow(sql, made.id);
@@ -108,7 +108,7 @@ function makeCurrent(
   removeWork(sql, made.id, 'settle');
 }
 
-export function recordRenewal(sql: Sql, input: Input<'recordRenewal'>): void {
+export function recordRenewal(sql: Sql, input: LedgerInput<'recordRenewal'>): void {
   const { state } = requireLeaseSetRow(sql, input.leaseSet);
   if (state !== 'current' && state !== 'retiring') conflict(`nothing is renewed in ${state}`);
   sql.run('UPDATE lease_set SET expires_at = ? WHERE id = ?', input.expiresAt, input.leaseSet);

@@ -1,10 +1,9 @@
 import type { Session, SessionQuery } from '../ledger.ts';
-import { matchesSelector, type Selector } from '../../policy/selector.ts';
-import { conflict } from './conflict.ts';
-import { findSessionRow, type SessionRow, toSession } from './read-session.ts';
-import { parseRow, sessionRow } from './rows.ts';
+import { conflict } from '../conflict.ts';
+import { equalColumns, isSelected } from '../stored/narrow.ts';
+import { parseRow, sessionRow } from '../stored/rows.ts';
+import { findSessionRow, withParts } from './read-session.ts';
 import type { Sql, SqlValue } from './statements.ts';
-import { parseIdentity } from './stored-json.ts';
 
 /** Rows looked at in one go, so that a selector that matches little does not hold up commits. */
 export const scanRows = 256;
@@ -39,34 +38,17 @@ export function scanSessions(
     .map((row) => parseRow(sessionRow, row, 'session'));
   const sessions: Session[] = [];
   for (const row of rows) {
-    if (!matches(query.selector, row)) continue;
-    sessions.push(toSession(sql, row, { withEnded: false }));
+    if (!isSelected(query, row)) continue;
+    sessions.push(withParts(sql, row, { withEnded: false }));
     if (sessions.length >= options.limit) return { sessions, beforeSeq: row.seq };
   }
   return { sessions, beforeSeq: rows.length < scanRows ? undefined : rows.at(-1)?.seq };
 }
 
-function matches(selector: Selector | undefined, row: SessionRow): boolean {
-  if (selector === undefined) return true;
-  const identity = parseIdentity(row.identity);
-  return matchesSelector(selector, { identity, bundle: row.bundle, session: row.id });
-}
-
-/** Only what an index answers; the selector itself still decides about each row. */
 function narrow(query: SessionQuery): { readonly where: string; readonly values: readonly SqlValue[] } {
-  let where = '';
-  const values: SqlValue[] = [];
-  const equal = (column: string, value: string | undefined) => {
-    if (value === undefined || value.includes('*')) return;
-    where += ` AND ${column} = ?`;
-    values.push(value);
-  };
-  equal('workload', query.workload);
-  equal('id', query.selector?.session);
-  equal('cluster', query.selector?.cluster);
-  equal('namespace', query.selector?.namespace);
-  equal('pod_uid', query.selector?.podUid);
-  equal('bundle', query.selector?.bundle);
+  const columns = equalColumns(query);
+  let where = columns.map(([column]) => ` AND ${column} = ?`).join('');
+  const values: SqlValue[] = columns.map(([, value]) => value);
   if (query.states !== undefined) {
     // The literal term lets SQLite use the index that leaves ended sessions out.
     if (!query.states.includes('ended')) where += ` AND state <> 'ended'`;

@@ -1,7 +1,6 @@
 import type { Lock, Tombstone } from '../ledger.ts';
-import { lockRow, parseRow, tombstoneRow } from './rows.ts';
-import type { Row, Sql } from './statements.ts';
-import { parseSelector } from './stored-json.ts';
+import { toLock, toTombstone } from '../stored/assemble.ts';
+import type { Sql } from './statements.ts';
 
 export function findTombstone(sql: Sql, workload: string, bundle: string): Tombstone | undefined {
   const row = sql.get('SELECT * FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle);
@@ -38,14 +37,4 @@ export function removeLock(sql: Sql, id: string): Lock | undefined {
 
 export function listLocks(sql: Sql): readonly Lock[] {
   return sql.all('SELECT * FROM lock ORDER BY created_at DESC, id').map(toLock);
-}
-
-function toTombstone(stored: Row): Tombstone {
-  const { workload, bundle, reason, by, created_at } = parseRow(tombstoneRow, stored, 'tombstone');
-  return { workload, bundle, reason, by, createdAt: created_at };
-}
-
-function toLock(stored: Row): Lock {
-  const { id, selector, reason, by, created_at } = parseRow(lockRow, stored, 'lock');
-  return { id, selector: parseSelector(selector), reason, by, createdAt: created_at };
 }

@@ -1,12 +1,12 @@
-import type { Credential, Ledger, Session } from '../ledger.ts';
-import { conflict } from './conflict.ts';
-import { readSession, requireLeaseSetRow, requireSessionRow, toCredential } from './read-session.ts';
+import type { Credential, Session } from '../ledger.ts';
+import { conflict } from '../conflict.ts';
+import type { LedgerInput } from '../input.ts';
+import { toCredential } from '../stored/assemble.ts';
+import { readSession, requireLeaseSetRow, requireSessionRow } from './read-session.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeAllWork } from './work-items.ts';
 
-type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
-
-export function beginRevoke(sql: Sql, input: Input<'beginRevoke'>): Session {
+export function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Session {
   const session = requireSessionRow(sql, input.session);
   const { reason, note, by } = input.end;
   if (input.tombstone) {
@@ -37,7 +37,7 @@ export function beginRevoke(sql: Sql, input: Input<'beginRevoke'>): Session {
   return readSession(sql, input.session, { withEnded: false });
 }
 
-export function beginRevokeLeaseSet(sql: Sql, input: Input<'beginRevokeLeaseSet'>): void {
+export function beginRevokeLeaseSet(sql: Sql, input: LedgerInput<'beginRevokeLeaseSet'>): void {
   const { state } = requireLeaseSetRow(sql, input.leaseSet);
   if (state === 'revoking' || state === 'ended') return;
   sql.run(`UPDATE lease_set SET state = 'revoking' WHERE id = ?`, input.leaseSet);
@@ -54,7 +54,7 @@ export function beginRevokeLeaseSet(sql: Sql, input: Input<'beginRevokeLeaseSet'
 
 const open: readonly Credential['settlement'][] = ['held', 'outstanding'];
 
-export function settleCredential(sql: Sql, input: Input<'settleCredential'>): void {
+export function settleCredential(sql: Sql, input: LedgerInput<'settleCredential'>): void {
   const row = sql.get('SELECT * FROM credential WHERE id = ?', input.credential);
   if (row === undefined) conflict('no such credential');
   const before = toCredential(row).settlement;
@@ -74,7 +74,7 @@ export function settleCredential(sql: Sql, input: Input<'settleCredential'>): vo
   );
 }
 
-export function finishLeaseSet(sql: Sql, input: Input<'finishLeaseSet'>): Session {
+export function finishLeaseSet(sql: Sql, input: LedgerInput<'finishLeaseSet'>): Session {
   const { state, session } = requireLeaseSetRow(sql, input.leaseSet);
   if (state !== 'ended') {
     const unsettled = sql.get(

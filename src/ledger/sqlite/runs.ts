@@ -1,24 +1,10 @@
-import { z } from 'zod';
 import { isDeepStrictEqual } from 'node:util';
-import { LeaseholdError } from '../../platform/error.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
-import { conflict } from './conflict.ts';
-import { parseRow } from './rows.ts';
-import type { Row, Sql } from './statements.ts';
-import { parseIdentity, parseTexts } from './stored-json.ts';
+import { conflict } from '../conflict.ts';
+import { toRun } from '../stored/assemble.ts';
+import type { Sql } from './statements.ts';
 
 type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
-
-const runRow = z.object({
-  identity: z.string(),
-  restarts: z.int(),
-  ends_at: z.int().nullable(),
-  bundles: z.string(),
-  state: z.enum(['active', 'ending', 'ended']),
-  registered_at: z.int(),
-  ending_at: z.int().nullable(),
-  ended_at: z.int().nullable(),
-});
 
 export function registerRun(
   sql: Sql,
@@ -158,21 +144,4 @@ export function bindNode(
 
 function requireRun(sql: Sql, workload: string): Run {
   return findRun(sql, workload) ?? conflict('the run is not there any more');
-}
-
-function toRun(stored: Row): Run {
-  const row = parseRow(runRow, stored, 'run');
-  const identity = parseIdentity(row.identity);
-  if (identity.kind !== 'run')
-    throw new LeaseholdError('ledger_unusable', { detail: 'a stored run has another kind of identity' });
-  return {
-    identity,
-    restarts: row.restarts,
-    endsAt: row.ends_at ?? undefined,
-    bundles: parseTexts(row.bundles),
-    state: row.state,
-    registeredAt: row.registered_at,
-    endingAt: row.ending_at ?? undefined,
-    endedAt: row.ended_at ?? undefined,
-  };
 }

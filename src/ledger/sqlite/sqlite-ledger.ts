@@ -10,8 +10,9 @@ import { attach, detach, detachAll, recordDelivered, recordWiped } from './holde
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { scanSessions, startOfPage } from './list-sessions.ts';
 import * as locks from './locks.ts';
-import { findLiveRow, findSessionRow, toCredential, toLeaseSet, toSession } from './read-session.ts';
-import { leaseSetRow, parseRow } from './rows.ts';
+import { toCredential } from '../stored/assemble.ts';
+import { findLiveRow, findSessionRow, withCredentials, withParts } from './read-session.ts';
+import { leaseSetRow, parseRow } from '../stored/rows.ts';
 import * as runs from './runs.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
@@ -48,12 +49,12 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     findSession: (id) =>
       run('find session', () => {
         const row = findSessionRow(sql, id);
-        return row === undefined ? undefined : toSession(sql, row, { withEnded: true });
+        return row === undefined ? undefined : withParts(sql, row, { withEnded: true });
       }),
     findLive: (workload, bundle) =>
       run('find live session', () => {
         const row = findLiveRow(sql, workload, bundle);
-        return row === undefined ? undefined : toSession(sql, row, { withEnded: false });
+        return row === undefined ? undefined : withParts(sql, row, { withEnded: false });
       }),
     listSessions: (query) => listSessions(run, query),
     listHeldWorkloads: () =>
@@ -77,7 +78,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     findLeaseSet: (id) =>
       run('find lease set', () => {
         const row = sql.get('SELECT * FROM lease_set WHERE id = ?', id);
-        return row === undefined ? undefined : toLeaseSet(sql, parseRow(leaseSetRow, row, 'lease set'));
+        return row === undefined ? undefined : withCredentials(sql, parseRow(leaseSetRow, row, 'lease set'));
       }),
     findCredential: (id) =>
       run('find credential', () => {

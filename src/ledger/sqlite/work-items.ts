@@ -1,8 +1,7 @@
-import type { Ledger, NewWork, Work, WorkKind } from '../ledger.ts';
-import { parseRow, workRow } from './rows.ts';
+import type { LedgerInput } from '../input.ts';
+import type { NewWork, Work, WorkKind } from '../ledger.ts';
+import { parseRow, workRow } from '../stored/rows.ts';
 import type { Sql } from './statements.ts';
-
-type Input<M extends keyof Ledger> = Ledger[M] extends (input: infer I) => unknown ? I : never;
 
 /** REPLACE gives the row a new version, which is what makes a claim on the old one stale. */
 export function putWork(sql: Sql, items: readonly NewWork[]): void {
@@ -29,7 +28,7 @@ export function removeAllWork(sql: Sql, subject: string): void {
  * An expired claim is due again when it expired. Each claim has a version of its own: whoever lost an item by sleeping past the claim cannot
  * finish it under the next owner.
  */
-export function claimWork(sql: Sql, input: Input<'claimWork'>): readonly Work[] {
+export function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): readonly Work[] {
   const due = sql
     .all(
       `SELECT version, kind, subject, due_at FROM work WHERE available_at <= ?${ofKinds(input.kinds)}
@@ -53,7 +52,7 @@ export function claimWork(sql: Sql, input: Input<'claimWork'>): readonly Work[] 
   });
 }
 
-export function finishWork(sql: Sql, { work, dueAt }: Input<'finishWork'>): void {
+export function finishWork(sql: Sql, { work, dueAt }: LedgerInput<'finishWork'>): void {
   const removed = sql.run('DELETE FROM work WHERE version = ?', work.version);
   if (removed === 1 && dueAt !== undefined) putWork(sql, [{ kind: work.kind, subject: work.subject, dueAt }]);
 }

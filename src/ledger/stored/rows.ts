@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { type ErrorCode, errorMessages, LeaseholdError } from '../../platform/error.ts';
 
 /**
- * Rows as they are stored. The file is guarded, yet a row that was edited or damaged must end in `ledger_unusable` and
+ * Rows as they are stored. The store is guarded, yet a row that was edited or damaged must end in `ledger_unusable` and
  * not in a session that never was.
  */
 const instant = z.int();
-const flag = z.int().min(0).max(1);
+/** SQLite has no booleans. */
+const flag = z.union([z.boolean(), z.literal([0, 1])]).transform((value) => value === true || value === 1);
 const text = z.string();
 
 export const sessionRow = z.object({
@@ -44,6 +45,8 @@ export const sessionRow = z.object({
   generation_versions: text,
 });
 
+export type SessionRow = z.infer<typeof sessionRow>;
+
 export const holderRow = z.object({
   name: text,
   attached: flag,
@@ -61,6 +64,8 @@ export const leaseSetRow = z.object({
   created_at: instant,
   expires_at: instant,
 });
+
+export type LeaseSetRow = z.infer<typeof leaseSetRow>;
 
 const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(errorMessages, value);
@@ -93,6 +98,17 @@ export const tombstoneRow = z.object({
   reason: text,
   by: text,
   created_at: instant,
+});
+
+export const runRow = z.object({
+  identity: text,
+  restarts: z.int(),
+  ends_at: instant.nullable(),
+  bundles: text,
+  state: z.enum(['active', 'ending', 'ended']),
+  registered_at: instant,
+  ending_at: instant.nullable(),
+  ended_at: instant.nullable(),
 });
 
 export const lockRow = z.object({ id: text, selector: text, reason: text, by: text, created_at: instant });

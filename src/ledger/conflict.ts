@@ -1,4 +1,4 @@
-import { LeaseholdError } from '../../platform/error.ts';
+import { LeaseholdError } from '../platform/error.ts';
 
 /** The state did not allow the change; `rule` says which one was broken, for the log. */
 export function conflict(rule: string): never {

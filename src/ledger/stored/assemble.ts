@@ -1,0 +1,119 @@
+import { LeaseholdError } from '../../platform/error.ts';
+import type { Credential, Holder, LeaseSet, Lock, Session, Tombstone } from '../ledger.ts';
+import type { Run } from '../runs.ts';
+import {
+  credentialRow,
+  holderRow,
+  type LeaseSetRow,
+  lockRow,
+  parseRow,
+  runRow,
+  type SessionRow,
+  tombstoneRow,
+} from './rows.ts';
+import { parseIdentity, parseSelector, parseTexts } from './stored-json.ts';
+
+/** Rows of either store as the port shows them. Throws `ledger_unusable` for a row that breaks its schema. */
+
+/** Holders and lease sets in their order; their credentials likewise. */
+export function toSession(
+  row: SessionRow,
+  parts: { readonly holders: readonly unknown[]; readonly leaseSets: readonly LeaseSet[] },
+): Session {
+  return {
+    id: row.id,
+    workload: row.workload,
+    bundle: row.bundle,
+    requestKey: row.request_key,
+    identity: parseIdentity(row.identity),
+    state: row.state,
+    leased: row.leased,
+    grant: row.grant_name,
+    policyRevision: row.policy_revision,
+    createdAt: row.created_at,
+    deadlineAt: row.deadline_at,
+    endedAt: row.ended_at ?? undefined,
+    end: toEnd(row),
+    generation: {
+      id: row.generation_id,
+      number: row.generation_number,
+      versions: row.generation_versions,
+    },
+    holders: parts.holders.map(toHolder),
+    leaseSets: parts.leaseSets,
+  };
+}
+
+function toEnd(row: SessionRow): Session['end'] {
+  if (row.end_reason === null) return undefined;
+  if (row.end_note === null || row.end_by === null)
+    throw new LeaseholdError('ledger_unusable', { detail: 'a stored session has half an end' });
+  return { reason: row.end_reason, note: row.end_note, by: row.end_by };
+}
+
+function toHolder(stored: unknown): Holder {
+  const row = parseRow(holderRow, stored, 'holder');
+  return {
+    name: row.name,
+    attached: row.attached,
+    generation: { id: row.generation_id, number: row.generation_number },
+    deliveredAt: row.delivered_at ?? undefined,
+    wipedAt: row.wiped_at ?? undefined,
+  };
+}
+
+export function toLeaseSet(row: LeaseSetRow, credentials: readonly unknown[]): LeaseSet {
+  return {
+    id: row.id,
+    session: row.session,
+    state: row.state,
+    tokenRole: row.token_role,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    credentials: credentials.map(toCredential),
+  };
+}
+
+export function toCredential(stored: unknown): Credential {
+  const row = parseRow(credentialRow, stored, 'credential');
+  return {
+    id: row.id,
+    kind: row.kind,
+    path: row.path,
+    reference: row.reference,
+    renewable: row.renewable,
+    expiresAt: row.expires_at,
+    settlement: row.settlement,
+    why: row.why ?? undefined,
+    since: row.since,
+    nextTryAt: row.next_try_at ?? undefined,
+    attempts: row.attempts,
+  };
+}
+
+export function toTombstone(stored: unknown): Tombstone {
+  const { workload, bundle, reason, by, created_at } = parseRow(tombstoneRow, stored, 'tombstone');
+  return { workload, bundle, reason, by, createdAt: created_at };
+}
+
+export function toLock(stored: unknown): Lock {
+  const { id, selector, reason, by, created_at } = parseRow(lockRow, stored, 'lock');
+  return { id, selector: parseSelector(selector), reason, by, createdAt: created_at };
+}
+
+export function toRun(stored: unknown): Run {
+  const row = parseRow(runRow, stored, 'run');
+  const identity = parseIdentity(row.identity);
+  if (identity.kind !== 'run')
+    throw new LeaseholdError('ledger_unusable', { detail: 'a stored run has another kind of identity' });
+  return {
+    identity,
+    restarts: row.restarts,
+    endsAt: row.ends_at ?? undefined,
+    bundles: parseTexts(row.bundles),
+    state: row.state,
+    registeredAt: row.registered_at,
+    endingAt: row.ending_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+  };
+}

@@ -1,0 +1,29 @@
+import type { SessionQuery } from '../ledger.ts';
+import { matchesSelector } from '../../policy/selector.ts';
+import type { SessionRow } from './rows.ts';
+import { parseIdentity } from './stored-json.ts';
+
+/** Columns of a session and the value that each must have: what an index can answer of a query. The selector still decides about each row. */
+export function equalColumns(query: SessionQuery): readonly (readonly [column: string, value: string])[] {
+  const { selector } = query;
+  const columns: readonly (readonly [string, string | undefined])[] = [
+    ['workload', query.workload],
+    ['id', selector?.session],
+    ['cluster', selector?.cluster],
+    ['namespace', selector?.namespace],
+    ['pod_uid', selector?.podUid],
+    ['bundle', selector?.bundle],
+  ];
+  return columns.flatMap(([column, value]) =>
+    value === undefined || value.includes('*') ? [] : [[column, value] as const],
+  );
+}
+
+export function isSelected({ selector }: SessionQuery, row: SessionRow): boolean {
+  if (selector === undefined) return true;
+  return matchesSelector(selector, {
+    identity: parseIdentity(row.identity),
+    bundle: row.bundle,
+    session: row.id,
+  });
+}
