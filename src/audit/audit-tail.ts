@@ -1,6 +1,7 @@
 import { LeaseholdError } from '../platform/error.ts';
 import type { OpenFile } from './audit-file-system.ts';
-import { hashLine, parseRecordLine } from './record.ts';
+import { hashLine, parseRecordLine, type ReadRecord } from './record.ts';
+import { type HeadDue, signedHeadOf } from './signed-head.ts';
 
 /** A durable position in a chain. */
 export interface AuditHead {
@@ -16,6 +17,8 @@ export interface AuditTail {
   readonly head: AuditHead | undefined;
   /** Hashes of the last records by number, as far back as was read. */
   readonly recent: ReadonlyMap<number, string>;
+  /** What the last signed head says about the next one; undefined when none was read. */
+  readonly headDue: HeadDue | undefined;
   /** Bytes up to the end of the last complete record. */
   readonly endAt: number;
   /** Bytes after it: what a crash left of records that nobody was told of. */
@@ -39,20 +42,23 @@ export async function readTail(file: OpenFile, size: number): Promise<AuditTail>
   if (from === 0 && length !== size) throw unverified('does not consist of records');
   const recent = new Map<number, string>();
   let head: AuditHead | undefined;
+  let headDue: HeadDue | undefined;
   for (;;) {
     const end = bytes.indexOf(0x0a, from);
     if (end === -1) break;
     const line = bytes.subarray(from, end);
     if (line.includes(0)) break;
-    head = follow(head, line, from === 0 && length === size);
+    const record = follow(head, line, from === 0 && length === size);
+    head = { chain: record.chain, seq: record.seq, hash: hashLine(line) };
+    if (record.action === 'head') headDue = signedHeadOf(record);
     recent.set(head.seq, head.hash);
     from = end + 1;
   }
   if (head === undefined && length !== size) throw unverified('does not consist of records');
-  return { head, recent, endAt: size - length + from, tornBytes: length - from };
+  return { head, recent, headDue, endAt: size - length + from, tornBytes: length - from };
 }
 
-function follow(before: AuditHead | undefined, line: Buffer, isFirst: boolean): AuditHead {
+function follow(before: AuditHead | undefined, line: Buffer, isFirst: boolean): ReadRecord {
   const record = parseRecordLine(line);
   if (record === undefined) throw unverified('holds a line that is not a record');
   if (before !== undefined) {
@@ -62,7 +68,7 @@ function follow(before: AuditHead | undefined, line: Buffer, isFirst: boolean): 
   } else if (isFirst && record.seq !== 1) {
     throw unverified('does not begin with the first record');
   }
-  return { chain: record.chain, seq: record.seq, hash: hashLine(line) };
+  return record;
 }
 
 function unverified(what: string): LeaseholdError {

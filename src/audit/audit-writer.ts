@@ -6,6 +6,8 @@ import type { AuditEvent } from './audit.ts';
 import type { AuditFile } from './audit-file.ts';
 import type { AuditHead } from './audit-tail.ts';
 import { encodeRecord, hashLine, longestLine, noHash } from './record.ts';
+import type { HeadSigner } from './signing-keys.ts';
+import { type HeadDue, type HeadPace, isHeadDue, type SignedHead, signHead } from './signed-head.ts';
 
 /** Puts events into the chain, in the order of calls, many to one write while the disk is busy. */
 export interface AuditWriter {
@@ -15,6 +17,13 @@ export interface AuditWriter {
   head(): AuditHead | undefined;
   /** Nothing more is taken; resolves when what was taken is settled, or after the bounded wait. */
   close(): Promise<void>;
+}
+
+export interface AuditSigning {
+  readonly signer: HeadSigner;
+  readonly pace: HeadPace;
+  /** Told each signed head once it is durable. Must not throw. */
+  readonly onHead: (head: SignedHead) => void;
 }
 
 interface Waiting {
@@ -36,45 +45,87 @@ export function createAuditWriter(options: {
   readonly maxWaitMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** Without it the chain has no signed heads. */
+  readonly signing?: AuditSigning;
   readonly onWritten: (head: AuditHead) => void;
 }): AuditWriter {
-  const { file, clock, log } = options;
+  const { file, clock, log, signing } = options;
   let head = file.tail.head;
+  let due = file.tail.headDue;
   const chain = head?.chain ?? options.newChain();
   const queue = new Set<Waiting>();
   let writing: Promise<void> | undefined;
   let closed = false;
 
-  const writeBatch = async (): Promise<void> => {
-    let next = head ?? { chain, seq: 0, hash: noHash };
+  /** Takes what waits, as much as one write holds, and gives each its place in the chain. */
+  const takeBatch = () => {
+    const next = startBatch({ head: head ?? { chain, seq: 0, hash: noHash }, due });
     const batch: Waiting[] = [];
-    const lines: string[] = [];
-    let bytes = 0;
     for (const waiting of queue) {
-      if (bytes >= largestWrite) break;
+      if (next.bytes() >= largestWrite) break;
       queue.delete(waiting);
       try {
-        const line = encode(next, waiting);
-        bytes += Buffer.byteLength(line) + 1;
-        next = { chain, seq: next.seq + 1, hash: hashLine(line) };
-        lines.push(line, '\n');
+        if (waiting.event.action === 'head') next.addHead();
+        else next.add(waiting);
         batch.push(waiting);
       } catch (error) {
         // One event that cannot be written down must not take the others with it.
         waiting.reject(LeaseholdError.from(error));
       }
     }
+    return { batch, next };
+  };
+
+  /** Lines that follow each other in the chain, and in between the signed heads that are due. */
+  const startBatch = (from: { readonly head: AuditHead; readonly due: HeadDue | undefined }) => {
+    let { head: at, due: nextDue } = from;
+    let bytes = 0;
+    const lines: string[] = [];
+    const heads: SignedHead[] = [];
+    const put = (event: AuditEvent, asked: string): void => {
+      const line = encode(at, { event, at: asked });
+      bytes += Buffer.byteLength(line) + 1;
+      at = { chain, seq: at.seq + 1, hash: hashLine(line) };
+      lines.push(line, '\n');
+    };
+    const addHead = (): void => {
+      if (signing === undefined) throw unavailable('there is no key to sign a head with');
+      const { signer, pace } = signing;
+      const signedAt = new Date(clock.now()).toISOString();
+      const signed = signHead({ signer, pace, head: at, at: signedAt });
+      heads.push({ ...at, at: signedAt, ...signed });
+      put({ action: 'head', outcome: 'ok', actor: 'broker', ...signed }, signedAt);
+      nextDue = signed;
+    };
+    return {
+      add: (waiting: Waiting): void => {
+        const isDue = nextDue === undefined || isHeadDue(nextDue, { seq: at.seq + 1, at: waiting.at });
+        // The first record of a chain has nothing before it to vouch for.
+        if (signing !== undefined && at.seq > 0 && isDue) addHead();
+        put(waiting.event, waiting.at);
+      },
+      addHead,
+      bytes: () => bytes,
+      end: () => ({ head: at, due: nextDue, heads, text: lines.join('') }),
+    };
+  };
+
+  const writeBatch = async (): Promise<void> => {
+    const { batch, next } = takeBatch();
     if (batch.length === 0) return;
+    const written = next.end();
     try {
-      await file.append(Buffer.from(lines.join(''), 'utf8'));
+      await file.append(Buffer.from(written.text, 'utf8'));
     } catch (error) {
       log.error('audit records could not be written', { records: batch.length }, error);
       for (const { reject } of batch) reject(LeaseholdError.from(error));
       return;
     }
-    head = next;
+    head = written.head;
+    due = written.due;
     for (const { resolve } of batch) resolve();
-    options.onWritten(next);
+    for (const signed of written.heads) signing?.onHead(signed);
+    options.onWritten(head);
   };
 
   const writeAll = async (): Promise<void> => {
@@ -123,7 +174,7 @@ export function createAuditWriter(options: {
   };
 }
 
-function encode(before: AuditHead, { event, at }: Waiting): string {
+function encode(before: AuditHead, { event, at }: Pick<Waiting, 'event' | 'at'>): string {
   const line = encodeRecord({ chain: before.chain, seq: before.seq + 1, at, prev: before.hash }, event);
   if (Buffer.byteLength(line) > longestLine) throw unavailable('the record is too long');
   return line;

@@ -23,6 +23,7 @@ export type AuditAction =
   | 'run_end'
   | 'node_key'
   | 'refused_summary'
+  | 'head'
   | 'start'
   | 'stop';
 
@@ -48,6 +49,7 @@ export const auditActions = [
   'run_end',
   'node_key',
   'refused_summary',
+  'head',
   'start',
   'stop',
 ] as const satisfies readonly AuditAction[];
@@ -100,6 +102,11 @@ export interface AuditEvent {
   readonly count?: number;
   /** Of the call, stream or work item; the log puts in the current one. */
   readonly trace?: string;
+  /** Of a signed head: see `SignedHead`. The log fills in all four. */
+  readonly nextSeq?: number;
+  readonly nextAt?: string;
+  readonly keyIds?: readonly string[];
+  readonly signatures?: readonly string[];
 }
 
 /**

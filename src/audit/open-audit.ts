@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { randomId } from '../platform/random-id.ts';
 import type { Secret } from '../platform/secret.ts';
@@ -7,7 +8,7 @@ import type { Audit } from './audit.ts';
 import { openAuditFile } from './audit-file.ts';
 import type { AuditFileSystem } from './audit-file-system.ts';
 import type { AuditHead, AuditTail } from './audit-tail.ts';
-import { createAuditWriter } from './audit-writer.ts';
+import { type AuditSigning, type AuditWriter, createAuditWriter } from './audit-writer.ts';
 import { createStrangers } from './strangers.ts';
 
 export interface OpenAuditOptions {
@@ -23,6 +24,8 @@ export interface OpenAuditOptions {
    * can hold it against a cut-off tail. Must not throw.
    */
   readonly onHead?: (head: AuditHead) => void;
+  /** Signed heads at the start, at the end, and in between at the given pace. Without it the chain has none. */
+  readonly signing?: AuditSigning;
   /** Default 10 s. */
   readonly headEveryMs?: number;
   /** A position that was durable in an earlier life: when the file lacks it, the first record says so. */
@@ -37,7 +40,7 @@ const hmacLength = 32;
  * a file. Throws `audit_unavailable` when the file cannot be continued.
  */
 export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
-  const { clock, log } = options;
+  const { clock, log, signing } = options;
   const file = await openAuditFile(options.file, options.files);
   const heads = createHeads(options);
   const writer = createAuditWriter({
@@ -46,12 +49,21 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
     maxWaitMs: options.maxWaitMs,
     clock,
     log,
+    ...(signing === undefined ? {} : { signing }),
     onWritten: (head) => heads.written(head),
   });
+  const sealing =
+    signing === undefined ? undefined : sealOften({ writer, everyMs: signing.pace.everyMs, clock, log });
   const strangers = createStrangers({ record: (event) => writer.record(event), clock, log });
   try {
+    if (file.tail.headDue !== undefined && signing === undefined)
+      throw new LeaseholdError('audit_unavailable', {
+        detail: 'the chain has signed heads, and no key to go on with them is configured',
+      });
     await writer.record(startEvent(file.tail, options));
+    await sealing?.seal();
   } catch (error) {
+    sealing?.stop();
     heads.close();
     await writer.close();
     await file.close();
@@ -64,10 +76,12 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
     hmac: (reference) =>
       createHmac('sha256', options.hmacKey.open()).update(reference).digest('hex').slice(0, hmacLength),
     [Symbol.asyncDispose]: async () => {
+      sealing?.stop();
       await strangers.close();
       await writer
         .record({ action: 'stop', outcome: 'ok', actor: 'broker' })
         .catch((error: unknown) => log.error('the end of the audit log has no record', {}, error));
+      await sealing?.seal().catch(() => undefined);
       await writer.close();
       heads.close();
       await file.close();
@@ -127,4 +141,35 @@ function createHeads(options: OpenAuditOptions): { written(head: AuditHead): voi
       tell();
     },
   };
+}
+
+/** A chain in which little happens gets its heads by the clock; where nothing happened since the last one, there is nothing to vouch for. */
+function sealOften(options: {
+  readonly writer: AuditWriter;
+  readonly everyMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}): { seal(): Promise<void>; stop(): void } {
+  const { writer, clock, log } = options;
+  let sealedSeq = 0;
+  let cancel: () => void = () => undefined;
+  const seal = async (): Promise<void> => {
+    if (writer.head()?.seq === sealedSeq) return;
+    try {
+      await writer.record({ action: 'head', outcome: 'ok', actor: 'broker' });
+      sealedSeq = writer.head()?.seq ?? 0;
+    } catch (error) {
+      log.error('the head of the audit chain could not be signed and written', {}, error);
+      throw error;
+    }
+  };
+  const wait = () => {
+    cancel = clock.after(options.everyMs, () => {
+      wait();
+      // Whatever is written next has a head before it: the writer sees to that.
+      seal().catch(() => undefined);
+    });
+  };
+  wait();
+  return { seal, stop: () => cancel() };
 }

@@ -65,6 +65,10 @@ export const auditRecordSchema = z.strictObject({
   selector: text.optional(),
   count: z.int().optional(),
   trace: text.optional(),
+  nextSeq: z.int().optional(),
+  nextAt: z.iso.datetime({ precision: 3 }).optional(),
+  keyIds: z.array(text).max(longestList).optional(),
+  signatures: z.array(text).max(longestList).optional(),
 });
 
 /** A record as it was read back; `code` is whatever an older or newer broker wrote there. */

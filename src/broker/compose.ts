@@ -11,6 +11,7 @@ import { Secret } from '../platform/secret.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
+import { createAuditSigning } from './audit-signing.ts';
 import type { BrokerConfig } from './config.ts';
 import {
   measuredAudit,
@@ -56,6 +57,16 @@ export async function composeBroker(options: {
     measuring,
   );
   const expectedHead = await readKeptHead(ledger);
+  const signing =
+    config.audit.signing === undefined
+      ? undefined
+      : building.use(
+          await createAuditSigning({
+            config: config.audit.signing,
+            log,
+            onLostHead: () => metrics.count('auditHeadsLost', {}),
+          }),
+        );
   const audit = measuredAudit(
     building.use(
       await openAudit({
@@ -66,6 +77,7 @@ export async function composeBroker(options: {
         log,
         onHead: keepHeadIn(ledger, log),
         ...(expectedHead === undefined ? {} : { expectedHead }),
+        ...(signing === undefined ? {} : { signing }),
       }),
     ),
     measuring,

@@ -67,6 +67,9 @@ function namedFiles(config: BrokerConfig): readonly NamedFile[] {
   add(ledgerFile, 'ledger.sqlite.file', ledger.sqlite.file);
   add(auditFile, 'audit.file', audit.file);
   add(secretFile, 'audit.hmacKeyFile', audit.hmacKeyFile);
+  add(secretFile, 'audit.signing.keyFile', audit.signing?.keyFile);
+  add(secretFile, 'audit.signing.previousKeyFile', audit.signing?.previousKeyFile);
+  add(auditFile, 'audit.signing.headsFile', audit.signing?.headsFile);
   return files;
 }
 

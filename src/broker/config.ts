@@ -8,6 +8,8 @@ import type { Problem } from '../platform/schema-problem.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import { readYamlDocument } from '../platform/yaml-document.ts';
 import type { YamlOutcome } from '../platform/yaml-document.ts';
+import { auditSchema } from './config-audit.ts';
+import type { AuditConfig } from './config-audit.ts';
 import { backendSchema } from './config-backend.ts';
 import type { BackendConfig } from './config-backend.ts';
 import { clustersSchema } from './config-clusters.ts';
@@ -24,13 +26,7 @@ export interface BrokerConfig extends ListenerConfigs {
   readonly policy: { readonly file: string };
   readonly backend: BackendConfig;
   readonly ledger: { readonly sqlite: { readonly file: string } };
-  readonly audit: {
-    readonly file: string;
-    /** Key for the hashes of accessors and lease ids. */
-    readonly hmacKeyFile: string;
-    /** Longest wait for a record to be durable; after it nothing is issued. */
-    readonly maxWaitMs: number;
-  };
+  readonly audit: AuditConfig;
   /** The queue in front of the backend. */
   readonly admission: {
     readonly concurrency: number;
@@ -56,11 +52,7 @@ export const brokerSchema = (folder: string) =>
       policy: z.strictObject({ file: filePath(folder) }),
       backend: backendSchema(folder),
       ledger: z.strictObject({ sqlite: z.strictObject({ file: filePath(folder) }) }),
-      audit: z.strictObject({
-        file: filePath(folder),
-        hmacKeyFile: filePath(folder),
-        maxWaitMs: whole(100, 60_000).default(1_000),
-      }),
+      audit: auditSchema(folder),
       admission: z
         .strictObject({
           concurrency: whole(1, 1_000).default(32),
@@ -106,6 +98,8 @@ function brokenAcross(config: BrokerConfig): readonly Problem[] {
     problems.push({ path: ['http', 'listen'], rule: 'must not share the address of another listener' });
   if (audit.file === ledger.sqlite.file)
     problems.push({ path: ['audit', 'file'], rule: 'must not be the file of the ledger' });
+  if (audit.signing?.headsFile === audit.file)
+    problems.push({ path: ['audit', 'signing', 'headsFile'], rule: 'must not be the audit file itself' });
   // A read that is cut can leave a credential without a lease, so going down waits for as long as the backend may take.
   if (drainSeconds < backend.vault.requestLimitSeconds)
     problems.push({ path: ['drainSeconds'], rule: 'must be at least backend.vault.requestLimitSeconds' });

@@ -1,3 +1,4 @@
+import { auditKey } from './commands/audit-key.ts';
 import { auditShow } from './commands/audit-show.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { completion } from './commands/completion.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   settleWriteOff,
   auditShow,
   auditVerify,
+  auditKey,
   setupPrint,
   setupCheck,
   completion,

@@ -75,6 +75,11 @@ export const counters = {
     help: 'Audit records that could not be written',
     labels: [],
   },
+  auditHeadsLost: {
+    name: 'leasehold_audit_heads_lost_total',
+    help: 'Signed heads of the audit chain that could not be put into the file of heads',
+    labels: [],
+  },
   policyReloads: {
     name: 'leasehold_policy_reloads_total',
     help: 'Changed policy files, by result',

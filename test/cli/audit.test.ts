@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAudit } from '../../src/audit/open-audit.ts';
@@ -61,8 +61,10 @@ describe('leasehold audit verify', () => {
         'Chain:        does not hold\n' +
         `File:         ${edited}\n` +
         'Line:         3\n' +
+        'Concerns:     record 2\n' +
         'Because:      the record before it was changed\n' +
-        'Good before:  2\n',
+        'Good before:  2\n' +
+        'Not checked:  that the end was not cut off: give a head that was kept elsewhere with --head\n',
       stderr: '',
     });
   });
@@ -79,15 +81,31 @@ describe('leasehold audit verify', () => {
       ok: false,
       records: 3,
       chain: null,
+      firstSeq: null,
+      lastSeq: null,
       head: null,
-      fault: { file: cut, line: 3, rule: 'head_missing' },
+      vouchedSeq: 0,
+      fault: { file: cut, line: 3, rule: 'head_missing', seq: 1, to: 3 },
+      unchecked: [],
     });
   });
 
   it('confirms a whole log', async () => {
     const ran = await runHere(['audit', 'verify', file]);
     expect(ran.status).toBe(0);
-    expect(ran.stdout).toMatch(/^Chain: {4}holds\nRecords: {2}4\nId: {7}\S+\nHead: {5}[0-9a-f]{64}\n$/);
+    expect(ran.stdout).toMatch(
+      /^Chain: +holds\nRecords: +4 \(records 1 to 4\)\nId: +\S+\nHead: +[0-9a-f]{64}\nNot checked: .*\n$/,
+    );
+  });
+
+  it('says with 3 that the beginning is missing, unless that is meant', async () => {
+    const late = join(folder.path, 'late.jsonl');
+    await writeFile(late, (await readFile(file, 'utf8')).split('\n').slice(2).join('\n'));
+    const ran = await runHere(['audit', 'verify', late]);
+    expect(ran.status).toBe(3);
+    expect(ran.stdout).toContain('Not checked:  records 1 to 2: they are in none of the files');
+    expect((await runHere(['audit', 'verify', late, '--from', '3'])).status).toBe(0);
+    expect((await runHere(['audit', 'verify', late, '--from', '2'])).status).toBe(1);
   });
 
   it.each([
@@ -95,12 +113,43 @@ describe('leasehold audit verify', () => {
     [['audit', 'verify', '/no/such/file'], '/no/such/file does not exist or cannot be read'],
     [['audit', 'verify', '/'], '/ is not a file'],
     [['audit', 'verify', 'x', '--head', 'abc'], '--head needs 64 hexadecimal digits'],
+    [['audit', 'verify', 'x', '--from', '0'], '--from needs the number of a record'],
+    [['audit', 'verify', 'x', '--key', '/no/key'], '/no/key does not exist or cannot be read'],
+    [['audit', 'key', '/no/key'], '/no/key does not exist or cannot be read'],
     [['audit', 'show', 'x', '--pod', 'api'], '--pod needs NAMESPACE/NAME here'],
     [['audit', 'show', 'x', '--since', 'yesterday'], '--since needs an instant or how long ago'],
   ])('is wrong use: %j', async (argv, said) => {
     const ran = await runHere(argv);
     expect([ran.status, ran.stdout]).toEqual([2, '']);
     expect(ran.stderr).toContain(said);
+  });
+});
+
+describe('leasehold audit key', () => {
+  it('makes a key for its owner alone and never in place of another', async () => {
+    const key = join(folder.path, 'made.pem');
+    const made = await runHere(['audit', 'key', '--make', key]);
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(made.stdout).toMatch(/^-----BEGIN PUBLIC KEY-----\n.+\n-----END PUBLIC KEY-----\n$/);
+    expect((await stat(key)).mode & 0o777).toBe(0o600);
+    const before = await readFile(key);
+    expect(await runHere(['audit', 'key', '--make', key])).toMatchObject({ status: 2, stdout: '' });
+    expect(await readFile(key)).toEqual(before);
+    expect((await runHere(['audit', 'key', key])).stdout).toBe(made.stdout);
+  });
+
+  it('prints nothing of a file that holds another thing', async () => {
+    const other = join(folder.path, 'other.pem');
+    await writeFile(other, 'hunter2');
+    const ran = await runHere(['audit', 'key', other]);
+    expect([ran.status, ran.stdout]).toEqual([2, '']);
+    expect(ran.stderr).not.toContain('hunter2');
+    expect((await runHere(['audit', 'verify', file, '--key', other])).stderr).toContain(
+      '--key needs a file with an Ed25519 public key as PEM',
+    );
+    expect((await runHere(['audit', 'verify', file, '--head', other])).stderr).toContain(
+      'holds no signed head',
+    );
   });
 });
 

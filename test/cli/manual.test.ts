@@ -124,6 +124,9 @@ describe('docs/cli.md', () => {
     const verdict = await printed(['audit', 'verify', file]);
     expect(documentedKeys('Output of audit verify')).toEqual(Object.keys(verdict));
     expect(documentedKeys('Object Fault')).toEqual(Object.keys(first(verdict['fault'])));
+    expect(documentedKeys('Object Unchecked')).toEqual(Object.keys(first(verdict['unchecked'])));
+    const key = await printed(['audit', 'key', '--make', join(folder.path, 'key.pem')]);
+    expect(documentedKeys('Output of audit key')).toEqual(Object.keys(key));
   });
 
   it('documents the output of every command that has one', () => {

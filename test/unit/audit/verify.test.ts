@@ -60,7 +60,25 @@ describe('verifyAudit', () => {
     expect(await verifyAudit({ files: [file, second] })).toMatchObject({ ok: true, records: 5 });
     expect(await verifyAudit({ files: [second, file] })).toMatchObject({
       ok: false,
-      fault: { file: second, line: 1, rule: 'gap' },
+      fault: { file, line: 1, rule: 'out_of_order', seq: 1 },
+    });
+  });
+
+  it('says that earlier records are in none of the files, and refuses that where they must be', async () => {
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    await writeFile(file, lines.slice(2).join('\n'));
+    expect(await verify()).toMatchObject({
+      ok: true,
+      firstSeq: 3,
+      unchecked: [{ what: 'beginning', count: 2, isAsked: true }, { what: 'end' }],
+    });
+    expect(await verifyAudit({ files: [file], from: 2 })).toMatchObject({
+      ok: false,
+      fault: { line: 1, rule: 'gap', seq: 2, to: 2 },
+    });
+    expect(await verifyAudit({ files: [file], from: 3 })).toMatchObject({
+      ok: true,
+      unchecked: [{ what: 'end' }],
     });
   });
 

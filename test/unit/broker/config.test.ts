@@ -243,6 +243,12 @@ describe('parseBrokerConfig', () => {
       'drainSeconds: must be at least backend.vault.requestLimitSeconds',
     ],
     ['audit in the ledger', 'audit.log', 'ledger.sqlite', 'audit.file: must not be the file of the ledger'],
+    [
+      'heads in the log',
+      'heads.jsonl',
+      'audit.log',
+      'audit.signing.headsFile: must not be the audit file itself',
+    ],
     ['a fraction', 'concurrency: 4', 'concurrency: 4.5', 'admission.concurrency: must be a whole number'],
     [
       'an unknown log level',
@@ -330,7 +336,18 @@ describe('parseBrokerConfig', () => {
           allowLongLeases: ['mysql/creds/app'],
         },
         ledger: { sqlite: { file: '/etc/leasehold/ledger.sqlite' } },
-        audit: { file: '/etc/leasehold/audit.log', hmacKeyFile: '/etc/leasehold/audit.key', maxWaitMs: 1000 },
+        audit: {
+          file: '/etc/leasehold/audit.log',
+          hmacKeyFile: '/etc/leasehold/audit.key',
+          maxWaitMs: 1000,
+          signing: {
+            keyFile: '/etc/leasehold/sign.pem',
+            previousKeyFile: '/etc/leasehold/old.pem',
+            everyRecords: 500,
+            everyMinutes: 5,
+            headsFile: '/etc/leasehold/heads.jsonl',
+          },
+        },
         admission: { concurrency: 4, queue: 100, maxWaitMs: 5000 },
         log: { level: 'debug' },
         drainSeconds: 90,
