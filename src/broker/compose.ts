@@ -2,6 +2,7 @@ import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
 import { openAudit } from '../audit/open-audit.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
+import { joinStates } from '../identity/workload-states.ts';
 import { openSqliteLedger } from '../ledger/sqlite/sqlite-ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
@@ -20,6 +21,7 @@ import {
   measuredLedger,
   registerGauges,
 } from './measure.ts';
+import { openRuns } from './open-runs.ts';
 import { startEngine } from './start-engine.ts';
 import { openStatusEndpoint } from './status-endpoint.ts';
 
@@ -28,6 +30,8 @@ export interface RunningBroker {
   /** host:port of each listener. */
   readonly workloads: string;
   readonly admin: string;
+  /** Undefined without such a listener. */
+  readonly nodes: string | undefined;
   readonly http: string;
   /** Lets what is under way end, within the configured time. */
   drain(): Promise<void>;
@@ -114,11 +118,15 @@ export async function composeBroker(options: {
       random: Math.random,
     }),
   );
+  const runs = building.use(
+    openRuns({ config, ledger, policy, audit, now: () => backend.now(), clock, log, metrics }),
+  );
+  const states = runs === undefined ? clusters.states : joinStates(clusters.states, runs.registry.states);
   const { engine, admission } = await startEngine({
     ledger,
     backend,
     policy,
-    states: clusters.states,
+    states,
     audit,
     clock,
     log,
@@ -134,6 +142,9 @@ export async function composeBroker(options: {
     await createRpcServer({
       workloads: config.workloads,
       admin: config.admin,
+      ...(config.nodes === undefined || runs === undefined
+        ? {}
+        : { nodes: { ...config.nodes, verifierOf: runs.verifierOf, runs: { ...runs, policy } } }),
       trustDomain: config.trustDomain,
       verifier: clusters.verifier,
       sessions: engine.sessions,
@@ -149,6 +160,7 @@ export async function composeBroker(options: {
   return {
     workloads: rpc.workloads,
     admin: rpc.admin,
+    nodes: rpc.nodes,
     http: http.address,
     drain: () => rpc.drain(AbortSignal.timeout(config.drainSeconds * 1000)),
     [Symbol.asyncDispose]: async () => {

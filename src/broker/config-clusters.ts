@@ -57,7 +57,6 @@ const clusterSchema = (folder: string) =>
 export const clustersSchema = (folder: string) =>
   z
     .array(clusterSchema(folder))
-    .min(1, { error: 'must not be empty' })
     .max(256)
     .superRefine((clusters: readonly ClusterConfig[], context) => {
       const unique = (field: string, valueOf: (cluster: ClusterConfig) => string | undefined) => {

@@ -36,7 +36,7 @@ function namedFiles(config: BrokerConfig): readonly NamedFile[] {
   const add = (kind: Omit<NamedFile, 'key' | 'file'>, key: string, file: string | undefined) => {
     if (file !== undefined) files.push({ key, file, ...kind });
   };
-  const { workloads, admin, clusters, policy, backend, ledger, audit } = config;
+  const { workloads, admin, nodes, clusters, slurm, policy, backend, ledger, audit } = config;
   add(publicFile, 'workloads.tls.certificate', workloads.tls.certificate);
   add(secretFile, 'workloads.tls.key', workloads.tls.key);
   add(publicFile, 'admin.tls.certificate', admin.tls.certificate);
@@ -48,6 +48,13 @@ function namedFiles(config: BrokerConfig): readonly NamedFile[] {
     // A kubeconfig holds credentials as a rule, and is closed to others by those who write it.
     if ('kubeconfig' in api) add(secretFile, `clusters[${index}].api.kubeconfig`, api.kubeconfig);
   }
+  if (nodes !== undefined) {
+    add(publicFile, 'nodes.tls.certificate', nodes.tls.certificate);
+    add(secretFile, 'nodes.tls.key', nodes.tls.key);
+    add(publicFile, 'nodes.tls.clientCa', nodes.tls.clientCa);
+  }
+  for (const [index, { keys }] of (slurm ?? []).entries())
+    add(publicFile, `slurm[${index}].keys.file`, keys.file);
   add(publicFile, 'policy.file', policy.file);
   const { ca, auth } = backend.vault;
   add(publicFile, 'backend.vault.ca', ca);

@@ -43,6 +43,12 @@ export interface ListenerConfigs {
     readonly tls: TlsFiles & { readonly clientCa: string };
     readonly clients: readonly AdminClient[];
   };
+  /** Compute nodes and signers of batch schedulers, by client certificate. Goes with `slurm`. */
+  readonly nodes?: {
+    readonly listen: ListenAddress;
+    readonly tls: TlsFiles & { readonly clientCa: string };
+    readonly limits: WorkloadLimits;
+  };
   /** Metrics and health, without TLS. */
   readonly http: { readonly listen: ListenAddress };
 }
@@ -53,6 +59,13 @@ const limits = z.strictObject({
   maxMessageBytes: whole(16_384, 4_194_304).default(65_536),
   maxUnproved: whole(1, 10_000).default(256),
   firstMessageMs: whole(100, 60_000).default(10_000),
+});
+
+/** One connection carries all runs of a node; an assertion names every node of its run. */
+const nodeLimits = z.strictObject({
+  ...limits.shape,
+  maxStreamsPerConnection: whole(1, 10_000).default(1_024),
+  maxMessageBytes: whole(16_384, 4_194_304).default(4_194_304),
 });
 
 const adminClient = z
@@ -111,6 +124,13 @@ export const listenerShape = (folder: string) => {
       tls: z.strictObject({ ...tls, clientCa: filePath(folder) }),
       clients: adminClients,
     }),
+    nodes: z
+      .strictObject({
+        listen: listenAddress,
+        tls: z.strictObject({ ...tls, clientCa: filePath(folder) }),
+        limits: nodeLimits.prefault({}),
+      })
+      .exactOptional(),
     http: z.strictObject({ listen: listenAddress }),
   };
 };

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import type { ClusterConfig } from '../identity/cluster-config.ts';
+import type { SlurmClusterConfig } from '../identity/runs/slurm-cluster.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { logLevels } from '../platform/log.ts';
 import type { LogLevel } from '../platform/log.ts';
@@ -16,6 +17,7 @@ import { clustersSchema } from './config-clusters.ts';
 import { brokenFiles } from './config-files.ts';
 import { listenerShape, sharesAddress } from './config-listeners.ts';
 import type { ListenerConfigs } from './config-listeners.ts';
+import { slurmSchema } from './config-slurm.ts';
 import { filePath, whole } from './config-values.ts';
 
 /** What broker.yaml says, checked, defaults filled in, every path absolute. It never holds a secret, only names of files. */
@@ -23,6 +25,8 @@ export interface BrokerConfig extends ListenerConfigs {
   /** Of all SPIFFE-style ids. */
   readonly trustDomain: string;
   readonly clusters: readonly ClusterConfig[];
+  /** Batch clusters. Goes with `nodes`. */
+  readonly slurm?: readonly SlurmClusterConfig[];
   readonly policy: { readonly file: string };
   readonly backend: BackendConfig;
   readonly ledger: { readonly sqlite: { readonly file: string } };
@@ -49,6 +53,7 @@ export const brokerSchema = (folder: string) =>
         .regex(/^[a-z0-9._-]{1,255}$/, { error: 'must be a SPIFFE trust domain: a-z, 0-9, ., _ and -' }),
       ...listenerShape(folder),
       clusters: clustersSchema(folder),
+      slurm: slurmSchema(folder).exactOptional(),
       policy: z.strictObject({ file: filePath(folder) }),
       backend: backendSchema(folder),
       ledger: z.strictObject({ sqlite: z.strictObject({ file: filePath(folder) }) }),
@@ -92,6 +97,16 @@ export function parseBrokerConfig(text: string, folder: string): YamlOutcome<Bro
 function brokenAcross(config: BrokerConfig): readonly Problem[] {
   const { workloads, admin, http, audit, ledger, drainSeconds, backend } = config;
   const problems: Problem[] = [];
+  const { nodes, slurm, clusters } = config;
+  if ((nodes === undefined) !== (slurm === undefined))
+    problems.push({ path: [nodes === undefined ? 'nodes' : 'slurm'], rule: 'nodes and slurm go together' });
+  if (clusters.length === 0 && slurm === undefined)
+    problems.push({ path: ['clusters'], rule: 'must not be empty without slurm' });
+  if (
+    nodes !== undefined &&
+    [workloads, admin, http].some(({ listen }) => sharesAddress(nodes.listen, listen))
+  )
+    problems.push({ path: ['nodes', 'listen'], rule: 'must not share the address of another listener' });
   if (sharesAddress(admin.listen, workloads.listen))
     problems.push({ path: ['admin', 'listen'], rule: 'must not share the address of workloads' });
   if (sharesAddress(http.listen, workloads.listen) || sharesAddress(http.listen, admin.listen))

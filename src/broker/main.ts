@@ -45,7 +45,12 @@ export async function runBroker(argv: readonly string[]): Promise<number> {
     const log = createLog({ level: config.log.level, name: 'broker' });
     const broker = await composeBroker({ config, clock: systemClock, log });
     try {
-      log.info('broker is serving', { workloads: broker.workloads, admin: broker.admin, http: broker.http });
+      log.info('broker is serving', {
+        workloads: broker.workloads,
+        admin: broker.admin,
+        http: broker.http,
+        ...(broker.nodes === undefined ? {} : { nodes: broker.nodes }),
+      });
       await aborted(stopping.signal);
       log.info('broker is going down');
       await broker.drain();

@@ -5,6 +5,15 @@ import { JsonRefused, parseStrictJson } from './strict-json.ts';
 /** A projected service-account token is about 1.2 KiB; nothing larger is worth a look. */
 export const maxTokenBytes = 8 * 1024;
 
+/** What one kind of token may look like. */
+export interface TokenRules {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+  /** `typ` of the header (RFC 8725 section 3.11), so that a token of one kind never passes for another. */
+  readonly typ: z.ZodType<string | undefined>;
+  readonly algorithms: readonly SignatureAlgorithm[];
+}
+
 /** Asymmetric only: with `none` or HS256 anybody who has the public key signs. */
 export const signatureAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] as const;
 
@@ -23,21 +32,28 @@ export interface ParsedToken {
 /** The depth of a service-account token's payload is three. */
 export const payloadLimits = { maxBytes: maxTokenBytes, maxDepth: 6 } as const;
 
+const serviceAccountRules: TokenRules = {
+  ...payloadLimits,
+  typ: z.literal('JWT').optional(),
+  algorithms: signatureAlgorithms,
+};
+
 const headerLimits = { maxBytes: 1024, maxDepth: 1 } as const;
 
 /**
  * Exactly these fields, so that `crit`, `jwk`, `jku`, `x5u`, `x5c`, `b64` and `zip` (keys brought along, addresses to
  * fetch, other ways to read the payload) are refused by not being there.
  */
-const headerSchema = z.strictObject({
-  alg: z.enum(signatureAlgorithms),
-  kid: z
-    .string()
-    .min(1)
-    .max(256)
-    .regex(/^[\x21-\x7e]+$/),
-  typ: z.literal('JWT').optional(),
-});
+const headerSchema = (rules: TokenRules) =>
+  z.strictObject({
+    alg: z.enum(rules.algorithms),
+    kid: z
+      .string()
+      .min(1)
+      .max(256)
+      .regex(/^[\x21-\x7e]+$/),
+    typ: rules.typ,
+  });
 
 const routingSchema = z.object({ iss: z.string().min(1).max(1024) });
 
@@ -45,16 +61,16 @@ const routingSchema = z.object({ iss: z.string().min(1).max(1024) });
  * All that can be refused without a key, before a signature, a file or the network costs anything.
  * Throws `credential_missing` or `credential_malformed`.
  */
-export function parseToken(credential: Uint8Array): ParsedToken {
+export function parseToken(credential: Uint8Array, rules: TokenRules = serviceAccountRules): ParsedToken {
   if (credential.byteLength === 0) throw new LeaseholdError('credential_missing');
-  if (credential.byteLength > maxTokenBytes) throw malformed('longer than 8 KiB');
+  if (credential.byteLength > rules.maxBytes) throw malformed(`longer than ${rules.maxBytes / 1024} KiB`);
   const [header, payload, signature, more] = splitSegments(credential);
   if (header === undefined || payload === undefined || signature === undefined || more !== undefined)
     throw malformed('not three segments');
-  const headerResult = headerSchema.safeParse(json('header', decodeSegment(header), headerLimits));
+  const headerResult = headerSchema(rules).safeParse(json('header', decodeSegment(header), headerLimits));
   // Which field broke which rule is ours to say; zod's messages quote what they met.
   if (!headerResult.success) throw malformed(`header ${headerResult.error.issues[0]?.code ?? 'invalid'}`);
-  const claims = routingSchema.safeParse(json('payload', decodeSegment(payload), payloadLimits));
+  const claims = routingSchema.safeParse(json('payload', decodeSegment(payload), rules));
   if (!claims.success) throw malformed('iss is not a usable string');
   decodeSegment(signature);
   return {

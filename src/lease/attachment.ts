@@ -142,11 +142,10 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     },
     release: async ({ session }) => {
       const found = await own(session);
-      if (
-        found.holders.some(
-          ({ name, attached: isAttached }) => isAttached && name !== attached.verified.holder,
-        )
-      ) {
+      // A node that is away for a moment still runs its part of the job; a pod's one holder speaks for all.
+      const isRun = found.identity.kind === 'run';
+      const others = found.holders.filter(({ name }) => name !== attached.verified.holder);
+      if (others.some((other) => other.attached || (isRun && other.wipedAt === undefined))) {
         // One holder of several cannot end it for the others: it only lets go.
         parts.hub.drop(attached, session);
         await parts.detachments.letGo(attached, [session]);

@@ -3,7 +3,7 @@ import { LeaseholdError } from '../platform/error.ts';
 import { isLeased } from '../policy/bundle.ts';
 import { activate } from './activate.ts';
 import { identityFacts } from './audit-facts.ts';
-import { deadlineLead } from './deadline.ts';
+import { deadlineLead, sessionDeadline } from './deadline.ts';
 import { decide, type Granted, requireMayBegin } from './decide.ts';
 import { deliver } from './deliver.ts';
 import { endSession } from './end-session.ts';
@@ -76,7 +76,7 @@ async function record(
   const at = parts.backend.now();
   const id = parts.randomId('ses_');
   const leaseSet = parts.randomId('set_');
-  const deadlineAt = at + granted.maxSeconds * 1000;
+  const deadlineAt = sessionDeadline(verified, at, granted.maxSeconds);
   const { outcome, session } = await parts.ledger.beginSession({
     id,
     workload: verified.identity.workload,

@@ -1,9 +1,23 @@
+import type { Verified } from '../identity/identity.ts';
 import type { Session } from '../ledger/ledger.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 
 /** Longest time before its deadline that a session's successor is made. */
 const longestLeadMs = 300_000;
+
+/** What a run has beyond its time limit: the scheduler ends it late rather than early, and time in suspension does not count. */
+const runSlackMs = 600_000;
+
+/**
+ * Absolute end of a session that begins `at`. That of a run is bound to its time limit as it stands now: where the limit is raised, or suspension
+ * moves the end, the run proves itself again for a successor session with leases of its own.
+ */
+export function sessionDeadline(verified: Verified, at: number, maxSeconds: number): number {
+  const deadlineAt = at + maxSeconds * 1000;
+  const endsAt = verified.run?.endsAt;
+  return endsAt === undefined ? deadlineAt : Math.min(deadlineAt, Math.max(at, endsAt) + runSlackMs);
+}
 
 /** How long before its deadline a session asks its holder for a fresh proof: a fifth of its life, at most five minutes. */
 export function deadlineLead(session: Pick<Session, 'createdAt' | 'deadlineAt'>): number {

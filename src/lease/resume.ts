@@ -25,6 +25,7 @@ export async function resume(
   const { attached, request } = opening;
   const { bundle } = granted;
   const { holder } = attached.verified;
+  requireNotTooLate(parts, session, holder);
   const hasCurrent =
     request.resume?.session === session.id && request.resume.generation === session.generation.id;
   await parts.audit.record({
@@ -73,6 +74,13 @@ export async function resume(
   if (after.holders.every((other) => other.generation.id === generation || other.generation.number === 0))
     await acknowledged(parts, after);
   await resumeStatics(parts, opening, granted, session);
+}
+
+/** From the moment in which a run begins to end, no further node of it gets what the others have. */
+function requireNotTooLate(parts: Parts, session: Session, holder: string): void {
+  if (session.identity.kind !== 'run' || parts.states.state(session.workload).phase !== 'terminating') return;
+  const known = session.holders.find(({ name }) => name === holder);
+  if (known === undefined || known.generation.number === 0) throw new LeaseholdError('workload_terminating');
 }
 
 /** The holder lacks the current generation. */

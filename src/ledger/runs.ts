@@ -24,8 +24,11 @@ export interface RunLedger {
   endRun(input: { readonly workload: string; readonly at: number }): Promise<Run | undefined>;
   /** What the scheduler says now about when an active run ends. Nothing happens for others. */
   setRunEnd(input: { readonly workload: string; readonly endsAt: number | undefined }): Promise<void>;
-  /** Active and ending ones, in the order of their registration. */
-  listRuns(query?: { readonly cluster?: string }): Promise<readonly Run[]>;
+  /** Active and ending ones, or one kind of them, in the order of their registration. */
+  listRuns(query?: {
+    readonly cluster?: string;
+    readonly state?: Exclude<RunState, 'ended'>;
+  }): Promise<readonly Run[]>;
   /** Workloads of runs that have ended and still have a session that is opening, active or superseded. */
   listEndedRunsHeld(): Promise<readonly string[]>;
   /**

@@ -160,7 +160,7 @@ export const gauges = {
   verificationWaiting: {
     name: 'leasehold_credential_verification_waiting',
     help: 'Credentials that wait to be verified',
-    labels: [],
+    labels: ['listener'],
   },
   watchAgeSeconds: {
     name: 'leasehold_watch_age_seconds',

@@ -1,6 +1,6 @@
 import type { Identity, ImageFacts, PodIdentity, RunIdentity } from '../identity/identity.ts';
-import type { Decision, RuleTrace } from './decision.ts';
-import type { Grant, Policy, PodConditions, RunConditions } from './grant.ts';
+import type { Decision, RuleTrace, RunBundles } from './decision.ts';
+import type { Grant, GrantRule, Policy, PodConditions, RunConditions } from './grant.ts';
 import { matchesPattern } from './selector.ts';
 
 /**
@@ -104,10 +104,7 @@ export function bundlesForRun(
   policy: Policy,
   identity: RunIdentity,
   requested: readonly string[],
-): {
-  readonly bundles: readonly string[];
-  readonly refused: readonly { readonly bundle: string; readonly code: 'bundle_unknown' | 'not_granted' }[];
-} {
+): RunBundles {
   const bundles = [...policy.bundles.keys()].filter((name) => {
     const decision = decide(policy, identity, name);
     return decision.allowed && (decision.deliver === 'always' || requested.includes(name));
@@ -119,4 +116,19 @@ export function bundlesForRun(
       return { bundle, code: decision.allowed ? ('not_granted' as const) : decision.code };
     });
   return { bundles, refused };
+}
+
+/** See `PolicySource.runGrants`. */
+export function runGrants(
+  policy: Policy,
+  cluster: string,
+): readonly (GrantRule & { readonly runs: RunConditions })[] {
+  return policy.grants.flatMap((grant) =>
+    grant.runs !== undefined &&
+    grant.effect === 'allow' &&
+    grant.deliver !== 'on_request' &&
+    matchesAny(grant.runs.cluster, cluster)
+      ? [grant]
+      : [],
+  );
 }

@@ -31,3 +31,13 @@ export interface RuleTrace {
   /** First condition that failed, for example `namespace` or `labels.team`. */
   readonly failed: string | undefined;
 }
+
+/** What a run gets. */
+export interface RunBundles {
+  readonly bundles: readonly string[];
+  /** Of what its job asked for. */
+  readonly refused: readonly {
+    readonly bundle: string;
+    readonly code: Extract<ErrorCode, 'bundle_unknown' | 'not_granted'>;
+  }[];
+}

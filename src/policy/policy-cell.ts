@@ -1,4 +1,4 @@
-import { decide } from './decide.ts';
+import { bundlesForRun, decide, runGrants } from './decide.ts';
 import type { Policy } from './grant.ts';
 import type { PolicySource } from './policy-source.ts';
 
@@ -19,6 +19,8 @@ export function createPolicyCell(options: {
   const listeners = new Map<symbol, () => void>();
   return {
     decide: (identity, bundle) => decide(policy, identity, bundle),
+    bundlesForRun: (identity, requested) => bundlesForRun(policy, identity, requested),
+    runGrants: (cluster) => runGrants(policy, cluster),
     bundle: (name) => policy.bundles.get(name),
     bundles: () => [...policy.bundles.values()],
     get revision() {

@@ -82,6 +82,8 @@ export async function createPolicyStore(options: PolicyStoreOptions): Promise<Po
 
   return {
     decide: (identity, bundle) => cell.decide(identity, bundle),
+    bundlesForRun: (identity, requested) => cell.bundlesForRun(identity, requested),
+    runGrants: (cluster) => cell.runGrants(cluster),
     bundle: (name) => cell.bundle(name),
     bundles: () => cell.bundles(),
     subscribe: (listener) => cell.subscribe(listener),

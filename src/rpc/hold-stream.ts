@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
+import type { Verified } from '../identity/identity.ts';
 import type { Attachment, HolderMessage, OpenRequest, Sessions } from '../lease/sessions.ts';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
@@ -7,6 +8,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import { type HolderRequest, parseHoldRequest, toHoldResponse } from './convert.ts';
 import type { HoldRequest__Output } from './gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse } from './gen/leasehold/v1/HoldResponse.ts';
+import type { Run as WireRun } from './gen/leasehold/v1/Run.ts';
 import type { CallContext, Duplex } from './handler.ts';
 import { createMessageRate } from './message-rate.ts';
 import type { Proof } from './proof.ts';
@@ -75,6 +77,7 @@ export async function serveHold(
         spiffeId: identity.spiffeId,
         workload: identity.workload,
         credentialExpiresAtMs: credentialExpiresAt,
+        ...runFacts(verified),
       },
     });
     const waiting = early;
@@ -198,6 +201,12 @@ export async function serveHold(
     ended.abort();
     metrics.count('streams', { code });
   }
+}
+
+function runFacts({ identity, run }: Verified): { readonly run?: WireRun } {
+  if (identity.kind === 'pod' || run === undefined) return {};
+  const { uid, gid, start } = identity;
+  return { run: { bundles: [...run.bundles], uid, gid, start, restarts: run.restarts } };
 }
 
 function countAnswer(metrics: Metrics, message: HolderMessage): void {

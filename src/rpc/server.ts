@@ -1,5 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
+import type { SlurmCertificate } from '../identity/runs/slurm-name.ts';
 import type { SessionAdmin, Sessions } from '../lease/sessions.ts';
 import type { CertificateFiles } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -8,7 +9,8 @@ import { type Metrics, silentMetrics } from '../platform/metrics.ts';
 import type { AdminClient } from './admin-access.ts';
 import { addAdminService } from './admin-service.ts';
 import { createHealth } from './health-service.ts';
-import { type ListenerOptions, openListener } from './listener.ts';
+import { type Listener, type ListenerOptions, openListener } from './listener.ts';
+import { addRunService, type RunServiceOptions } from './run-service.ts';
 import { addWorkloadService } from './workload-service.ts';
 
 export interface RpcServerOptions {
@@ -24,6 +26,14 @@ export interface RpcServerOptions {
     readonly listen: ListenerOptions['listen'];
     readonly tls: CertificateFiles & { readonly clientCa: string };
     readonly clients: readonly AdminClient[];
+  };
+  /** For compute nodes and signers of batch schedulers; without it there is no such listener. */
+  readonly nodes?: {
+    readonly listen: ListenerOptions['listen'];
+    readonly tls: CertificateFiles & { readonly clientCa: string };
+    readonly limits: RpcServerOptions['workloads']['limits'];
+    readonly verifierOf: (certificate: SlurmCertificate | undefined) => IdentityVerifier;
+    readonly runs: Omit<RunServiceOptions, 'trustDomain' | 'audit' | 'clock'>;
   };
   readonly trustDomain: string;
   readonly verifier: IdentityVerifier;
@@ -41,6 +51,8 @@ export interface RpcServer extends AsyncDisposable {
   /** host:port */
   readonly workloads: string;
   readonly admin: string;
+  /** Undefined without such a listener. */
+  readonly nodes: string | undefined;
   /** Nobody new; streams end with `shutting_down` when what they wait for has come. Resolves then, or when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>;
   /** Looks at the certificate files of both listeners now. */
@@ -56,7 +68,10 @@ const adminLimits = {
 /** What a connection has on top of the time for its first message. */
 const idleMarginMs = 1_000;
 
-/** Opens both listeners; the workloads' one last, so that whoever is served can also be revoked. */
+/** A node without runs keeps its connection for a while: the next run may start at any moment. */
+const nodeIdleMs = 300_000;
+
+/** Opens the listeners; the workloads' ones last, so that whoever is served can also be revoked. */
 export async function createRpcServer(options: RpcServerOptions): Promise<RpcServer> {
   const { log, audit } = options;
   const metrics = options.metrics ?? silentMetrics;
@@ -100,28 +115,66 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
       // A workload could put its records among another's.
       takesTrace: false,
       serve: (handlers) => {
-        addWorkloadService(handlers, { ...parts, limits });
+        addWorkloadService(handlers, {
+          ...parts,
+          listener: 'workloads',
+          verifierOf: () => options.verifier,
+          limits,
+        });
         workloadHealth.addTo(handlers);
       },
     }),
   );
+  const nodeHealth = createHealth(['leasehold.v1.WorkloadService', 'leasehold.v1.RunService']);
+  const nodes = await openNodes(building, options.nodes, (node) => ({
+    ...parts,
+    name: 'nodes',
+    listen: node.listen,
+    tls: node.tls,
+    takesTrace: false,
+    limits: { ...node.limits, idleMs: nodeIdleMs },
+    onForeignEnd: refuseStranger('attach'),
+    serve: (handlers) => {
+      addWorkloadService(handlers, {
+        ...parts,
+        listener: 'nodes',
+        verifierOf: ({ certificate }) => node.verifierOf(certificate),
+        limits: node.limits,
+      });
+      addRunService(handlers, { ...parts, ...node.runs });
+      nodeHealth.addTo(handlers);
+    },
+  }));
+  const listeners = [workloads, admin, ...(nodes === undefined ? [] : [nodes])];
   const setServing = (serving: boolean) => {
-    for (const health of [adminHealth, workloadHealth]) health.setServing(serving);
+    for (const health of [adminHealth, workloadHealth, nodeHealth]) health.setServing(serving);
   };
   setServing(true);
   const owned = building.move();
   return {
     workloads: workloads.address,
     admin: admin.address,
+    nodes: nodes?.address,
     checkCertificates: async () => {
-      await Promise.all([workloads.checkCertificates(), admin.checkCertificates()]);
+      await Promise.all(listeners.map((listener) => listener.checkCertificates()));
     },
     drain: async (signal) => {
       setServing(false);
-      await Promise.all([options.sessions.drain({ signal }), workloads.drain(signal), admin.drain(signal)]);
+      await Promise.all([
+        options.sessions.drain({ signal }),
+        ...listeners.map((listener) => listener.drain(signal)),
+      ]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function openNodes(
+  building: AsyncDisposableStack,
+  node: RpcServerOptions['nodes'],
+  describe: (node: NonNullable<RpcServerOptions['nodes']>) => ListenerOptions,
+): Promise<Listener | undefined> {
+  return node === undefined ? undefined : building.use(await openListener(describe(node)));
 }
 
 function withoutPort(peer: string): string {

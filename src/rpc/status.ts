@@ -49,6 +49,7 @@ export const statusOf: Readonly<Record<ErrorCode, status>> = {
   ledger_unavailable: status.UNAVAILABLE,
   ledger_unusable: status.INTERNAL,
   locked: status.PERMISSION_DENIED,
+  node_other_key: status.PERMISSION_DENIED,
   not_granted: status.PERMISSION_DENIED,
   overloaded: status.UNAVAILABLE,
   request_invalid: status.INVALID_ARGUMENT,

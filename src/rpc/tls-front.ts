@@ -13,7 +13,7 @@ import type { Metrics } from '../platform/metrics.ts';
 
 export interface TlsFrontOptions {
   /** Which listener, for metrics and logs. */
-  readonly name: 'workloads' | 'admin';
+  readonly name: 'workloads' | 'admin' | 'nodes';
   readonly listen: { readonly host: string; readonly port: number };
   /** With `clientCa`, nobody connects without a certificate of that authority. */
   readonly tls: CertificateFiles;

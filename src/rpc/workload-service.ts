@@ -4,14 +4,17 @@ import type { Sessions } from '../lease/sessions.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import type { Handlers } from './handler.ts';
+import type { CallContext, Handlers } from './handler.ts';
 import { serveHold } from './hold-stream.ts';
 import { loadWorkloadApi } from './proto.ts';
 import { createProof } from './proof.ts';
 import { createTurns } from './turns.ts';
 
 export interface WorkloadServiceOptions {
-  readonly verifier: IdentityVerifier;
+  /** For metrics. */
+  readonly listener: 'workloads' | 'nodes';
+  /** Who verifies what a caller shows, beside the certificate that its connection has shown. */
+  readonly verifierOf: (context: Pick<CallContext, 'certificate'>) => IdentityVerifier;
   readonly sessions: Sessions;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -27,9 +30,11 @@ export interface WorkloadServiceOptions {
 /** The stream of holders. */
 export function addWorkloadService(handlers: Handlers, options: WorkloadServiceOptions): void {
   const turns = createTurns({ concurrency: options.limits.maxUnproved, clock: options.clock });
-  options.metrics.gauge('verificationWaiting', () => [{ value: turns.waiting(), labels: {} }]);
-  const parts = { ...options, ...createProof({ ...options, turns }) };
-  handlers.duplex(loadWorkloadApi().leasehold.v1.WorkloadService.service.Hold, (stream, context) =>
-    serveHold(parts, stream, context),
-  );
+  options.metrics.gauge('verificationWaiting', () => [
+    { value: turns.waiting(), labels: { listener: options.listener } },
+  ]);
+  handlers.duplex(loadWorkloadApi().leasehold.v1.WorkloadService.service.Hold, (stream, context) => {
+    const proof = createProof({ ...options, verifier: options.verifierOf(context), turns });
+    return serveHold({ ...options, ...proof }, stream, context);
+  });
 }

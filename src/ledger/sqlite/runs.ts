@@ -95,10 +95,11 @@ export function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): v
 }
 
 export function listRuns(sql: Sql, query: Input<'listRuns'>): readonly Run[] {
-  const rows =
-    query?.cluster === undefined
-      ? sql.all(`SELECT * FROM run WHERE state <> 'ended' ORDER BY seq`)
-      : sql.all(`SELECT * FROM run WHERE state <> 'ended' AND cluster = ? ORDER BY seq`, query.cluster);
+  const rows = sql.all(
+    `SELECT * FROM run WHERE state <> 'ended' AND cluster = coalesce(?, cluster) AND state = coalesce(?, state) ORDER BY seq`,
+    query?.cluster ?? null,
+    query?.state ?? null,
+  );
   return rows.map(toRun);
 }
 

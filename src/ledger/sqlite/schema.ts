@@ -154,6 +154,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX run_of_job ON run (cluster, job_id) WHERE state <> 'ended';
   CREATE INDEX run_ended ON run (ended_at) WHERE state = 'ended';
+  CREATE INDEX run_not_ended ON run (seq) WHERE state <> 'ended';
 
   CREATE TABLE node_key (
     cluster TEXT NOT NULL,

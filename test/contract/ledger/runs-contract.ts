@@ -70,6 +70,8 @@ export function runsContract(open: OpenLedgerWorld): void {
       expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toEqual(expected);
       expect(await ledger.findRunOfJob({ cluster: 'other', jobId: 12 })).toBeUndefined();
       expect(await ledger.listRuns()).toEqual([expected]);
+      expect(await ledger.listRuns({ cluster: 'hpc', state: 'active' })).toEqual([expected]);
+      expect(await ledger.listRuns({ state: 'ending' })).toEqual([]);
       expect(await ledger.listRuns({ cluster: 'other' })).toEqual([]);
     });
 

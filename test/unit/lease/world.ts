@@ -140,6 +140,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         ? { allowed: true, bundle, rule: 'all', maxSeconds: bundle.maxSeconds, deliver: 'always', trace: [] }
         : { allowed: false, code: 'not_granted', rule: undefined, trace: [] };
     },
+    bundlesForRun: () => ({ bundles: bundles.map(({ name }) => name), refused: [] }),
+    runGrants: () => [],
     subscribe: (listener) => {
       policyListeners.add(listener);
       return () => void policyListeners.delete(listener);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { errorMessages, LeaseholdError, type ErrorCode } from '../../../src/platform/error.ts';
-import { uriNames } from '../../../src/rpc/admin-access.ts';
+import { uriNames } from '../../../src/platform/certificate-uris.ts';
 import { parseHoldRequest } from '../../../src/rpc/convert.ts';
 import { loadWorkloadApi } from '../../../src/rpc/proto.ts';
 import { codeTrailer, retryAfterTrailer, statusOf, toStatus } from '../../../src/rpc/status.ts';

@@ -1,0 +1,61 @@
+import type { Audit } from '../audit/audit.ts';
+import type { IdentityVerifier, RunIdentity } from '../identity/identity.ts';
+import { jwksFromFile } from '../identity/jwks-sources.ts';
+import { createKeySet } from '../identity/keys.ts';
+import { createRunVerifier } from '../identity/runs/run-verifier.ts';
+import type { SlurmCertificate } from '../identity/runs/slurm-name.ts';
+import { createRunRegistry, type RunRegistry } from '../lease/runs/run-registry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import type { SlurmTrust } from '../rpc/run-service.ts';
+import type { BrokerConfig } from './config.ts';
+import { measuredIdentity } from './measure.ts';
+
+/** What serves batch runs. */
+export interface Runs extends AsyncDisposable {
+  readonly registry: RunRegistry;
+  readonly clusters: readonly SlurmTrust[];
+  readonly verifierOf: (certificate: SlurmCertificate | undefined) => IdentityVerifier<RunIdentity>;
+}
+
+const keyCooldownMs = 5_000;
+const keyRefreshMs = 60_000;
+
+/** Undefined when the configuration names no batch cluster. */
+export function openRuns(options: {
+  readonly config: BrokerConfig;
+  readonly ledger: Ledger;
+  readonly policy: PolicySource;
+  readonly audit: Audit;
+  readonly now: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}): Runs | undefined {
+  const { config, clock, log, metrics } = options;
+  if (config.slurm === undefined) return undefined;
+  const events = measuredIdentity(metrics);
+  const clusters = config.slurm.map((cluster): SlurmTrust => {
+    const load = jwksFromFile({ path: cluster.keys.file });
+    const intervals = { cooldownMs: keyCooldownMs, refreshMs: keyRefreshMs };
+    return { cluster, keys: createKeySet({ cluster: cluster.name, load, clock, log, events, ...intervals }) };
+  });
+  const registry = createRunRegistry({ ...options, clusters: config.slurm });
+  return {
+    registry,
+    clusters,
+    verifierOf: createRunVerifier({
+      runs: registry.known,
+      trustDomain: config.trustDomain,
+      clusters: new Set(config.slurm.map(({ name }) => name)),
+      now: () => clock.now(),
+    }),
+    [Symbol.asyncDispose]: async () => {
+      for (const { keys } of clusters) keys.close();
+      await registry[Symbol.asyncDispose]();
+    },
+  };
+}

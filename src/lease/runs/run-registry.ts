@@ -1,0 +1,244 @@
+import type { Audit } from '../../audit/audit.ts';
+import type { RunAssertion } from '../../identity/runs/run-assertion.ts';
+import type { KnownRuns } from '../../identity/runs/run-verifier.ts';
+import type { SlurmClusterConfig } from '../../identity/runs/slurm-cluster.ts';
+import type { WorkloadState, WorkloadStates } from '../../identity/identity.ts';
+import { runWorkload } from '../../identity/workload-name.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Run, RunState } from '../../ledger/runs.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { hasCode, LeaseholdError } from '../../platform/error.ts';
+import type { Log } from '../../platform/log.ts';
+import type { RunBundles } from '../../policy/decision.ts';
+import type { PolicySource } from '../../policy/policy-source.ts';
+import { identityFacts } from '../audit-facts.ts';
+
+/** Which run a call is about, within the signer's own cluster. */
+export interface RunName {
+  readonly jobId: number;
+  /** Seconds since the Unix epoch. */
+  readonly start: number;
+}
+
+/**
+ * Runs of batch schedulers: what signers say about them, and what follows for those who hold something. The truth stands in the
+ * ledger; what is here is only remembered, so that any broker serves any run.
+ */
+export interface RunRegistry extends AsyncDisposable {
+  readonly known: KnownRuns;
+  readonly states: WorkloadStates;
+  /** Recorded, decided and durable when it resolves: the run's nodes may come. Throws `workload_ended` for a run that is over, or older than another of its job. */
+  register(input: {
+    readonly assertion: RunAssertion;
+    readonly requested: readonly string[];
+  }): Promise<{ readonly run: Run } & Pick<RunBundles, 'refused'>>;
+  /** False for a run that was never registered. */
+  end(input: { readonly cluster: string; readonly run: RunName }): Promise<boolean>;
+  /** Returns how many runs have ended by this report. One that is older than the last one of its cluster (`asOf`, by the signer's clock) says nothing. */
+  report(input: {
+    readonly cluster: string;
+    readonly runs: readonly (RunName & { readonly endsAt: number | undefined })[];
+    readonly asOf: number;
+  }): Promise<number>;
+}
+
+export interface RunRegistryOptions {
+  readonly ledger: Ledger;
+  readonly policy: PolicySource;
+  readonly audit: Audit;
+  readonly clusters: readonly SlurmClusterConfig[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Instants of the ledger, milliseconds since the Unix epoch. */
+  readonly now: () => number;
+}
+
+/** How often the ledger is asked which runs have to go: another broker may have been told, or one that died. */
+const sweepMs = 2_000;
+/** What is remembered of runs that have ended, so that a late word about them is answered without the ledger. */
+const rememberEndedMs = 600_000;
+/** A run registered this shortly before a report came may not stand in it yet; by our own clock, for the signer's may be off. */
+const reportMarginMs = 60_000;
+
+export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
+  const { ledger, policy, audit, clock, log, now } = options;
+  const graceOf = new Map(
+    options.clusters.map(({ name, endGraceSeconds }) => [name, endGraceSeconds * 1000]),
+  );
+  const remembered = new Map<string, { readonly state: RunState; readonly at: number }>();
+  const reportedAt = new Map<string, number>();
+  const listeners = new Set<(workload: string, state: WorkloadState) => void>();
+
+  const remember = (workload: string, state: RunState): void => {
+    const before = remembered.get(workload)?.state;
+    remembered.set(workload, { state, at: now() });
+    if (before !== state && state !== 'active') tell(workload, state);
+  };
+  const tell = (workload: string, state: RunState): void => {
+    for (const listener of [...listeners]) {
+      try {
+        listener(workload, toState(state));
+      } catch (error) {
+        // One subscriber's fault must not keep the news from the others.
+        log.error('a subscriber to the states of runs failed', {}, error);
+      }
+    }
+  };
+
+  const recordEnd = (run: Run, reason: string) =>
+    audit
+      .record({
+        action: 'run_end',
+        outcome: 'ok',
+        actor: 'broker',
+        ...identityFacts(run.identity),
+        reason,
+      })
+      // Revoking goes on without a record; it stands in the ledger.
+      .catch((error: unknown) =>
+        log.error('the end of a run has no audit record', { workload: run.identity.workload }, error),
+      );
+
+  const finish = async (workload: string, reason: string): Promise<void> => {
+    const run = await ledger.endRun({ workload, at: now() });
+    if (run === undefined) return;
+    remember(workload, 'ended');
+    await recordEnd(run, reason);
+  };
+
+  const sweep = async (): Promise<void> => {
+    for (const { identity, endingAt = 0 } of await ledger.listRuns({ state: 'ending' })) {
+      remember(identity.workload, 'ending');
+      const grace = graceOf.get(identity.cluster) ?? 0;
+      if (endingAt + grace <= now()) await finish(identity.workload, 'the time for its end is over');
+    }
+    for (const workload of await ledger.listEndedRunsHeld()) {
+      remembered.set(workload, { state: 'ended', at: now() });
+      tell(workload, 'ended');
+    }
+    for (const [workload, { state, at }] of remembered)
+      if (state === 'ended' && at + rememberEndedMs < now()) remembered.delete(workload);
+  };
+
+  const stopping = new AbortController();
+  const sweeping = (async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        await sweep();
+      } catch (error) {
+        log.error('runs that have ended could not be looked for', {}, error);
+      }
+      try {
+        await clock.sleep(sweepMs, stopping.signal);
+      } catch {
+        return;
+      }
+    }
+  })();
+
+  return {
+    known: {
+      findOfJob: async (job) => {
+        const run = await ledger.findRunOfJob(job);
+        if (run !== undefined) remember(run.identity.workload, run.state);
+        return run;
+      },
+      admitNode: async (node) => {
+        const outcome = await ledger.bindNode({ ...node, at: now() });
+        if (outcome === 'rebound' || outcome === 'refused') {
+          if (outcome === 'refused')
+            log.error('a node showed a key that is not its own', { node: node.node });
+          await audit.record({
+            action: 'node_key',
+            outcome: outcome === 'refused' ? 'refused' : 'ok',
+            ...(outcome === 'refused' ? { code: 'node_other_key' as const } : {}),
+            actor: 'broker',
+            node: `${node.cluster}/${node.node}`,
+            credentialId: node.key.slice(0, 16),
+          });
+        }
+        return outcome !== 'refused';
+      },
+    },
+    states: {
+      // What was never asked about is nobody's end; the sweep tells of what has ended.
+      state: (workload) => toState(remembered.get(workload)?.state),
+      subscribe: (listener) => {
+        // Wrapped, so that one function subscribed twice is two subscriptions.
+        const own = (workload: string, state: WorkloadState) => listener(workload, state);
+        listeners.add(own);
+        return () => void listeners.delete(own);
+      },
+    },
+    register: async ({ assertion, requested }) => {
+      const { identity, restarts, endsAt } = assertion;
+      const { bundles, refused } = policy.bundlesForRun(identity, requested);
+      await audit.record({
+        action: 'run_register',
+        outcome: 'ok',
+        actor: `signer:${identity.cluster}`,
+        ...identityFacts(identity),
+        credentialId: assertion.id,
+        policyRevision: policy.revision,
+        ...(bundles.length === 0 ? {} : { bundle: bundles.join(' ') }),
+      });
+      const { run, ended } = await ledger
+        .registerRun({ run: { identity, restarts, endsAt, bundles }, at: now() })
+        .catch((error: unknown) => {
+          // A later run of the job is there, or the same one with other facts: this word is old, or forged.
+          throw hasCode(error, 'ledger_conflict')
+            ? new LeaseholdError('workload_ended', { cause: error })
+            : error;
+        });
+      for (const workload of ended) remember(workload, 'ended');
+      remember(identity.workload, run.state);
+      if (run.state === 'ended') throw new LeaseholdError('workload_ended');
+      return { run, refused };
+    },
+    end: async ({ cluster, run: { jobId, start } }) => {
+      const workload = runWorkload(cluster, jobId, start);
+      const run = await ledger.beginRunEnd({ workload, at: now() });
+      if (run === undefined) return false;
+      if (run.state === 'ending') {
+        const isFirst = remembered.get(workload)?.state !== 'ending';
+        remember(workload, 'ending');
+        if (isFirst) await recordEnd(run, 'the scheduler began to end it');
+      }
+      return true;
+    },
+    report: async ({ cluster, runs, asOf }) => {
+      const reported = new Map(runs.map((run) => [runWorkload(cluster, run.jobId, run.start), run]));
+      let ended = 0;
+      if (asOf < (reportedAt.get(cluster) ?? 0)) return ended;
+      reportedAt.set(cluster, asOf);
+      for (const { identity, registeredAt, state, endsAt } of await ledger.listRuns({ cluster })) {
+        const found = reported.get(identity.workload);
+        if (found === undefined) {
+          if (registeredAt + reportMarginMs > now()) continue;
+          await finish(identity.workload, 'the scheduler does not have it any more');
+          ended += 1;
+        } else if (state === 'active' && found.endsAt !== endsAt) {
+          await ledger.setRunEnd({ workload: identity.workload, endsAt: found.endsAt });
+        }
+      }
+      return ended;
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await sweeping;
+    },
+  };
+}
+
+function toState(state: RunState | undefined): WorkloadState {
+  const phase =
+    state === 'active'
+      ? 'running'
+      : state === 'ending'
+        ? 'terminating'
+        : state === 'ended'
+          ? 'ended'
+          : 'unknown';
+  // Signers tell; nothing ages. A signer that is silent leaves the deadline, which the time limit sets.
+  return { phase, freshness: 'fresh' };
+}

@@ -1,0 +1,126 @@
+import type { Audit } from '../audit/audit.ts';
+import { type RunAssertion, verifyRunAssertion } from '../identity/runs/run-assertion.ts';
+import type { SlurmClusterConfig } from '../identity/runs/slurm-cluster.ts';
+import { slurmNameOf } from '../identity/runs/slurm-name.ts';
+import type { KeySet } from '../identity/keys.ts';
+import type { RunName, RunRegistry } from '../lease/runs/run-registry.ts';
+import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import type { RunName__Output } from './gen/leasehold/v1/RunName.ts';
+import type { CallContext, Handlers } from './handler.ts';
+import { loadRunApi } from './proto.ts';
+
+/** A batch cluster with the keys of its signer. */
+export interface SlurmTrust {
+  readonly cluster: SlurmClusterConfig;
+  readonly keys: KeySet;
+}
+
+export interface RunServiceOptions {
+  readonly clusters: readonly SlurmTrust[];
+  readonly trustDomain: string;
+  readonly registry: RunRegistry;
+  readonly policy: PolicySource;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+const mostRequested = 32;
+const mostReported = 1_000_000;
+const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
+
+/** What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record. */
+export function addRunService(handlers: Handlers, options: RunServiceOptions): void {
+  const { registry, policy, audit, trustDomain } = options;
+  const methods = loadRunApi().leasehold.v1.RunService.service;
+  const byName = new Map(options.clusters.map((trust) => [trust.cluster.name, trust]));
+
+  const signerOf = async ({ certificate, peer }: CallContext): Promise<SlurmTrust> => {
+    const name = slurmNameOf(certificate, trustDomain);
+    const trust = name?.kind === 'signer' ? byName.get(name.cluster) : undefined;
+    if (trust !== undefined) return trust;
+    const code = 'credential_unknown_issuer' as const;
+    await audit.recordStranger({ action: 'run_register', outcome: 'refused', code, peer });
+    throw new LeaseholdError(code, {
+      detail: 'the certificate names no signer of a cluster that is configured',
+    });
+  };
+
+  handlers.unary(methods.RegisterRun, async (request, context) => {
+    const trust = await signerOf(context);
+    const requested = parseRequested(request.requestedBundles);
+    const assertion = await verified(options, trust, request.assertion, context);
+    const { run, refused } = await registry.register({ assertion, requested });
+    return {
+      workload: run.identity.workload,
+      bundles: [...run.bundles],
+      refused: refused.map((one) => ({ ...one })),
+    };
+  });
+  handlers.unary(methods.EndRun, async ({ run }, context) => {
+    const { cluster } = await signerOf(context);
+    return { known: await registry.end({ cluster: cluster.name, run: parseName(run) }) };
+  });
+  handlers.unary(methods.ReportRuns, async ({ runs, asOfMs }, context) => {
+    const { cluster } = await signerOf(context);
+    if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
+    const reported = runs.map(({ run, endsAtMs }) => ({
+      ...parseName(run),
+      endsAt: endsAtMs > 0 ? endsAtMs : undefined,
+    }));
+    return { ended: await registry.report({ cluster: cluster.name, runs: reported, asOf: asOfMs }) };
+  });
+  handlers.unary(methods.GetRunMatchers, async (_request, context) => {
+    const { cluster } = await signerOf(context);
+    return {
+      policyRevision: policy.revision,
+      issuedAtMs: options.clock.now(),
+      matchers: policy.runGrants(cluster.name).map(({ name, runs }) => ({
+        grant: name,
+        users: [...(runs.user ?? [])],
+        groups: [...(runs.group ?? [])],
+        partitions: [...(runs.partition ?? [])],
+        accounts: [...(runs.account ?? [])],
+        qos: [...(runs.qos ?? [])],
+      })),
+    };
+  });
+}
+
+/** A refused assertion is on record before its signer learns of it. */
+async function verified(
+  { audit, clock, trustDomain }: RunServiceOptions,
+  { cluster, keys }: SlurmTrust,
+  assertion: Uint8Array,
+  { signal }: CallContext,
+): Promise<RunAssertion> {
+  try {
+    return await verifyRunAssertion(assertion, { cluster, keys, trustDomain, now: clock.now(), signal });
+  } catch (error) {
+    const { code } = LeaseholdError.from(error);
+    await audit.record({
+      action: 'run_register',
+      outcome: 'refused',
+      code,
+      actor: `signer:${cluster.name}`,
+    });
+    throw error;
+  }
+}
+
+function parseRequested(bundles: readonly string[]): readonly string[] {
+  if (bundles.length > mostRequested || !bundles.every((name) => bundleName.test(name)))
+    throw refuse('requested_bundles: at most 32 names of bundles');
+  return bundles;
+}
+
+function parseName(run: RunName__Output | null): RunName {
+  if (run === null || !(run.jobId > 0) || !(run.start > 0))
+    throw refuse('run: job_id and start are required');
+  return { jobId: run.jobId, start: run.start };
+}
+
+function refuse(detail: string): LeaseholdError {
+  return new LeaseholdError('request_invalid', { detail });
+}

@@ -1,0 +1,243 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { openAudit } from '../../src/audit/open-audit.ts';
+import { createMemoryBackend, type MemoryBackend } from '../../src/backend/memory/memory-backend.ts';
+import { startEngine } from '../../src/broker/start-engine.ts';
+import type { WorkloadStates } from '../../src/identity/identity.ts';
+import { jwksFromFile } from '../../src/identity/jwks-sources.ts';
+import { silentIdentityEvents } from '../../src/identity/identity-events.ts';
+import { createKeySet } from '../../src/identity/keys.ts';
+import { createRunVerifier } from '../../src/identity/runs/run-verifier.ts';
+import { joinStates } from '../../src/identity/workload-states.ts';
+import { createRunRegistry } from '../../src/lease/runs/run-registry.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite-ledger.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { Secret } from '../../src/platform/secret.ts';
+import { createFixedPolicy } from '../../src/policy/policy-cell.ts';
+import { parsePolicy } from '../../src/policy/policy-file.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
+import type { Authority } from '../../src/demo/authority/certificates.ts';
+import { createTestCa, type KeyAndCertificate } from './certificates.ts';
+import { createTempFolder } from './temp-folder.ts';
+
+export const trustDomain = 'test';
+export const cluster = 'hpc';
+export const audience = 'leasehold';
+
+const policyText = `
+bundles:
+  db:
+    tokenRole: leasehold-db
+    ttl: 10m
+    maxTtl: 1d
+    overlap: 10s
+    outage: { mode: keep }
+    secrets: { database: { leased: database/creds/app } }
+    files: { database.env: { secret: database, format: dotenv, mode: '0400' } }
+  key:
+    tokenRole: leasehold-key
+    ttl: 10m
+    maxTtl: 1d
+    outage: { mode: keep }
+    secrets: { api: { kv2: { mount: secret, path: api } } }
+    files: { api-key: { secret: api, field: key, mode: '0400' } }
+grants:
+  - { name: gpu, allow: db, runs: { cluster: hpc, partition: gpu } }
+  - { name: wish, allow: key, deliver: on_request, runs: { cluster: hpc, user: alice } }
+`;
+
+/** Facts of a run, as a signer states them. */
+export interface StatedRun {
+  readonly jobId?: number;
+  readonly start?: number;
+  readonly nodes?: readonly string[];
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly header?: Readonly<Record<string, unknown>>;
+  /** Signs with a key that the broker does not know, under a key id that it does. */
+  readonly forged?: boolean;
+}
+
+/**
+ * A broker for batch runs in this process: real ledger, audit, engine, TLS and gRPC; the backend is in memory, and the signer's key is the test's.
+ * There are no pods.
+ */
+export interface SlurmBroker extends AsyncDisposable {
+  readonly ca: Authority;
+  /** host:port */
+  readonly nodes: string;
+  readonly admin: string;
+  readonly backend: MemoryBackend;
+  readonly ledger: Ledger;
+  readonly folder: string;
+  readonly auditFile: string;
+  assertion(run?: StatedRun): Promise<Uint8Array>;
+  nodeCertificate(node: string, options?: { readonly notBefore?: Date }): KeyAndCertificate;
+  signerCertificate(cluster?: string): KeyAndCertificate;
+}
+
+const noPods: WorkloadStates = {
+  state: () => ({ phase: 'unknown', freshness: 'lost' }),
+  subscribe: () => () => undefined,
+};
+
+export const startOfRun = (): number => Math.floor(Date.now() / 1000);
+
+export async function startSlurmBroker(
+  options: { readonly endGraceSeconds?: number; readonly policy?: string } = {},
+): Promise<SlurmBroker> {
+  await using building = new AsyncDisposableStack();
+  const folder = building.use(await createTempFolder({ name: 'slurm-broker' }));
+  const path = (name: string) => join(folder.path, name);
+  const ca = createTestCa();
+  const server = ca.issueServer();
+  await writeFile(path('tls.crt'), server.certificate);
+  await writeFile(path('tls.key'), server.key);
+  await writeFile(path('ca.crt'), ca.certificate);
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA');
+  const forger = await generateKeyPair('EdDSA');
+  await writeFile(
+    path('signer.jwks'),
+    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'EdDSA', use: 'sig' }] }),
+  );
+  const [clock, log] = [systemClock, silentLog];
+  const ledger = building.use(await openSqliteLedger({ file: path('ledger.sqlite'), log }));
+  const audit = building.use(
+    await openAudit({
+      file: path('audit.log'),
+      hmacKey: Secret.ofText('sixteen bytes and more'),
+      maxWaitMs: 5_000,
+      clock,
+      log,
+    }),
+  );
+  const backend = createMemoryBackend({
+    clock,
+    dynamic: { 'database/creds/app': {} },
+    secrets: { 'secret/data/api': { key: 'value' } },
+  });
+  const policy = createFixedPolicy(parsePolicy(options.policy ?? policyText));
+  const config = {
+    name: cluster,
+    audience,
+    keys: { file: path('signer.jwks') },
+    endGraceSeconds: options.endGraceSeconds ?? 1,
+  };
+  const keys = createKeySet({
+    cluster,
+    load: jwksFromFile({ path: config.keys.file }),
+    clock,
+    log,
+    events: silentIdentityEvents,
+    cooldownMs: 1_000,
+    refreshMs: 60_000,
+  });
+  building.defer(() => keys.close());
+  const now = () => backend.now();
+  const registry = building.use(
+    createRunRegistry({ ledger, policy, audit, clusters: [config], clock, log, now }),
+  );
+  const stopped = new AbortController();
+  building.defer(() => stopped.abort());
+  const { engine } = await startEngine({
+    ledger,
+    backend,
+    policy,
+    states: joinStates(noPods, registry.states),
+    audit,
+    clock,
+    log,
+    admission: { concurrency: 8, queue: 1_000, maxWaitMs: 10_000 },
+    signal: stopped.signal,
+  });
+  building.use(engine);
+  const listen = { host: '127.0.0.1', port: 0 };
+  const tls = { certificate: path('tls.crt'), key: path('tls.key') };
+  const limits = {
+    maxConnections: 1_000,
+    maxStreamsPerConnection: 1_024,
+    maxMessageBytes: 4 * 1024 * 1024,
+    maxUnproved: 64,
+    firstMessageMs: 5_000,
+  };
+  const verifierOf = createRunVerifier({
+    runs: registry.known,
+    trustDomain,
+    clusters: new Set([cluster]),
+    now: () => clock.now(),
+  });
+  const rpc = building.use(
+    await createRpcServer({
+      workloads: { listen, tls, limits },
+      admin: {
+        listen,
+        tls: { ...tls, clientCa: path('ca.crt') },
+        clients: [{ name: 'ada', match: { commonName: 'ada' }, rights: ['view', 'revoke', 'settle'] }],
+      },
+      nodes: {
+        listen,
+        tls: { ...tls, clientCa: path('ca.crt') },
+        limits,
+        verifierOf,
+        runs: { clusters: [{ cluster: config, keys }], registry, policy },
+      },
+      trustDomain,
+      verifier: { verify: () => Promise.reject(new Error('there are no pods')) },
+      sessions: engine.sessions,
+      sessionAdmin: engine.admin,
+      audit,
+      clock,
+      log,
+    }),
+  );
+  const owned = building.move();
+  return {
+    ca,
+    nodes: rpc.nodes ?? '',
+    admin: rpc.admin,
+    backend,
+    ledger,
+    folder: folder.path,
+    auditFile: path('audit.log'),
+    assertion: async ({ jobId = 12, start = startOfRun(), nodes = ['n1', 'n2'], ...run } = {}) => {
+      const iat = Math.floor(Date.now() / 1000);
+      const claims = {
+        iss: `slurm:${cluster}`,
+        aud: audience,
+        iat,
+        exp: iat + 300,
+        jti: `${cluster}/${jobId}/${start}`,
+        cluster,
+        job_id: jobId,
+        start,
+        restarts: 0,
+        uid: 20_001,
+        gid: 20_001,
+        user: 'alice',
+        group: 'users',
+        account: '',
+        partition: 'gpu',
+        qos: '',
+        accounting_enforced: false,
+        nodes,
+        ends_at: start + 3_600,
+        ...run.claims,
+      };
+      const text = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'EdDSA', kid: 'k1', typ: 'slurm-run+jwt', ...run.header })
+        .sign(run.forged === true ? forger.privateKey : privateKey);
+      return Buffer.from(text);
+    },
+    nodeCertificate: (node, validity = {}) =>
+      ca.issueClient({
+        commonName: node,
+        uri: `spiffe://${trustDomain}/slurm/${cluster}/node/${node}`,
+        ...validity,
+      }),
+    signerCertificate: (of = cluster) =>
+      ca.issueClient({ commonName: 'signer', uri: `spiffe://${trustDomain}/slurm/${of}/signer` }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,0 +1,347 @@
+import { readFile } from 'node:fs/promises';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { brokerChannel } from '../../../src/rpc/client/channel.ts';
+import type { HoldRequest } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
+import type { HoldResponse__Output } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
+import { loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
+import type { KeyAndCertificate } from '../../support/certificates.ts';
+import { waitFor } from '../../support/parts/wait-until-ready.ts';
+import {
+  type SlurmBroker,
+  startOfRun,
+  startSlurmBroker,
+  type StatedRun,
+} from '../../support/slurm-broker.ts';
+import { ask, type Ended, toEnded } from './server-world.ts';
+
+let broker: SlurmBroker;
+const open: { close(): void }[] = [];
+beforeEach(async () => {
+  broker = await startSlurmBroker();
+});
+afterEach(async () => {
+  for (const client of open.splice(0)) client.close();
+  await broker[Symbol.asyncDispose]();
+});
+
+const channelOf = (certificate: KeyAndCertificate) =>
+  brokerChannel({
+    address: broker.nodes,
+    ca: Buffer.from(broker.ca.certificate),
+    clientCertificate: {
+      certificate: Buffer.from(certificate.certificate),
+      key: Buffer.from(certificate.key),
+    },
+  });
+
+const runClient = (certificate = broker.signerCertificate()) => {
+  const { target, credentials, options } = channelOf(certificate);
+  const client = new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
+  open.push(client);
+  return client;
+};
+
+const register = async (run: StatedRun = {}, requestedBundles: string[] = [], client = runClient()) => {
+  const assertion = Buffer.from(await broker.assertion(run));
+  return ask<{ workload: string; bundles: string[]; refused: { bundle: string; code: string }[] }>(
+    (deadline, answer) => client.registerRun({ assertion, requestedBundles }, deadline, answer),
+  );
+};
+
+interface Holding {
+  readonly call: ClientDuplexStream<HoldRequest, HoldResponse__Output>;
+  readonly received: HoldResponse__Output[];
+  readonly ended: Promise<Ended>;
+}
+
+/** A node's stream for one job. */
+const hold = (reference: unknown, certificate: KeyAndCertificate): Holding => {
+  const { target, credentials, options } = channelOf(certificate);
+  const client = new (loadWorkloadApi().leasehold.v1.WorkloadService)(target, credentials, options);
+  open.push(client);
+  const call = client.hold();
+  const received: HoldResponse__Output[] = [];
+  call.on('data', (message: HoldResponse__Output) => received.push(message));
+  call.on('error', () => undefined);
+  const ended = new Promise<Ended>((resolve) => call.on('status', (end) => resolve(toEnded(end))));
+  const credential = Buffer.from(typeof reference === 'string' ? reference : JSON.stringify(reference));
+  call.write({ hello: { credential, agent: 'test/1' } });
+  return { call, received, ended };
+};
+const of = <K extends keyof HoldResponse__Output>(holding: Holding, kind: K) =>
+  holding.received.flatMap((message) => (message[kind] === undefined ? [] : [message[kind]]));
+const seen = async (holding: Holding, kind: keyof HoldResponse__Output, count = 1) => {
+  await waitFor(`a message ${kind}`, async () => of(holding, kind).length >= count);
+};
+const openBundle = (holding: Holding, bundle = 'db') =>
+  holding.call.write({ open: { bundle, requestKey: 'k'.repeat(20) } });
+const records = async () =>
+  (await readFile(broker.auditFile, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+/** Beside the one that every broker makes at its start. */
+const backendCalls = () => broker.backend.calls().filter(({ operation }) => operation !== 'clusterId');
+const passwords = (holding: Holding) =>
+  of(holding, 'generation').map((generation) =>
+    generation.secrets[0]?.fields?.fields['password']?.toString('utf8'),
+  );
+
+describe('registration', () => {
+  it('answers with the run and what its nodes are to deliver, and is on record', async () => {
+    const start = startOfRun();
+    const first = await register({ start }, ['key', 'nothing']);
+    expect(first).toMatchObject({
+      code: undefined,
+      response: {
+        workload: `run/hpc/12/${start}`,
+        bundles: ['db', 'key'],
+        refused: [{ bundle: 'nothing', code: 'bundle_unknown' }],
+      },
+    });
+    expect((await register({ start }, [])).response?.bundles).toEqual(['db', 'key']);
+    expect((await records()).find(({ action }) => action === 'run_register')).toMatchObject({
+      outcome: 'ok',
+      actor: 'signer:hpc',
+      workload: `run/hpc/12/${start}`,
+      job: '12',
+      user: 'alice',
+      partition: 'gpu',
+      credentialId: `hpc/12/${start}`,
+    });
+    expect(backendCalls()).toEqual([]);
+  });
+
+  const now = () => Math.floor(Date.now() / 1000);
+  const refusals: readonly [string, () => StatedRun, string][] = [
+    ['signed by another key', () => ({ forged: true }), 'credential_bad_signature'],
+    ['signed by an unknown key', () => ({ header: { kid: 'k9' } }), 'credential_unknown_key'],
+    ['of another type', () => ({ header: { typ: 'JWT' } }), 'credential_malformed'],
+    ['with a header of its own', () => ({ header: { jku: 'https://x' } }), 'credential_malformed'],
+    ['for another audience', () => ({ claims: { aud: 'leasehold2' } }), 'credential_wrong_audience'],
+    ['of another issuer', () => ({ claims: { iss: 'slurm:hpc2' } }), 'credential_unknown_issuer'],
+    ['about another cluster', () => ({ claims: { cluster: 'hpc2' } }), 'credential_unknown_issuer'],
+    ['that has expired', () => ({ claims: { iat: now() - 400, exp: now() - 100 } }), 'credential_expired'],
+    ['of the future', () => ({ claims: { iat: now() + 100, exp: now() + 200 } }), 'credential_not_yet_valid'],
+    ['that lives too long', () => ({ claims: { exp: now() + 901 } }), 'credential_lifetime'],
+    ['of root', () => ({ claims: { uid: 0 } }), 'credential_malformed'],
+    ['with a name that is none', () => ({ claims: { user: 'a\nb' } }), 'credential_malformed'],
+    ['with a path for a node', () => ({ nodes: ['../n1'] }), 'credential_malformed'],
+    ['with a node twice', () => ({ nodes: ['n1', 'n1'] }), 'credential_malformed'],
+    ['without nodes', () => ({ nodes: [] }), 'credential_malformed'],
+    ['with a claim of its own', () => ({ claims: { admin: true } }), 'credential_malformed'],
+    ['whose jti is of another run', () => ({ claims: { jti: 'hpc/13/1' } }), 'credential_malformed'],
+  ];
+  it.each(refusals)('refuses an assertion %s, with a record', async (_how, run, code) => {
+    expect(await register(run())).toMatchObject({ code });
+    expect((await records()).at(-1)).toMatchObject({
+      action: 'run_register',
+      outcome: 'refused',
+      code,
+      actor: 'signer:hpc',
+    });
+    expect(await broker.ledger.listRuns()).toEqual([]);
+  });
+
+  it('refuses everybody but the signer of the cluster', async () => {
+    for (const certificate of [
+      broker.nodeCertificate('n1'),
+      broker.signerCertificate('other'),
+      broker.ca.issueClient({ commonName: 'signer' }),
+    ]) {
+      expect(await register({}, [], runClient(certificate))).toMatchObject({
+        code: 'credential_unknown_issuer',
+      });
+    }
+    expect((await records()).at(-1)).toMatchObject({
+      action: 'run_register',
+      outcome: 'refused',
+      code: 'credential_unknown_issuer',
+      peer: '127.0.0.1',
+    });
+  });
+
+  it('of a later run ends the one before, and an older word is refused', async () => {
+    const start = startOfRun();
+    await register({ start: start - 10 });
+    await register({ start });
+    expect(await register({ start: start - 10 })).toMatchObject({ code: 'workload_ended' });
+    expect(await register({ start: start - 20 })).toMatchObject({ code: 'workload_ended' });
+    expect((await broker.ledger.listRuns()).map(({ identity }) => identity.start)).toEqual([start]);
+  });
+
+  it('keeps to what was said first', async () => {
+    const start = startOfRun();
+    await register({ start });
+    expect(await register({ start, claims: { uid: 20_002 } })).toMatchObject({ code: 'workload_ended' });
+  });
+});
+
+describe('a node', () => {
+  const reference = { job: 12, uid: 20_001 };
+
+  it('redeems its run and shares one credential with the others', async () => {
+    const start = startOfRun();
+    await register({ start });
+    const [one, two] = [
+      hold(reference, broker.nodeCertificate('n1')),
+      hold(reference, broker.nodeCertificate('n2')),
+    ];
+    await Promise.all([seen(one, 'welcome'), seen(two, 'welcome')]);
+    expect(of(one, 'welcome')[0]).toMatchObject({
+      workload: `run/hpc/12/${start}`,
+      spiffeId: `spiffe://test/slurm/hpc/user/alice/job/12/run/${start}`,
+      run: { bundles: ['db'], uid: 20_001, gid: 20_001, start, restarts: 0 },
+    });
+    openBundle(one);
+    openBundle(two);
+    await Promise.all([seen(one, 'generation'), seen(two, 'generation')]);
+    expect(passwords(one)).toEqual(passwords(two));
+    expect(broker.backend.aliveCredentials()).toHaveLength(1);
+    const [session] = await broker.ledger.listSessions({ limit: 10 });
+    expect(session).toMatchObject({ bundle: 'db', holders: [{ name: 'n1' }, { name: 'n2' }] });
+    // Bound to the time limit and a little more, not to the bundle's day.
+    expect(session?.deadlineAt).toBe((start + 3_600 + 600) * 1000);
+  });
+
+  it('is refused when it is not of the run, is nobody, or says what does not fit', async () => {
+    const start = startOfRun();
+    await register({ start });
+    const [n1, n2] = [broker.nodeCertificate('n1'), broker.nodeCertificate('n2')];
+    const rows: readonly [unknown, KeyAndCertificate, string][] = [
+      [reference, broker.nodeCertificate('n3'), 'workload_unknown'],
+      [{ job: 13, uid: 20_001 }, n1, 'workload_unknown'],
+      [{ job: 12, uid: 20_002 }, n1, 'credential_wrong_workload'],
+      [{ ...reference, run: `run/hpc/12/${start - 1}` }, n2, 'workload_ended'],
+      [{ ...reference, node: 'n1' }, n2, 'credential_malformed'],
+      ['not JSON', n2, 'credential_malformed'],
+      [reference, broker.signerCertificate(), 'credential_unknown_issuer'],
+      [reference, broker.ca.issueClient({ commonName: 'n1' }), 'credential_unknown_issuer'],
+    ];
+    for (const [shown, certificate, code] of rows)
+      expect(await hold(shown, certificate).ended, code).toMatchObject({ code });
+    expect(backendCalls()).toEqual([]);
+    expect((await records()).filter(({ action }) => action === 'attach')).not.toEqual([]);
+  });
+
+  it('with another key is refused and alarmed, unless its certificate is newer', async () => {
+    await register();
+    const first = hold(reference, broker.nodeCertificate('n1'));
+    await seen(first, 'welcome');
+    expect(await hold(reference, broker.nodeCertificate('n1')).ended).toMatchObject({
+      code: 'node_other_key',
+    });
+    expect((await records()).find(({ action }) => action === 'node_key')).toMatchObject({
+      outcome: 'refused',
+      code: 'node_other_key',
+      node: 'hpc/n1',
+    });
+    const renewed = hold(
+      reference,
+      broker.nodeCertificate('n1', { notBefore: new Date(Date.now() - 1_000) }),
+    );
+    await seen(renewed, 'welcome');
+    expect((await records()).filter(({ action }) => action === 'node_key').at(-1)).toMatchObject({
+      outcome: 'ok',
+    });
+  });
+
+  it('holds until the end that the scheduler began is over, and gets nothing new', async () => {
+    const start = startOfRun();
+    await register({ start });
+    const n1 = broker.nodeCertificate('n1');
+    const holding = hold(reference, n1);
+    await seen(holding, 'welcome');
+    openBundle(holding);
+    await seen(holding, 'generation');
+    const end = (jobId: number) =>
+      ask<{ known: boolean }>((deadline, answer) =>
+        runClient().endRun({ run: { jobId, start } }, deadline, answer),
+      );
+    expect((await end(13)).response).toEqual({ known: false });
+    expect((await end(12)).response).toEqual({ known: true });
+    const late = hold(reference, broker.nodeCertificate('n2'));
+    await seen(late, 'welcome');
+    openBundle(late);
+    await seen(late, 'refused');
+    expect(of(late, 'refused')[0]).toMatchObject({ code: 'workload_terminating' });
+    await seen(holding, 'revoked');
+    expect(of(holding, 'revoked')[0]).toMatchObject({ reason: 'REVOKE_REASON_WORKLOAD_ENDED' });
+    await waitFor('the account to go', async () => broker.backend.aliveCredentials().length === 0);
+    expect(await hold(reference, n1).ended).toMatchObject({ code: 'workload_unknown' });
+    const workload = `run/hpc/12/${start}`;
+    expect(await hold({ ...reference, run: workload }, n1).ended).toMatchObject({ code: 'workload_ended' });
+    expect((await records()).filter(({ action }) => action === 'run_end')).toMatchObject([
+      { job: '12', outcome: 'ok' },
+      { job: '12', outcome: 'ok' },
+    ]);
+  });
+
+  it('that is done with it does not take it from the others; the last one does', async () => {
+    await register();
+    const [one, two] = [
+      hold(reference, broker.nodeCertificate('n1')),
+      hold(reference, broker.nodeCertificate('n2')),
+    ];
+    for (const holding of [one, two]) {
+      await seen(holding, 'welcome');
+      openBundle(holding);
+      await seen(holding, 'generation');
+    }
+    const letGo = (holding: Holding) => {
+      const sessionId = of(holding, 'opened')[0]?.sessionId ?? '';
+      holding.call.write({ wiped: { sessionId } });
+      holding.call.write({ release: { sessionId } });
+    };
+    // Away for a moment, in the middle of its job.
+    two.call.end();
+    await two.ended;
+    letGo(one);
+    await waitFor('the first word', async () =>
+      (await records()).some(({ action, holder }) => action === 'wiped' && holder === 'n1'),
+    );
+    const back = hold(reference, broker.nodeCertificate('n2', { notBefore: new Date(Date.now() - 1_000) }));
+    await seen(back, 'welcome');
+    openBundle(back);
+    await seen(back, 'generation');
+    expect(broker.backend.aliveCredentials().length).toBeGreaterThan(0);
+    letGo(back);
+    await waitFor('the account to go', async () => broker.backend.aliveCredentials().length === 0);
+  });
+});
+
+describe('a report', () => {
+  const report = (runs: readonly { jobId: number; start: number; endsAtMs: number }[], asOfMs = Date.now()) =>
+    ask<{ ended: number }>((deadline, answer) =>
+      runClient().reportRuns(
+        { runs: runs.map(({ jobId, start, endsAtMs }) => ({ run: { jobId, start }, endsAtMs })), asOfMs },
+        deadline,
+        answer,
+      ),
+    );
+
+  it('moves ends, and spares a run that it may not have seen yet', async () => {
+    const start = startOfRun();
+    await register({ start });
+    const endsAtMs = (start + 7_200) * 1000;
+    expect((await report([{ jobId: 12, start, endsAtMs }])).response).toEqual({ ended: 0 });
+    expect(await broker.ledger.findRun(`run/hpc/12/${start}`)).toMatchObject({ endsAt: endsAtMs });
+    expect((await report([])).response).toEqual({ ended: 0 });
+    expect(await broker.ledger.findRun(`run/hpc/12/${start}`)).toMatchObject({ state: 'active' });
+  });
+
+  it('without an instant, or with a run without a name, is refused', async () => {
+    expect(await report([], 0)).toMatchObject({ code: 'request_invalid' });
+    expect(await report([{ jobId: 0, start: 1, endsAtMs: 0 }])).toMatchObject({ code: 'request_invalid' });
+  });
+});
+
+describe('the matchers', () => {
+  it('tell which runs need secrets', async () => {
+    const { response } = await ask<{ matchers: { grant: string; partitions: string[] }[] }>(
+      (deadline, answer) => runClient().getRunMatchers({}, deadline, answer),
+    );
+    expect(response?.matchers).toMatchObject([{ grant: 'gpu', partitions: ['gpu'], users: [] }]);
+  });
+});
