@@ -4,6 +4,7 @@ import type { SessionAdmin } from '../lease/sessions.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { parseId } from './convert-admin.ts';
 import type { DescribedPod__Output } from './gen/leasehold/v1/DescribedPod.ts';
+import type { DescribedRun__Output } from './gen/leasehold/v1/DescribedRun.ts';
 import type { ExplainRequest__Output } from './gen/leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse } from './gen/leasehold/v1/ExplainResponse.ts';
 
@@ -25,6 +26,7 @@ export async function explain(
   const bundle = parseId('bundle', request.bundle);
   let identity: Identity;
   if (request.who === 'pod') identity = describedIdentity(options.trustDomain, request.pod ?? null);
+  else if (request.who === 'run') identity = describedRun(options.trustDomain, request.run ?? null);
   else {
     const outcome = await identify(options, request.credential ?? Buffer.alloc(0));
     if (outcome.identity === undefined) {
@@ -88,5 +90,34 @@ function describedIdentity(trustDomain: string, pod: DescribedPod__Output | null
     labels: { ...pod.labels },
     images:
       pod.imageDigests.length === 0 ? { known: false } : { known: true, digests: [...pod.imageDigests] },
+  };
+}
+
+/** A run in words. Its start is that of no real run, so no tombstone can match it by accident. */
+function describedRun(trustDomain: string, run: DescribedRun__Output | null): Identity {
+  const refuse = (detail: string) => new LeaseholdError('request_invalid', { detail });
+  if (run === null || run.cluster === '' || run.user === '')
+    throw refuse('run: cluster and user are required');
+  const { cluster, user, group, partition, account, qos, nodes, accountingEnforced } = run;
+  if ([cluster, user, group, partition, account, qos, ...nodes].some((text) => text.length > longest))
+    throw refuse('run: a field is too long');
+  return {
+    kind: 'run',
+    workload: `run/${cluster}/0/0`,
+    spiffeId: `spiffe://${trustDomain}/slurm/${cluster}/user/${user}/job/0/run/0`,
+    cluster,
+    jobId: 0,
+    start: 0,
+    array: run.array ? { jobId: 0, taskId: 0 } : undefined,
+    het: undefined,
+    uid: 0,
+    gid: 0,
+    user,
+    group,
+    partition,
+    account,
+    qos,
+    accountingEnforced,
+    nodes: [...nodes],
   };
 }

@@ -77,6 +77,48 @@ shop-may-order  allow   no       serviceAccount
     });
   });
 
+  it('sends a described run', async () => {
+    broker.script({ Explain: { answer: { allowed: true, rules: [] } } });
+    const ran = await runHere(
+      // prettier-ignore
+      ['explain', '--bundle', 'b', '--cluster', 'hpc', '--user', 'alice', '--partition', 'gpu', '--node', 'n1', '--node', 'n2', '--array'],
+      broker,
+    );
+    expect(ran.status).toBe(0);
+    expect(broker.received).toMatchObject([
+      {
+        request: {
+          bundle: 'b',
+          who: 'run',
+          run: {
+            cluster: 'hpc',
+            user: 'alice',
+            partition: 'gpu',
+            nodes: ['n1', 'n2'],
+            array: true,
+            accountingEnforced: false,
+          },
+        },
+      },
+    ]);
+  });
+
+  it.each([
+    [['--user', 'alice'], '--cluster missing'],
+    [['--cluster', 'hpc', '--user', 'alice', '--pod', 'p'], '--pod a pod'],
+    [['--cluster', 'hpc', '--partition', 'gpu'], 'add --user NAME'],
+    [
+      ['--cluster', 'c', '--namespace', 'n', '--service-account', 's', '--node', 'a', '--node', 'b'],
+      'runs on one node',
+    ],
+  ])('does not guess who is meant by %j', async (flags, words) => {
+    broker.script({});
+    const ran = await runHere(['explain', '--bundle', 'b', ...flags], broker);
+    expect(ran.status).toBe(2);
+    expect(ran.stderr).toContain(words);
+    expect(broker.received).toEqual([]);
+  });
+
   it('sends a described pod, and prints the decision as JSON', async () => {
     const answer = { allowed: true, rule: 'shop-may-order', spiffeId: 'spiffe://x', rules: [] };
     broker.script({ Explain: { answer } });

@@ -82,7 +82,7 @@ describe('leasehold revoke', () => {
     expect(ran).toEqual({
       status: 0,
       stdout:
-        'SESSION  POD            BUNDLE     STATE  FILES  KIND   PATH                   CREDENTIAL  OUTCOME\n' +
+        'SESSION  WORKLOAD       BUNDLE     STATE  FILES  KIND   PATH                   CREDENTIAL  OUTCOME\n' +
         'ses_1    shop/api-7f9c  orders-db  ended  wiped  lease  database/creds/orders  cre_1       confirmed\n',
       stderr: 'revoked 1 session; nothing is outstanding\n',
     });
@@ -96,6 +96,35 @@ describe('leasehold revoke', () => {
         waitMs: 5000,
       },
     });
+  });
+
+  it('names the nodes of a run, whether their files are gone and which cannot be asked', async () => {
+    const holder = (over: object) => ({ name: 'n1', attached: true, generation: 1, wipedAtMs: 0, ...over });
+    const run = { jobId: 12, array: '10_3', user: 'alice', partition: 'gpu', nodes: 4 };
+    const session = anEndedSession({
+      run,
+      holders: [
+        holder({ attached: false, wipedAtMs: Date.UTC(2026, 0, 2) }),
+        holder({ name: 'n2' }),
+        holder({ name: 'n3', attached: false }),
+        holder({ name: 'n4', attached: false, generation: 0 }),
+      ],
+    });
+    broker.script({ RevokeSessions: { stream: [{ session, matched: 1, settled: 1 }] } });
+    const ran = await runHere(['revoke', '--array', '10', '--reason', 'drill', '--yes'], broker);
+    expect(ran.status).toBe(0);
+    expect(ran.stdout).toContain(
+      'ses_1    job 10_3 (alice)  orders-db  ended  1 of 4 wiped  lease  database/creds/orders  cre_1       confirmed\n',
+    );
+    expect(ran.stdout.split('\n').slice(-6)).toEqual([
+      'SESSION  NODE  FILES                           NODE IS',
+      'ses_1    n1    wiped 2026-01-02T00:00:00.000Z  -',
+      'ses_1    n2    not wiped                       attached',
+      'ses_1    n3    not wiped                       out of reach',
+      'ses_1    n4    none delivered                  out of reach',
+      '',
+    ]);
+    expect(broker.received[0]).toMatchObject({ request: { selector: { array: '10' } } });
   });
 
   it('ends with 3 when something is outstanding, and says why and when it is tried next', async () => {

@@ -13,7 +13,7 @@ export const explain = defineCommand({
   name: 'explain',
   summary: 'say which rule would grant or refuse a bundle, and issue nothing',
   details: [
-    'Asks for a token, which is verified as the workload itself would be, or for a pod in words, which need not exist. Locks and tombstones count.',
+    'Asks for a token, which is verified as the workload itself would be, or for a pod or a batch run in words, which need not exist. Locks and tombstones count.',
     'The exit status is 0 when the bundle would be granted and 1 when it would be refused.',
   ],
   arguments: {},
@@ -26,6 +26,7 @@ export const explain = defineCommand({
   examples: [
     'leasehold explain --bundle orders-db --cluster blue --namespace shop --service-account api --label team=orders',
     'leasehold explain --bundle orders-db --token-file ./token',
+    'leasehold explain --bundle orders-db --cluster hpc --user alice --partition gpu --node n1 --node n2',
   ],
   run: async ({ options }, world) => {
     const request = await explainRequest(options.bundle, options);

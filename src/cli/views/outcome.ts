@@ -73,7 +73,7 @@ export function wipedCell(session: WireSession): Cell {
 
 /** One row for each credential of each session; a session without any has one row. */
 export function outcomeTable(sessions: readonly WireSession[], look: Look): string {
-  const head = ['SESSION', 'POD', 'BUNDLE', 'STATE', 'FILES', 'KIND', 'PATH', 'CREDENTIAL', 'OUTCOME'];
+  const head = ['SESSION', 'WORKLOAD', 'BUNDLE', 'STATE', 'FILES', 'KIND', 'PATH', 'CREDENTIAL', 'OUTCOME'];
   const rows = sessions.flatMap((session) => {
     const lead = [
       session.id,
@@ -91,5 +91,29 @@ export function outcomeTable(sessions: readonly WireSession[], look: Look): stri
       outcomeCell(credential, look),
     ]);
   });
-  return renderTable({ head, rows, isColoured: look.isColoured });
+  const table = renderTable({ head, rows, isColoured: look.isColoured });
+  const perNode = sessions.filter(({ holders }) => holders.length > 1).map((one) => nodeTable(one, look));
+  return [table, ...perNode].join('\n');
+}
+
+/** Of a run on several nodes: on which the files are gone, and which nobody can ask now. */
+function nodeTable(session: WireSession, look: Look): string {
+  return renderTable({
+    head: ['SESSION', 'NODE', 'FILES', 'NODE IS'],
+    rows: session.holders.map((holder) => [
+      session.id,
+      holder.name,
+      holder.wipedAtMs !== 0
+        ? { text: `wiped ${look.time(holder.wipedAtMs)}`, colour: 'green' }
+        : holder.generation === 0
+          ? 'none delivered'
+          : { text: 'not wiped', colour: 'red' },
+      holder.wipedAtMs !== 0
+        ? '-'
+        : holder.attached
+          ? 'attached'
+          : { text: 'out of reach', colour: 'yellow' },
+    ]),
+    isColoured: look.isColoured,
+  });
 }

@@ -6,6 +6,7 @@ import type { AddLockResponse as _leasehold_v1_AddLockResponse, AddLockResponse_
 import type { AdminServiceClient as _leasehold_v1_AdminServiceClient, AdminServiceDefinition as _leasehold_v1_AdminServiceDefinition } from './leasehold/v1/AdminService.ts';
 import type { BackendCredential as _leasehold_v1_BackendCredential, BackendCredential__Output as _leasehold_v1_BackendCredential__Output } from './leasehold/v1/BackendCredential.ts';
 import type { DescribedPod as _leasehold_v1_DescribedPod, DescribedPod__Output as _leasehold_v1_DescribedPod__Output } from './leasehold/v1/DescribedPod.ts';
+import type { DescribedRun as _leasehold_v1_DescribedRun, DescribedRun__Output as _leasehold_v1_DescribedRun__Output } from './leasehold/v1/DescribedRun.ts';
 import type { ExplainRequest as _leasehold_v1_ExplainRequest, ExplainRequest__Output as _leasehold_v1_ExplainRequest__Output } from './leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse as _leasehold_v1_ExplainResponse, ExplainResponse__Output as _leasehold_v1_ExplainResponse__Output } from './leasehold/v1/ExplainResponse.ts';
 import type { GetSessionRequest as _leasehold_v1_GetSessionRequest, GetSessionRequest__Output as _leasehold_v1_GetSessionRequest__Output } from './leasehold/v1/GetSessionRequest.ts';
@@ -52,6 +53,7 @@ export interface ProtoGrpcType {
       AdminService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_AdminServiceClient> & { service: _leasehold_v1_AdminServiceDefinition }
       BackendCredential: MessageTypeDefinition<_leasehold_v1_BackendCredential, _leasehold_v1_BackendCredential__Output>
       DescribedPod: MessageTypeDefinition<_leasehold_v1_DescribedPod, _leasehold_v1_DescribedPod__Output>
+      DescribedRun: MessageTypeDefinition<_leasehold_v1_DescribedRun, _leasehold_v1_DescribedRun__Output>
       ExplainRequest: MessageTypeDefinition<_leasehold_v1_ExplainRequest, _leasehold_v1_ExplainRequest__Output>
       ExplainResponse: MessageTypeDefinition<_leasehold_v1_ExplainResponse, _leasehold_v1_ExplainResponse__Output>
       GetSessionRequest: MessageTypeDefinition<_leasehold_v1_GetSessionRequest, _leasehold_v1_GetSessionRequest__Output>

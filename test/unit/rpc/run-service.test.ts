@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
+import type { DescribedRun } from '../../../src/rpc/gen/leasehold/v1/DescribedRun.ts';
 import type { HoldRequest } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse__Output } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
-import { loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
+import { loadAdminApi, loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
 import type { KeyAndCertificate } from '../../support/certificates.ts';
 import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import {
@@ -25,9 +26,9 @@ afterEach(async () => {
   await broker[Symbol.asyncDispose]();
 });
 
-const channelOf = (certificate: KeyAndCertificate) =>
+const channelOf = (certificate: KeyAndCertificate, address = broker.nodes) =>
   brokerChannel({
-    address: broker.nodes,
+    address,
     ca: Buffer.from(broker.ca.certificate),
     clientCertificate: {
       certificate: Buffer.from(certificate.certificate),
@@ -334,6 +335,32 @@ describe('a report', () => {
   it('without an instant, or with a run without a name, is refused', async () => {
     expect(await report([], 0)).toMatchObject({ code: 'request_invalid' });
     expect(await report([{ jobId: 0, start: 1, endsAtMs: 0 }])).toMatchObject({ code: 'request_invalid' });
+  });
+});
+
+describe('an explanation', () => {
+  it('says of a described run which rule decides, and why', async () => {
+    const { target, credentials, options } = channelOf(
+      broker.ca.issueClient({ commonName: 'ada' }),
+      broker.admin,
+    );
+    const client = new (loadAdminApi().leasehold.v1.AdminService)(target, credentials, options);
+    open.push(client);
+    const explain = (run: DescribedRun) =>
+      ask<{ allowed: boolean; rule: string; spiffeId: string; rules: { failed: string }[] }>(
+        (deadline, answer) => client.explain({ bundle: 'db', run }, deadline, answer),
+      );
+    const described = { cluster: 'hpc', user: 'alice', partition: 'gpu', nodes: ['n1'] };
+    expect((await explain(described)).response).toMatchObject({
+      allowed: true,
+      rule: 'gpu',
+      spiffeId: 'spiffe://test/slurm/hpc/user/alice/job/0/run/0',
+    });
+    expect((await explain({ ...described, partition: 'cpu' })).response).toMatchObject({
+      allowed: false,
+      rules: [{ failed: 'partition' }],
+    });
+    expect(await explain({ ...described, user: '' })).toMatchObject({ code: 'request_invalid' });
   });
 });
 

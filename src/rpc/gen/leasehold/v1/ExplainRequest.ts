@@ -1,6 +1,7 @@
 // Original file: proto/leasehold/v1/admin.proto
 
 import type { DescribedPod as _leasehold_v1_DescribedPod, DescribedPod__Output as _leasehold_v1_DescribedPod__Output } from '../../leasehold/v1/DescribedPod.ts';
+import type { DescribedRun as _leasehold_v1_DescribedRun, DescribedRun__Output as _leasehold_v1_DescribedRun__Output } from '../../leasehold/v1/DescribedRun.ts';
 
 /**
  * Request of Explain: a credential, or a described pod.
@@ -18,7 +19,11 @@ export interface ExplainRequest {
    * A pod as somebody describes it.
    */
   'pod'?: (_leasehold_v1_DescribedPod | null);
-  'who'?: "credential"|"pod";
+  /**
+   * A run of a batch scheduler as somebody describes it.
+   */
+  'run'?: (_leasehold_v1_DescribedRun | null);
+  'who'?: "credential"|"pod"|"run";
 }
 
 /**
@@ -37,5 +42,9 @@ export interface ExplainRequest__Output {
    * A pod as somebody describes it.
    */
   'pod'?: (_leasehold_v1_DescribedPod__Output | null);
-  'who'?: "credential"|"pod";
+  /**
+   * A run of a batch scheduler as somebody describes it.
+   */
+  'run'?: (_leasehold_v1_DescribedRun__Output | null);
+  'who'?: "credential"|"pod"|"run";
 }
