@@ -53,14 +53,14 @@ export function revocationContract(open: OpenLedgerWorld): void {
 
     it('refuses unknown sessions and holders, and a session that has ended', async () => {
       const { session, generation } = await begin();
-      for (const promise of [
-        attach('ses_none', 'n1'),
-        attach(session, 'n4'),
-        detach(session, 'n4'),
-        deliver(session, 'n4', generation),
-        ledger.recordWiped({ session, holder: 'n4', at: start }),
+      for (const call of [
+        () => attach('ses_none', 'n1'),
+        () => attach(session, 'n4'),
+        () => detach(session, 'n4'),
+        () => deliver(session, 'n4', generation),
+        () => ledger.recordWiped({ session, holder: 'n4', at: start }),
       ])
-        expect(await refusal(promise)).toBe('ledger_conflict');
+        expect(await refusal(call())).toBe('ledger_conflict');
       const plain = await ledger.beginSession(aStaticSession({ bundle: 'static' }));
       await revoke(plain.session.id);
       expect(await refusal(attach(plain.session.id, 'pod'))).toBe('ledger_conflict');

@@ -1,0 +1,79 @@
+import { Client, type ClientBase, type ClientConfig, Pool } from 'pg';
+import type { Log } from '../../platform/log.ts';
+import type { PostgresConfig } from './postgres-config.ts';
+import { wrapPostgresError } from './postgres-error.ts';
+import { configureSession, readSchemaVersion } from './session-settings.ts';
+
+/** A connection that is somebody's until it is released. */
+export interface Connection {
+  readonly client: ClientBase;
+  /** Of the server, when the connection was made. */
+  readonly timeline: string;
+  /** A broken one is closed and not used again. */
+  release(broken: boolean): void;
+}
+
+export interface Connections extends AsyncDisposable {
+  /** Throws `ledger_unavailable` or `ledger_unusable`, also when none is free in time. */
+  acquire(): Promise<Connection>;
+}
+
+const idleMs = 60_000;
+/** Passwords, the primary and the version of the schema may change; a connection that is made anew notices. */
+const lifetimeSeconds = 1_800;
+
+/** A bounded number of connections, made when they are needed. */
+export function createConnections(options: {
+  readonly config: PostgresConfig;
+  readonly client: ClientConfig;
+  readonly log: Log;
+}): Connections {
+  const { config, log } = options;
+  const { size, waitMs, connectTimeoutMs } = config.pool;
+  const pool = new Pool({
+    ...options.client,
+    max: size,
+    idleTimeoutMillis: idleMs,
+    maxLifetimeSeconds: lifetimeSeconds,
+    connectionTimeoutMillis: waitMs,
+    // The pool has one time for waiting and for connecting, and would hand it on to its clients.
+    Client: class extends Client {
+      constructor() {
+        super({ ...options.client, connectionTimeoutMillis: connectTimeoutMs });
+      }
+    },
+  });
+  pool.on('error', (error) => log.warn('an idle connection to the ledger broke', {}, error));
+  const timelines = new WeakMap<ClientBase, string>();
+  return {
+    acquire: async () => {
+      try {
+        const client = await pool.connect();
+        try {
+          const timeline = timelines.get(client) ?? (await prepare(client, config));
+          timelines.set(client, timeline);
+          // A connection that breaks while it is used tells the statement under way; the event alone would end the process.
+          const ignore = () => undefined;
+          client.on('error', ignore);
+          const release = (broken: boolean) => {
+            client.removeListener('error', ignore);
+            client.release(broken);
+          };
+          return { client, timeline, release };
+        } catch (error) {
+          client.release(true);
+          throw error;
+        }
+      } catch (error) {
+        throw wrapPostgresError(error, 'connect');
+      }
+    },
+    [Symbol.asyncDispose]: () => pool.end(),
+  };
+}
+
+async function prepare(client: ClientBase, config: PostgresConfig): Promise<string> {
+  const timeline = await configureSession(client, config);
+  await readSchemaVersion(client);
+  return timeline;
+}

@@ -1,0 +1,90 @@
+import { conflict } from '../conflict.ts';
+import type { LedgerInput } from '../input.ts';
+import type { Session } from '../ledger.ts';
+import { lockSession, readSession } from './read-session.ts';
+import type { SessionRow } from '../stored/rows.ts';
+import type { Sql } from './statements.ts';
+import { putWork, removeWork } from './work-items.ts';
+
+/** The session must be locked. */
+export async function attach(sql: Sql, session: SessionRow, holder: string): Promise<void> {
+  if (session.state === 'ended') conflict('the session has ended');
+  const [found] = await Promise.all([
+    sql.run('UPDATE holder SET attached = true WHERE session = $1 AND name = $2', session.id, holder),
+    removeWork(sql, session.id, 'detached'),
+  ]);
+  if (found === 0) conflict('no such holder');
+}
+
+export async function attachHolder(sql: Sql, input: LedgerInput<'attachHolder'>): Promise<void> {
+  await attach(sql, await lockSession(sql, input.session), input.holder);
+}
+
+export async function detach(sql: Sql, input: LedgerInput<'detachHolder'>): Promise<void> {
+  const [{ state }] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
+  const [left, others] = await Promise.all([
+    sql.run(
+      'UPDATE holder SET attached = false WHERE session = $1 AND name = $2 AND attached',
+      input.session,
+      input.holder,
+    ),
+    sql.get('SELECT 1 FROM holder WHERE session = $1 AND attached LIMIT 1', input.session),
+  ]);
+  // A second word of the same end must not put off what the first one set.
+  if (left === 0 || others !== undefined || state === 'revoking' || state === 'ended') return;
+  await putWork(sql, [{ kind: 'detached', subject: input.session, dueAt: input.dueAt }]);
+}
+
+/** Sessions that nobody was attached to before keep the time they have. */
+export async function detachAll(sql: Sql, input: LedgerInput<'detachAll'>): Promise<void> {
+  await sql.run('UPDATE holder SET attached = false WHERE attached');
+  await sql.run(
+    `INSERT INTO work (kind, subject, due_at, available_at)
+     SELECT 'detached', id, due, due FROM (
+       SELECT session.id, greatest($1::bigint, least($2::bigint, lease_set.expires_at - $3::bigint)) AS due
+       FROM session LEFT JOIN lease_set ON lease_set.session = session.id AND lease_set.state = 'current'
+       WHERE session.state <> 'ended' AND session.state <> 'revoking') AS held
+     ON CONFLICT (subject, kind) DO NOTHING`,
+    input.at,
+    input.dueAt,
+    input.marginMs,
+  );
+}
+
+export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Promise<Session> {
+  const [session] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
+  if (session.generation_number === 0 || session.generation_id !== input.generation)
+    conflict('not the current generation');
+  const [, after] = await Promise.all([
+    // Told twice, the first time stands.
+    sql.run(
+      `UPDATE holder SET generation_id = $1, generation_number = $2, delivered_at = $3, wiped_at = NULL
+       WHERE session = $4 AND name = $5 AND (generation_id <> $1 OR wiped_at IS NOT NULL)`,
+      input.generation,
+      session.generation_number,
+      input.at,
+      input.session,
+      input.holder,
+    ),
+    readSession(sql, input.session),
+  ]);
+  return after;
+}
+
+export async function recordWiped(sql: Sql, input: LedgerInput<'recordWiped'>): Promise<void> {
+  await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
+  await sql.run(
+    'UPDATE holder SET wiped_at = $1 WHERE session = $2 AND name = $3 AND wiped_at IS NULL',
+    input.at,
+    input.session,
+    input.holder,
+  );
+}
+
+async function requireHolder(
+  sql: Sql,
+  { session, holder }: { readonly session: string; readonly holder: string },
+): Promise<void> {
+  const found = await sql.get('SELECT 1 FROM holder WHERE session = $1 AND name = $2', session, holder);
+  if (found === undefined) conflict('no such holder');
+}

@@ -1,0 +1,150 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import { randomId } from '../../platform/random-id.ts';
+import type { Ledger } from '../ledger.ts';
+import { toCredential } from '../stored/assemble.ts';
+import { beginLeaseSet, beginSession } from './begin-session.ts';
+import { clientConfig, connectOnce } from './connect.ts';
+import { createConnections } from './connections.ts';
+import { count, prune } from './counts.ts';
+import { attachHolder, detach, detachAll, recordDelivered, recordWiped } from './holders.ts';
+import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
+import { listSessions } from './list-sessions.ts';
+import * as locks from './locks.ts';
+import { migrate } from './migrate.ts';
+import type { PostgresConfig } from './postgres-config.ts';
+import { wrapPostgresError } from './postgres-error.ts';
+import { findLeaseSet, findSession, readSessions } from './read-session.ts';
+import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
+import * as runs from './runs.ts';
+import { configureSession } from './session-settings.ts';
+import type { Sql } from './statements.ts';
+import { createTransactions, type Transactions } from './transactions.ts';
+import { claimWork, finishWork, nextWorkAt, putWork } from './work-items.ts';
+
+/**
+ * The ledger in a schema of a PostgreSQL database, for any number of brokers. Migrates an older schema where its role may. The signal
+ * ends opening. Throws `config_invalid` (a file cannot be read), `ledger_unusable` (what only a person can change: role, rights, schema) or
+ * `ledger_unavailable`.
+ */
+export async function openPostgresLedger(options: {
+  readonly config: PostgresConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Spreads those that collided. */
+  readonly random: () => number;
+  /** Of credential ids. */
+  readonly newId?: (prefix: string) => string;
+}): Promise<Ledger> {
+  const { config, clock, log } = options;
+  const client = await clientConfig(config);
+  {
+    await using first = await connectOnce(client, options.signal);
+    await configureSession(first.client, config).catch((error: unknown) => {
+      throw wrapPostgresError(error, 'open');
+    });
+    const { from, to } = await migrate(first.client, config);
+    log.info('ledger opened', {
+      host: config.host,
+      database: config.database,
+      schema: config.schema,
+      from,
+      to,
+    });
+  }
+  const connections = createConnections({ config, client, log });
+  const transactions = createTransactions({ connections, clock, random: options.random });
+  return createLedger(transactions, options.newId ?? randomId);
+}
+
+function createLedger(transactions: Transactions, newId: (prefix: string) => string): Ledger {
+  const { change, each } = transactions;
+  return {
+    beginSession: (input) => change('begin session', (sql) => beginSession(sql, input)),
+    beginLeaseSet: (input) => change('begin lease set', (sql) => beginLeaseSet(sql, input)),
+    recordToken: (input) => change('record token', (sql) => recordToken(sql, newId, input)),
+    recordLease: (input) => change('record lease', (sql) => recordLease(sql, newId, input)),
+    activate: (input) => change('activate', (sql) => activate(sql, input)),
+    recordRenewal: (input) => change('record renewal', (sql) => recordRenewal(sql, input)),
+    findSession: (id) => each('find session', (sql) => findSession(sql, id, { withEnded: true })),
+    findLive: (workload, bundle) =>
+      each('find live session', async (sql) => {
+        const where = `session.workload = $1 AND session.bundle = $2 AND session.state IN ('opening', 'active')`;
+        return (await readSessions(sql, where, workload, bundle))[0];
+      }),
+    listSessions: (query) => each('list sessions', (sql) => listSessions(sql, query)),
+    listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),
+    attachHolder: (input) => change('attach holder', (sql) => attachHolder(sql, input)),
+    detachHolder: (input) => change('detach holder', (sql) => detach(sql, input)),
+    detachAll: (input) => change('detach all', (sql) => detachAll(sql, input)),
+    recordDelivered: (input) => change('record delivered', (sql) => recordDelivered(sql, input)),
+    recordWiped: (input) => change('record wiped', (sql) => recordWiped(sql, input)),
+    beginRevoke: (input) => change('begin revoke', (sql) => beginRevoke(sql, input)),
+    beginRevokeLeaseSet: (input) =>
+      change('begin revoke lease set', (sql) => beginRevokeLeaseSet(sql, input)),
+    settleCredential: (input) => change('settle credential', (sql) => settleCredential(sql, input)),
+    finishLeaseSet: (input) => change('finish lease set', (sql) => finishLeaseSet(sql, input)),
+    findLeaseSet: (id) => each('find lease set', (sql) => findLeaseSet(sql, id)),
+    findCredential: (id) => each('find credential', (sql) => findCredential(sql, id)),
+    putWork: (items) => change('put work', (sql) => putWork(sql, items)),
+    claimWork: (input) => change('claim work', (sql) => claimWork(sql, input)),
+    // A stale version fits nothing, so the second time does nothing.
+    finishWork: (input) => each('finish work', (sql) => finishWork(sql, input)),
+    nextWorkAt: (query) => each('next work', (sql) => nextWorkAt(sql, query?.kinds)),
+    findTombstone: (workload, bundle) =>
+      each('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),
+    listTombstones: () => each('list tombstones', locks.listTombstones),
+    liftTombstone: (workload, bundle) =>
+      change('lift tombstone', (sql) => locks.liftTombstone(sql, workload, bundle)),
+    removeTombstonesOf: (workload) =>
+      change('remove tombstones', (sql) => locks.removeTombstonesOf(sql, workload)),
+    addLock: (lock) => change('add lock', (sql) => locks.addLock(sql, lock)),
+    removeLock: (id) => change('remove lock', (sql) => locks.removeLock(sql, id)),
+    listLocks: () => each('list locks', locks.listLocks),
+    registerRun: (input) => change('register run', (sql) => runs.registerRun(sql, input)),
+    findRun: (workload) => each('find run', (sql) => runs.findRun(sql, workload)),
+    findRunOfJob: (job) => each('find run of job', (sql) => runs.findRunOfJob(sql, job)),
+    beginRunEnd: (input) => change('begin run end', (sql) => runs.beginRunEnd(sql, input)),
+    endRun: (input) => change('end run', (sql) => runs.endRun(sql, input)),
+    setRunEnd: (input) => change('set run end', (sql) => runs.setRunEnd(sql, input)),
+    listRuns: (query) => each('list runs', (sql) => runs.listRuns(sql, query)),
+    listEndedRunsHeld: () => each('list ended runs held', runs.listEndedRunsHeld),
+    bindNode: (input) => change('bind node', (sql) => runs.bindNode(sql, input)),
+    readMeta: (key) =>
+      each('read meta', async (sql) => {
+        const row = await sql.get('SELECT value FROM meta WHERE key = $1', key);
+        return row === undefined ? undefined : String(row['value']);
+      }),
+    writeMeta: (key, value) =>
+      change('write meta', async (sql) => {
+        await sql.run(
+          'INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+          key,
+          value,
+        );
+      }),
+    count: () => each('count', count),
+    prune: (input) => change('prune', (sql) => prune(sql, input)),
+    [Symbol.asyncDispose]: async () => {
+      await transactions[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function listHeldWorkloads(sql: Sql): Promise<readonly string[]> {
+  const rows = await sql.all(
+    `SELECT DISTINCT workload FROM session
+     WHERE state <> 'ended' AND state IN ('opening', 'active', 'superseded') ORDER BY workload`,
+  );
+  return rows.map(({ workload }) => String(workload));
+}
+
+async function findCredential(sql: Sql, id: string): ReturnType<Ledger['findCredential']> {
+  const row = await sql.get(
+    `SELECT credential.*, lease_set.session AS session FROM credential
+     JOIN lease_set ON lease_set.id = credential.lease_set WHERE credential.id = $1`,
+    id,
+  );
+  return row === undefined ? undefined : { credential: toCredential(row), session: String(row['session']) };
+}

@@ -1,0 +1,163 @@
+import { isDeepStrictEqual } from 'node:util';
+import { conflict } from '../conflict.ts';
+import type { NewRun, Run, RunLedger } from '../runs.ts';
+import { toRun } from '../stored/assemble.ts';
+import type { Sql } from './statements.ts';
+
+type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
+type Registered = Awaited<ReturnType<RunLedger['registerRun']>>;
+
+/** Runs of one job are registered one after another: there may be no row yet that could be locked. */
+export async function registerRun(sql: Sql, { run, at }: Input<'registerRun'>): Promise<Registered> {
+  const { workload, cluster, jobId, start } = run.identity;
+  const [, known, later] = await Promise.all([
+    sql.get('SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))', `run ${cluster}`, String(jobId)),
+    findRun(sql, workload),
+    sql.get(
+      'SELECT start FROM run WHERE cluster = $1 AND job_id = $2 AND start > $3 LIMIT 1',
+      cluster,
+      jobId,
+      start,
+    ),
+  ]);
+  if (known !== undefined) return { outcome: 'existing', run: await again(sql, known, run), ended: [] };
+  if (later !== undefined) return conflict('a later run of the same job is registered');
+  const [ended] = await Promise.all([
+    sql.change(
+      `UPDATE run SET state = 'ended', ended_at = $1, ending_at = coalesce(ending_at, $1)
+       WHERE cluster = $2 AND job_id = $3 AND state <> 'ended' RETURNING workload`,
+      at,
+      cluster,
+      jobId,
+    ),
+    sql.run(
+      `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, ends_at, bundles, state, registered_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9)`,
+      workload,
+      cluster,
+      jobId,
+      start,
+      JSON.stringify(run.identity),
+      run.restarts,
+      run.endsAt ?? null,
+      JSON.stringify(run.bundles),
+      at,
+    ),
+  ]);
+  return {
+    outcome: 'created',
+    run: await requireRun(sql, workload),
+    ended: ended.map((row) => String(row['workload'])),
+  };
+}
+
+/** The hook on the controller runs again after a restart: the same word twice is one run. */
+async function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Promise<Run> {
+  if (!isDeepStrictEqual(known.identity, { ...identity }))
+    return conflict('another identity is registered under this name');
+  if (known.state !== 'active' || known.endsAt === undefined) return known;
+  if (endsAt !== undefined && endsAt <= known.endsAt) return known;
+  await setRunEnd(sql, { workload: identity.workload, endsAt });
+  return requireRun(sql, identity.workload);
+}
+
+export async function findRun(sql: Sql, workload: string): Promise<Run | undefined> {
+  const row = await sql.get('SELECT * FROM run WHERE workload = $1', workload);
+  return row === undefined ? undefined : toRun(row);
+}
+
+export async function findRunOfJob(
+  sql: Sql,
+  { cluster, jobId }: Input<'findRunOfJob'>,
+): Promise<Run | undefined> {
+  const row = await sql.get(
+    `SELECT * FROM run WHERE cluster = $1 AND job_id = $2 AND state <> 'ended'`,
+    cluster,
+    jobId,
+  );
+  return row === undefined ? undefined : toRun(row);
+}
+
+export async function beginRunEnd(
+  sql: Sql,
+  { workload, at }: Input<'beginRunEnd'>,
+): Promise<Run | undefined> {
+  await sql.run(
+    `UPDATE run SET state = 'ending', ending_at = $1 WHERE workload = $2 AND state = 'active'`,
+    at,
+    workload,
+  );
+  return findRun(sql, workload);
+}
+
+export async function endRun(sql: Sql, { workload, at }: Input<'endRun'>): Promise<Run | undefined> {
+  await sql.run(
+    `UPDATE run SET state = 'ended', ended_at = $1, ending_at = coalesce(ending_at, $1)
+     WHERE workload = $2 AND state <> 'ended'`,
+    at,
+    workload,
+  );
+  return findRun(sql, workload);
+}
+
+export async function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): Promise<void> {
+  await sql.run(
+    `UPDATE run SET ends_at = $1 WHERE workload = $2 AND state = 'active'`,
+    endsAt ?? null,
+    workload,
+  );
+}
+
+export async function listRuns(sql: Sql, query: Input<'listRuns'>): Promise<readonly Run[]> {
+  const rows = await sql.all(
+    `SELECT * FROM run WHERE state <> 'ended' AND ($1::text IS NULL OR cluster = $1) ORDER BY seq`,
+    query?.cluster ?? null,
+  );
+  return rows.map(toRun);
+}
+
+export async function listEndedRunsHeld(sql: Sql): Promise<readonly string[]> {
+  const rows = await sql.all(
+    `SELECT DISTINCT session.workload AS workload FROM session JOIN run ON run.workload = session.workload
+     WHERE session.state <> 'ended' AND session.state IN ('opening', 'active', 'superseded') AND run.state = 'ended'
+     ORDER BY session.workload`,
+  );
+  return rows.map((row) => String(row['workload']));
+}
+
+/** Inserted first and then looked at, so that of two that bring a first key at once one is first. */
+export async function bindNode(
+  sql: Sql,
+  { cluster, node, key, notBefore, at }: Input<'bindNode'>,
+): Promise<'bound' | 'same' | 'rebound' | 'refused'> {
+  const inserted = await sql.run(
+    `INSERT INTO node_key (cluster, node, key, not_before, bound_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (cluster, node) DO NOTHING`,
+    cluster,
+    node,
+    key,
+    notBefore,
+    at,
+  );
+  if (inserted === 1) return 'bound';
+  const bound = await sql.get(
+    'SELECT key, not_before FROM node_key WHERE cluster = $1 AND node = $2 FOR UPDATE',
+    cluster,
+    node,
+  );
+  const isSame = bound?.['key'] === key;
+  if (!(notBefore > Number(bound?.['not_before']))) return isSame ? 'same' : 'refused';
+  await sql.run(
+    'UPDATE node_key SET key = $1, not_before = $2, bound_at = $3 WHERE cluster = $4 AND node = $5',
+    key,
+    notBefore,
+    at,
+    cluster,
+    node,
+  );
+  return isSame ? 'same' : 'rebound';
+}
+
+async function requireRun(sql: Sql, workload: string): Promise<Run> {
+  return (await findRun(sql, workload)) ?? conflict('the run is not there any more');
+}
