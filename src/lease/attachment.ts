@@ -142,10 +142,10 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     },
     release: async ({ session }) => {
       const found = await own(session);
-      // A node that is away for a moment still runs its part of the job; a pod's one holder speaks for all.
-      const isRun = found.identity.kind === 'run';
+      // A node that is away for a moment still runs its part of the job, until the scheduler begins to end that.
+      const isRunning = found.identity.kind === 'run' && parts.states.state(workload).phase !== 'terminating';
       const others = found.holders.filter(({ name }) => name !== attached.verified.holder);
-      if (others.some((other) => other.attached || (isRun && other.wipedAt === undefined))) {
+      if (others.some((other) => other.attached || (isRunning && other.wipedAt === undefined))) {
         // One holder of several cannot end it for the others: it only lets go.
         parts.hub.drop(attached, session);
         await parts.detachments.letGo(attached, [session]);

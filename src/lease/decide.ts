@@ -17,7 +17,9 @@ export interface Granted {
  * changed a rule in between looked for sessions too early.
  */
 export async function decide(parts: Parts, attached: Attached, bundle: string): Promise<Granted> {
-  const { identity } = attached.verified;
+  const { identity, run } = attached.verified;
+  // What a run is to have was decided when it was registered; a node that asks for more has no job that wishes it.
+  if (run !== undefined && !run.bundles.includes(bundle)) throw new LeaseholdError('not_granted');
   if (parts.states.state(identity.workload).phase === 'ended') throw new LeaseholdError('workload_ended');
   const lock = await parts.locks.matching({ identity, bundle });
   // After the wait: what follows happens in the same turn.

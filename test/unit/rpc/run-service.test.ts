@@ -226,6 +226,23 @@ describe('a node', () => {
     expect((await records()).filter(({ action }) => action === 'attach')).not.toEqual([]);
   });
 
+  it('gets nothing that its job did not ask for', async () => {
+    await register();
+    const holding = hold(reference, broker.nodeCertificate('n1'));
+    await seen(holding, 'welcome');
+    openBundle(holding, 'key');
+    await seen(holding, 'refused');
+    expect(of(holding, 'refused')[0]).toMatchObject({ bundle: 'key', code: 'not_granted' });
+    await register({ jobId: 13 }, ['key']);
+    const asking = hold({ ...reference, job: 13 }, broker.nodeCertificate('n2'));
+    await seen(asking, 'welcome');
+    openBundle(asking, 'key');
+    await seen(asking, 'generation');
+    expect((await records()).filter(({ code }) => code === 'not_granted')).toMatchObject([
+      { action: 'open', outcome: 'refused', job: '12', holder: 'n1', bundle: 'key' },
+    ]);
+  });
+
   it('with another key is refused and alarmed, unless its certificate is newer', async () => {
     await register();
     const first = hold(reference, broker.nodeCertificate('n1'));
@@ -309,6 +326,36 @@ describe('a node', () => {
     expect(broker.backend.aliveCredentials().length).toBeGreaterThan(0);
     letGo(back);
     await waitFor('the account to go', async () => broker.backend.aliveCredentials().length === 0);
+  });
+});
+
+describe('a run that ends', () => {
+  it('waits for the nodes that can be reached, and for nobody else', async () => {
+    await broker[Symbol.asyncDispose]();
+    broker = await startSlurmBroker({ endGraceSeconds: 600 });
+    const start = startOfRun();
+    await register({ start });
+    const [one, two] = [
+      hold({ job: 12, uid: 20_001 }, broker.nodeCertificate('n1')),
+      hold({ job: 12, uid: 20_001 }, broker.nodeCertificate('n2')),
+    ];
+    for (const holding of [one, two]) {
+      await seen(holding, 'welcome');
+      openBundle(holding);
+      await seen(holding, 'generation');
+    }
+    await ask((deadline, answer) => runClient().endRun({ run: { jobId: 12, start } }, deadline, answer));
+    const sessionId = of(one, 'opened')[0]?.sessionId ?? '';
+    one.call.write({ wiped: { sessionId } });
+    one.call.write({ release: { sessionId } });
+    await waitFor('the word of the first', async () =>
+      (await records()).some(({ action }) => action === 'wiped'),
+    );
+    expect(broker.backend.aliveCredentials()).toHaveLength(1);
+    // As a node that is lost: no epilog, no word.
+    two.call.cancel();
+    await waitFor('the account to go', async () => broker.backend.aliveCredentials().length === 0);
+    expect(await broker.ledger.listRuns()).toEqual([]);
   });
 });
 
