@@ -1,6 +1,7 @@
 import { LeaseholdError } from '../platform/error.ts';
 import type { OpenFile } from './audit-file-system.ts';
-import { hashLine, parseRecordLine, type ReadRecord } from './record.ts';
+import { hashLine, longestLine, parseRecordLine, type ReadRecord } from './record.ts';
+import type { FirstRecord } from './rotated-name.ts';
 import { type HeadDue, signedHeadOf } from './signed-head.ts';
 
 /** A durable position in a chain. */
@@ -13,6 +14,8 @@ export interface AuditHead {
 
 /** Where the records of a file end. */
 export interface AuditTail {
+  /** First record of the file; undefined in one without any. */
+  readonly first: FirstRecord | undefined;
   /** Last record; undefined in a file without any. */
   readonly head: AuditHead | undefined;
   /** Hashes of the last records by number, as far back as was read. */
@@ -43,19 +46,22 @@ export async function readTail(file: OpenFile, size: number): Promise<AuditTail>
   const recent = new Map<number, string>();
   let head: AuditHead | undefined;
   let headDue: HeadDue | undefined;
+  let first: FirstRecord | undefined;
   for (;;) {
     const end = bytes.indexOf(0x0a, from);
     if (end === -1) break;
     const line = bytes.subarray(from, end);
     if (line.includes(0)) break;
     const record = follow(head, line, from === 0 && length === size);
+    if (from === 0 && length === size) first = { seq: record.seq, at: record.at };
     head = { chain: record.chain, seq: record.seq, hash: hashLine(line) };
     if (record.action === 'head') headDue = signedHeadOf(record);
     recent.set(head.seq, head.hash);
     from = end + 1;
   }
   if (head === undefined && length !== size) throw unverified('does not consist of records');
-  return { head, recent, headDue, endAt: size - length + from, tornBytes: length - from };
+  if (length !== size) first = await readFirst(file);
+  return { first, head, recent, headDue, endAt: size - length + from, tornBytes: length - from };
 }
 
 function follow(before: AuditHead | undefined, line: Buffer, isFirst: boolean): ReadRecord {
@@ -65,10 +71,24 @@ function follow(before: AuditHead | undefined, line: Buffer, isFirst: boolean): 
     if (record.chain !== before.chain) throw unverified('changes to another chain');
     if (record.seq !== before.seq + 1) throw unverified('lacks a record');
     if (record.prev !== before.hash) throw unverified('holds a record that was changed');
-  } else if (isFirst && record.seq !== 1) {
+  } else if (isFirst && !beginsFile(record)) {
     throw unverified('does not begin with the first record');
   }
   return record;
+}
+
+/** A log that was rotated begins each further file with a record that says so. */
+function beginsFile({ seq, action }: ReadRecord): boolean {
+  return seq === 1 || action === 'file';
+}
+
+async function readFirst(file: OpenFile): Promise<FirstRecord> {
+  const bytes = Buffer.alloc(longestLine + 1);
+  await file.read(bytes, 0, bytes.length, 0);
+  const end = bytes.indexOf(0x0a);
+  const record = end === -1 ? undefined : parseRecordLine(bytes.subarray(0, end));
+  if (record === undefined || !beginsFile(record)) throw unverified('has no first record');
+  return { seq: record.seq, at: record.at };
 }
 
 function unverified(what: string): LeaseholdError {

@@ -3,7 +3,7 @@ import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { currentTrace } from '../platform/trace.ts';
 import type { AuditEvent } from './audit.ts';
-import type { AuditFile } from './audit-file.ts';
+import type { AuditSink } from './audit-file.ts';
 import type { AuditHead } from './audit-tail.ts';
 import { encodeRecord, hashLine, longestLine, noHash } from './record.ts';
 import type { HeadSigner } from './signing-keys.ts';
@@ -39,7 +39,7 @@ const longestQueue = 20_000;
 const largestWrite = 512 * 1024;
 
 export function createAuditWriter(options: {
-  readonly file: AuditFile;
+  readonly file: AuditSink;
   /** Of a file without records. */
   readonly newChain: () => string;
   readonly maxWaitMs: number;
@@ -59,7 +59,15 @@ export function createAuditWriter(options: {
 
   /** Takes what waits, as much as one write holds, and gives each its place in the chain. */
   const takeBatch = () => {
-    const next = startBatch({ head: head ?? { chain, seq: 0, hash: noHash }, due });
+    const from = head ?? { chain, seq: 0, hash: noHash };
+    const next = startBatch({ head: from, due });
+    const over = file.overAs();
+    // Always the first of its file, before a head that may be due.
+    if (over !== undefined)
+      next.put(
+        { action: 'file', outcome: 'ok', actor: 'broker', reason: `goes on after ${over}` },
+        new Date(clock.now()).toISOString(),
+      );
     const batch: Waiting[] = [];
     for (const waiting of queue) {
       if (next.bytes() >= largestWrite) break;
@@ -73,18 +81,20 @@ export function createAuditWriter(options: {
         waiting.reject(LeaseholdError.from(error));
       }
     }
-    return { batch, next };
+    return { batch, next, beginsFile: over !== undefined };
   };
 
   /** Lines that follow each other in the chain, and in between the signed heads that are due. */
   const startBatch = (from: { readonly head: AuditHead; readonly due: HeadDue | undefined }) => {
     let { head: at, due: nextDue } = from;
     let bytes = 0;
+    let first = { seq: from.head.seq + 1, at: '' };
     const lines: string[] = [];
     const heads: SignedHead[] = [];
     const put = (event: AuditEvent, asked: string): void => {
       const line = encode(at, { event, at: asked });
       bytes += Buffer.byteLength(line) + 1;
+      if (lines.length === 0) first = { seq: at.seq + 1, at: asked };
       at = { chain, seq: at.seq + 1, hash: hashLine(line) };
       lines.push(line, '\n');
     };
@@ -98,24 +108,26 @@ export function createAuditWriter(options: {
       nextDue = signed;
     };
     return {
-      add: (waiting: Waiting): void => {
+      add: (waiting: Pick<Waiting, 'event' | 'at'>): void => {
         const isDue = nextDue === undefined || isHeadDue(nextDue, { seq: at.seq + 1, at: waiting.at });
         // The first record of a chain has nothing before it to vouch for.
         if (signing !== undefined && at.seq > 0 && isDue) addHead();
         put(waiting.event, waiting.at);
       },
       addHead,
+      put,
       bytes: () => bytes,
-      end: () => ({ head: at, due: nextDue, heads, text: lines.join('') }),
+      end: () => ({ first, head: at, due: nextDue, heads, text: lines.join('') }),
     };
   };
 
   const writeBatch = async (): Promise<void> => {
-    const { batch, next } = takeBatch();
+    const { batch, next, beginsFile } = takeBatch();
     if (batch.length === 0) return;
     const written = next.end();
     try {
-      await file.append(Buffer.from(written.text, 'utf8'));
+      const { first, head: last } = written;
+      await file.append({ bytes: Buffer.from(written.text, 'utf8'), first, head: last, beginsFile });
     } catch (error) {
       log.error('audit records could not be written', { records: batch.length }, error);
       for (const { reject } of batch) reject(LeaseholdError.from(error));

@@ -24,6 +24,7 @@ export type AuditAction =
   | 'node_key'
   | 'refused_summary'
   | 'head'
+  | 'file'
   | 'start'
   | 'stop';
 
@@ -50,6 +51,7 @@ export const auditActions = [
   'node_key',
   'refused_summary',
   'head',
+  'file',
   'start',
   'stop',
 ] as const satisfies readonly AuditAction[];

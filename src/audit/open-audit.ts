@@ -5,14 +5,18 @@ import type { Log } from '../platform/log.ts';
 import { randomId } from '../platform/random-id.ts';
 import type { Secret } from '../platform/secret.ts';
 import type { Audit } from './audit.ts';
-import { openAuditFile } from './audit-file.ts';
+import { type AuditSink, openAuditFile, type RotateLimits } from './audit-file.ts';
 import type { AuditFileSystem } from './audit-file-system.ts';
 import type { AuditHead, AuditTail } from './audit-tail.ts';
 import { type AuditSigning, type AuditWriter, createAuditWriter } from './audit-writer.ts';
+import { createStreamSink, type WriteSome } from './stream-sink.ts';
 import { createStrangers } from './strangers.ts';
 
 export interface OpenAuditOptions {
-  readonly file: string;
+  /** A file, or whoever takes the lines. */
+  readonly file: string | WriteSome;
+  /** Of a file. Default: it is never over. */
+  readonly rotate?: RotateLimits;
   /** Of the keyed hashes; at least 16 bytes. */
   readonly hmacKey: Secret;
   /** Longest wait of one record for the disk. */
@@ -41,7 +45,7 @@ const hmacLength = 32;
  */
 export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
   const { clock, log, signing } = options;
-  const file = await openAuditFile(options.file, options.files);
+  const file = await openSink(options);
   const heads = createHeads(options);
   const writer = createAuditWriter({
     file,
@@ -89,10 +93,28 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
   };
 }
 
+async function openSink({ file, rotate, files, clock }: OpenAuditOptions): Promise<AuditSink> {
+  if (typeof file !== 'string') return createStreamSink(file);
+  return openAuditFile({
+    path: file,
+    now: () => clock.now(),
+    ...(rotate === undefined ? {} : { rotate }),
+    ...(files === undefined ? {} : { files }),
+  });
+}
+
 /** What was found at the start stands in the chain itself, where nobody can take it back quietly. */
 function startEvent(tail: AuditTail, options: OpenAuditOptions): Parameters<Audit['record']>[0] {
   const { expectedHead } = options;
   const base = { action: 'start', actor: 'broker' } as const;
+  if (typeof options.file !== 'string')
+    return {
+      ...base,
+      outcome: 'ok',
+      ...(expectedHead === undefined
+        ? {}
+        : { reason: `the chain before was ${expectedHead.chain}, known up to record ${expectedHead.seq}` }),
+    };
   const lacks = expectedHead !== undefined && !hasHead(tail, expectedHead);
   if (lacks) {
     options.log.error('the audit log lacks a record that was durable', { seq: expectedHead.seq });

@@ -12,6 +12,7 @@ import { Secret } from '../platform/secret.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
+import { auditSink } from './audit-sink.ts';
 import { createAuditSigning } from './audit-signing.ts';
 import type { BrokerConfig } from './config.ts';
 import {
@@ -74,7 +75,7 @@ export async function composeBroker(options: {
   const audit = measuredAudit(
     building.use(
       await openAudit({
-        file: config.audit.file,
+        ...auditSink(config.audit.sink),
         hmacKey,
         maxWaitMs: config.audit.maxWaitMs,
         clock,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { RotateLimits } from '../audit/audit-file.ts';
 import { filePath, whole } from './config-values.ts';
 
 /** Heads of the audit chain that the broker signs. */
@@ -14,8 +15,13 @@ export interface AuditSigningConfig {
   readonly headsFile?: string;
 }
 
+/** Where the records go. */
+export type AuditSinkConfig =
+  | { readonly kind: 'file'; readonly file: string; readonly rotate: RotateLimits }
+  | { readonly kind: 'stdout' };
+
 export interface AuditConfig {
-  readonly file: string;
+  readonly sink: AuditSinkConfig;
   /** Key for the hashes of accessors and lease ids. */
   readonly hmacKeyFile: string;
   /** Longest wait for a record to be durable; after it nothing is issued. */
@@ -24,20 +30,45 @@ export interface AuditConfig {
   readonly signing?: AuditSigningConfig;
 }
 
+const megabyte = 1_048_576;
+const hourMs = 3_600_000;
+
 /** The audit keys of broker.yaml. */
 export const auditSchema = (folder: string) =>
-  z.strictObject({
-    file: filePath(folder),
-    hmacKeyFile: filePath(folder),
-    maxWaitMs: whole(100, 60_000).default(1_000),
-    signing: z
-      .strictObject({
-        keyFile: filePath(folder),
-        previousKeyFile: filePath(folder).exactOptional(),
-        // The end of a log is read at the start, as far as this many usual records.
-        everyRecords: whole(1, 100_000).default(1_000),
-        everyMinutes: whole(1, 1_440).default(10),
-        headsFile: filePath(folder).exactOptional(),
-      })
-      .exactOptional(),
-  });
+  z
+    .strictObject({
+      file: filePath(folder).exactOptional(),
+      stdout: z.literal(true).exactOptional(),
+      rotate: z
+        .strictObject({
+          maxMegabytes: whole(1, 65_536).default(128),
+          maxHours: whole(1, 87_600).default(720),
+        })
+        .exactOptional(),
+      hmacKeyFile: filePath(folder),
+      maxWaitMs: whole(100, 60_000).default(1_000),
+      signing: z
+        .strictObject({
+          keyFile: filePath(folder),
+          previousKeyFile: filePath(folder).exactOptional(),
+          // The end of a log is read at the start, as far as this many usual records.
+          everyRecords: whole(1, 100_000).default(1_000),
+          everyMinutes: whole(1, 1_440).default(10),
+          headsFile: filePath(folder).exactOptional(),
+        })
+        .exactOptional(),
+    })
+    .transform(({ file, stdout, rotate, ...rest }, context): AuditConfig => {
+      if ((file === undefined) === (stdout === undefined)) {
+        context.addIssue('must have exactly one of file and stdout');
+        return z.NEVER;
+      }
+      if (file === undefined) {
+        if (rotate !== undefined)
+          context.addIssue({ code: 'custom', path: ['rotate'], message: 'is for a file only' });
+        return { sink: { kind: 'stdout' }, ...rest };
+      }
+      const { maxMegabytes, maxHours } = rotate ?? { maxMegabytes: 128, maxHours: 720 };
+      const limits = { maxBytes: maxMegabytes * megabyte, maxAgeMs: maxHours * hourMs };
+      return { sink: { kind: 'file', file, rotate: limits }, ...rest };
+    });

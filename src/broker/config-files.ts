@@ -72,7 +72,7 @@ function namedFiles(config: BrokerConfig): readonly NamedFile[] {
       break;
   }
   add(ledgerFile, 'ledger.sqlite.file', ledger.sqlite.file);
-  add(auditFile, 'audit.file', audit.file);
+  if (audit.sink.kind === 'file') add(auditFile, 'audit.file', audit.sink.file);
   add(secretFile, 'audit.hmacKeyFile', audit.hmacKeyFile);
   add(secretFile, 'audit.signing.keyFile', audit.signing?.keyFile);
   add(secretFile, 'audit.signing.previousKeyFile', audit.signing?.previousKeyFile);

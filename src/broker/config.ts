@@ -111,9 +111,10 @@ function brokenAcross(config: BrokerConfig): readonly Problem[] {
     problems.push({ path: ['admin', 'listen'], rule: 'must not share the address of workloads' });
   if (sharesAddress(http.listen, workloads.listen) || sharesAddress(http.listen, admin.listen))
     problems.push({ path: ['http', 'listen'], rule: 'must not share the address of another listener' });
-  if (audit.file === ledger.sqlite.file)
+  const auditFile = audit.sink.kind === 'file' ? audit.sink.file : undefined;
+  if (auditFile === ledger.sqlite.file)
     problems.push({ path: ['audit', 'file'], rule: 'must not be the file of the ledger' });
-  if (audit.signing?.headsFile === audit.file)
+  if (auditFile !== undefined && audit.signing?.headsFile === auditFile)
     problems.push({ path: ['audit', 'signing', 'headsFile'], rule: 'must not be the audit file itself' });
   // A read that is cut can leave a credential without a lease, so going down waits for as long as the backend may take.
   if (drainSeconds < backend.vault.requestLimitSeconds)

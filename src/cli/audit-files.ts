@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { WrongUse } from './wrong-use.ts';
 
 export const auditFilesArgument = {
-  file: { repeat: true, help: 'audit file; several are one chain, oldest first' },
+  file: { repeat: true, help: 'audit file; its rotated files beside it are read too' },
 } as const;
 
 /** Throws WrongUse for the first one that cannot be read, before anything is printed. */
@@ -16,4 +16,11 @@ export async function requireReadable(files: readonly string[]): Promise<void> {
     }
     if (!(await stat(file)).isFile()) throw new WrongUse(`${file} is not a file`);
   }
+}
+
+/** All files of the given logs, in the order of their records. Throws WrongUse for one that cannot be read. */
+export async function allFilesOf(files: readonly string[]): Promise<readonly string[]> {
+  await requireReadable(files);
+  const { filesOfLogs } = await import('../audit/file-set.ts');
+  return filesOfLogs(files);
 }

@@ -1,4 +1,4 @@
-import { auditFilesArgument, requireReadable } from '../audit-files.ts';
+import { allFilesOf, auditFilesArgument } from '../audit-files.ts';
 import { defineCommand } from '../define-command.ts';
 import { momentOf } from '../duration.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -43,11 +43,11 @@ export const auditShow = defineCommand({
       ...(options.since === undefined ? {} : { since: momentOf('--since', options.since, now) }),
       ...(options.until === undefined ? {} : { until: momentOf('--until', options.until, now) }),
     };
-    await requireReadable(args.file);
+    const files = await allFilesOf(args.file);
     const { readAudit } = await import('../../audit/read.ts');
     const row = createRowPrinter({ head, usual, isColoured: lookOf(world.stdio.out, world).isColoured });
     let count = 0;
-    for await (const record of readAudit({ files: args.file, filter })) {
+    for await (const record of readAudit({ files, filter })) {
       if (world.interrupted.aborted) return exitStatus.refused;
       count += 1;
       await printNext(world, options.output, {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { HeadVerifier } from '../../audit/signing-keys.ts';
 import type { VerifyOptions } from '../../audit/verify.ts';
 import { hasCode } from '../../platform/error.ts';
-import { auditFilesArgument, requireReadable } from '../audit-files.ts';
+import { allFilesOf, auditFilesArgument, requireReadable } from '../audit-files.ts';
 import { defineCommand } from '../define-command.ts';
 import { exitStatus } from '../exit-status.ts';
 import { outputOption, print } from '../output.ts';
@@ -38,17 +38,17 @@ export const auditVerify = defineCommand({
   examples: [
     'leasehold audit verify /var/lib/leasehold/audit.jsonl',
     'leasehold audit verify /var/lib/leasehold/audit.jsonl --key audit-public.pem --head heads.jsonl',
-    'leasehold audit verify audit.jsonl --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    'leasehold audit verify audit-000000*.jsonl audit.jsonl --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
     'leasehold audit verify audit.jsonl --key audit-2026.pem --key audit-2027.pem --from 120001',
   ],
   run: async ({ args, options }, world) => {
     const keys = options.key.length === 0 ? undefined : await readKeys(options.key);
     const head = options.head === undefined ? {} : await readHead(options.head, keys);
     const from = options.from === undefined ? undefined : numberOf('--from', options.from);
-    await requireReadable(args.file);
+    const files = await allFilesOf(args.file);
     const { verifyAudit } = await import('../../audit/verify.ts');
     const verdict = await verifyAudit({
-      files: args.file,
+      files,
       ...head,
       ...(keys === undefined ? {} : { keys }),
       ...(from === undefined ? {} : { from }),

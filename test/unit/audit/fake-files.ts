@@ -17,9 +17,9 @@ export function createFakeFiles(): FakeFiles {
     failSync: undefined,
     failTruncate: undefined,
     gate: undefined,
-    stat: (path) => nodeAuditFileSystem.stat(path),
-    open: async (path) => {
-      const file = await nodeAuditFileSystem.open(path);
+    ...nodeAuditFileSystem,
+    open: async (path, which) => {
+      const file = await nodeAuditFileSystem.open(path, which);
       return {
         stat: () => file.stat(),
         read: (into, offset, length, at) => file.read(into, offset, length, at),

@@ -244,6 +244,24 @@ describe('parseBrokerConfig', () => {
     ],
     ['audit in the ledger', 'audit.log', 'ledger.sqlite', 'audit.file: must not be the file of the ledger'],
     [
+      'two audit sinks',
+      'audit: { file: audit.log,',
+      'audit: { file: audit.log, stdout: true,',
+      'audit: must have exactly one of file and stdout',
+    ],
+    [
+      'no audit sink',
+      'audit: { file: audit.log,',
+      'audit: {',
+      'audit: must have exactly one of file and stdout',
+    ],
+    [
+      'rotation of a stream',
+      'audit: { file: audit.log,',
+      'audit: { stdout: true,',
+      'audit.rotate: is for a file only',
+    ],
+    [
       'heads in the log',
       'heads.jsonl',
       'audit.log',
@@ -337,7 +355,11 @@ describe('parseBrokerConfig', () => {
         },
         ledger: { sqlite: { file: '/etc/leasehold/ledger.sqlite' } },
         audit: {
-          file: '/etc/leasehold/audit.log',
+          sink: {
+            kind: 'file',
+            file: '/etc/leasehold/audit.log',
+            rotate: { maxBytes: 16_777_216, maxAgeMs: 86_400_000 },
+          },
           hmacKeyFile: '/etc/leasehold/audit.key',
           maxWaitMs: 1000,
           signing: {
