@@ -5,6 +5,7 @@ import { parsePolicy, policyRevision } from '../policy/policy-file.ts';
 import { readBrokerConfig } from './config.ts';
 import type { BrokerConfig } from './config.ts';
 import { brokenFiles } from './config-files.ts';
+import { describeLedger } from './config-ledger.ts';
 import { formatListen } from './config-values.ts';
 import { refuseHostileEnvironment } from './environment.ts';
 
@@ -81,6 +82,7 @@ function describe(
     `workloads on ${formatListen(config.workloads.listen)}, admin on ${formatListen(config.admin.listen)}, http on ${formatListen(config.http.listen)}`,
     `clusters: ${config.clusters.map(({ name }) => name).join(', ')}`,
     `backend: vault at ${config.backend.vault.address}`,
+    describeLedger(config.ledger),
     `policy ${revision}: ${policy.bundles.size} bundles, ${policy.grants.length} grants`,
   ];
 }

@@ -3,7 +3,6 @@ import { openAudit } from '../audit/open-audit.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
 import { joinStates } from '../identity/workload-states.ts';
-import { openSqliteLedger } from '../ledger/sqlite/sqlite-ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
@@ -23,6 +22,7 @@ import {
   registerGauges,
 } from './measure.ts';
 import { openRuns } from './open-runs.ts';
+import { openLedger } from './open-ledger.ts';
 import { startEngine } from './start-engine.ts';
 import { openStatusEndpoint } from './status-endpoint.ts';
 
@@ -58,7 +58,7 @@ export async function composeBroker(options: {
   const metrics = building.use(createMetrics());
   const measuring = { metrics, clock };
   const ledger = measuredLedger(
-    building.use(await openSqliteLedger({ file: config.ledger.sqlite.file, log })),
+    building.use(await openLedger(config.ledger, { clock, log, signal: stopped.signal })),
     measuring,
   );
   const expectedHead = await readKeptHead(ledger);

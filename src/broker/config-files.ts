@@ -71,7 +71,12 @@ function namedFiles(config: BrokerConfig): readonly NamedFile[] {
       add(publicFile, 'backend.vault.auth.jwt.tokenFile', auth.tokenFile);
       break;
   }
-  add(ledgerFile, 'ledger.sqlite.file', ledger.sqlite.file);
+  if ('sqlite' in ledger) add(ledgerFile, 'ledger.sqlite.file', ledger.sqlite.file);
+  else {
+    const { passwordFile, tls } = ledger.postgres;
+    add(secretFile, 'ledger.postgres.passwordFile', passwordFile);
+    if (tls.mode === 'verify-full') add(publicFile, 'ledger.postgres.tls.ca', tls.ca);
+  }
   if (audit.sink.kind === 'file') add(auditFile, 'audit.file', audit.sink.file);
   add(secretFile, 'audit.hmacKeyFile', audit.hmacKeyFile);
   add(secretFile, 'audit.signing.keyFile', audit.signing?.keyFile);

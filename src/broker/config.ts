@@ -15,6 +15,8 @@ import { backendSchema } from './config-backend.ts';
 import type { BackendConfig } from './config-backend.ts';
 import { clustersSchema } from './config-clusters.ts';
 import { brokenFiles } from './config-files.ts';
+import { ledgerSchema } from './config-ledger.ts';
+import type { LedgerConfig } from './config-ledger.ts';
 import { listenerShape, sharesAddress } from './config-listeners.ts';
 import type { ListenerConfigs } from './config-listeners.ts';
 import { slurmSchema } from './config-slurm.ts';
@@ -29,7 +31,7 @@ export interface BrokerConfig extends ListenerConfigs {
   readonly slurm?: readonly SlurmClusterConfig[];
   readonly policy: { readonly file: string };
   readonly backend: BackendConfig;
-  readonly ledger: { readonly sqlite: { readonly file: string } };
+  readonly ledger: LedgerConfig;
   readonly audit: AuditConfig;
   /** The queue in front of the backend. */
   readonly admission: {
@@ -56,7 +58,7 @@ export const brokerSchema = (folder: string) =>
       slurm: slurmSchema(folder).exactOptional(),
       policy: z.strictObject({ file: filePath(folder) }),
       backend: backendSchema(folder),
-      ledger: z.strictObject({ sqlite: z.strictObject({ file: filePath(folder) }) }),
+      ledger: ledgerSchema(folder),
       audit: auditSchema(folder),
       admission: z
         .strictObject({
@@ -112,7 +114,7 @@ function brokenAcross(config: BrokerConfig): readonly Problem[] {
   if (sharesAddress(http.listen, workloads.listen) || sharesAddress(http.listen, admin.listen))
     problems.push({ path: ['http', 'listen'], rule: 'must not share the address of another listener' });
   const auditFile = audit.sink.kind === 'file' ? audit.sink.file : undefined;
-  if (auditFile === ledger.sqlite.file)
+  if ('sqlite' in ledger && auditFile === ledger.sqlite.file)
     problems.push({ path: ['audit', 'file'], rule: 'must not be the file of the ledger' });
   if (auditFile !== undefined && audit.signing?.headsFile === auditFile)
     problems.push({ path: ['audit', 'signing', 'headsFile'], rule: 'must not be the audit file itself' });

@@ -8,6 +8,12 @@ const refusedVariables = [
   'VAULT_TOKEN',
   'VAULT_NAMESPACE',
   'VAULT_PREFIX',
+  // pg: another driver, and what has no key of its own in the configuration.
+  'NODE_PG_FORCE_NATIVE',
+  'PGOPTIONS',
+  'PGREPLICATION',
+  'PGBINARY',
+  'PGSSLNEGOTIATION',
   // Node: certificate checks off for every connection; debug output prints headers, tokens included.
   'NODE_TLS_REJECT_UNAUTHORIZED',
   'NODE_DEBUG',

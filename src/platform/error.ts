@@ -40,7 +40,7 @@ export const errorMessages = {
   internal: 'internal error',
   ledger_conflict: 'another request changed this session first',
   ledger_unavailable: 'the ledger cannot be written',
-  ledger_unusable: 'the ledger file cannot be used',
+  ledger_unusable: 'the ledger cannot be used',
   locked: 'a lock refuses this workload',
   node_other_key: 'this node is bound to another key, and its certificate is not a newer one',
   not_granted: 'no grant allows this workload to hold this bundle',

@@ -59,6 +59,8 @@ export interface BrokerTuning {
   readonly cluster?: Readonly<Record<string, number>>;
   /** Times of the bundle `app`: `ttl`, `overlap` and the like. */
   readonly bundle?: Readonly<Record<string, string>>;
+  /** The ledger in this PostgreSQL; a file of its own when left out. */
+  readonly ledger?: { readonly postgres: Readonly<Record<string, unknown>>; readonly password: string };
   readonly vault?: { readonly probationSeconds?: number; readonly requestLimitSeconds?: number };
 }
 
@@ -150,7 +152,15 @@ export const writeSiteFiles = async (options: {
       },
       // The most that it can say: the canary suite reads all of it.
       log: { level: 'debug' },
-      ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
+      ledger:
+        tuning.ledger === undefined
+          ? { sqlite: { file: join(folder, 'ledger.sqlite') } }
+          : {
+              postgres: {
+                ...tuning.ledger.postgres,
+                passwordFile: await write('ledger-password', tuning.ledger.password),
+              },
+            },
       audit: { file: audit, hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')) },
     }),
   );

@@ -91,13 +91,14 @@ describe('loadBrokerConfig', () => {
 
 describe('checkBrokerConfig', () => {
   it('says what is configured, without the content of any file', async () => {
-    const { file } = await place();
+    const { folder, file } = await place();
     const check = await checkBrokerConfig(file);
     expect(check.problems).toEqual([]);
     expect(check.summary).toEqual([
       'workloads on 0.0.0.0:8443, admin on 127.0.0.1:8444, http on 127.0.0.1:9090',
       'clusters: prod',
       'backend: vault at http://127.0.0.1:8200',
+      `ledger: SQLite in ${folder}/ledger.sqlite`,
       expect.stringMatching(/^policy [0-9a-f]{12}: 2 bundles, 2 grants$/),
     ]);
   });
