@@ -47,21 +47,37 @@ const jsonLines = (text: string): readonly unknown[] =>
     .slice(0, -1)
     .map((line): unknown => JSON.parse(line));
 
+/** All at once; whatever one of them does, each that has started belongs to the owner when this is over. */
+const startTogether = async <A extends AsyncDisposable, B extends AsyncDisposable, C extends AsyncDisposable>(
+  owner: AsyncDisposableStack,
+  [a, b, c]: readonly [() => Promise<A>, () => Promise<B>, () => Promise<C>],
+): Promise<readonly [A, B, C]> => {
+  const owned = async <T extends AsyncDisposable>(start: () => Promise<T>) => owner.use(await start());
+  const starts = [owned(a), owned(b), owned(c)] as const;
+  await Promise.allSettled(starts);
+  return Promise.all(starts);
+};
+
 export const startSite = async (tuning: SiteOptions = {}): Promise<Site> => {
   await using starting = new AsyncDisposableStack();
   const folder = starting.use(await createTempFolder({ name: 'site' }));
   const vaultLog = await createTempFolder({ name: 'vault-audit' });
   starting.use(vaultLog);
   const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
-  const parts = starting.use(await startVaultWithPostgres({ defaultTtl: `${probationSeconds}s` }));
+  const [parts, one, two] = await startTogether(starting, [
+    () => startVaultWithPostgres({ defaultTtl: `${probationSeconds}s` }),
+    () => startKubernetes({ issuer: 'https://one.example' }),
+    () => startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }),
+  ]);
   const requestLog = join(vaultLog.path, 'requests.log');
   await parts.vault.call('PUT', 'sys/audit/file', { type: 'file', options: { file_path: requestLog } });
-  const one = starting.use(await startKubernetes({ issuer: 'https://one.example' }));
-  const two = starting.use(await startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }));
-  for (const cluster of [one, two]) {
-    await cluster.createNamespace('shop');
-    for (const account of ['app', 'local', 'stranger']) await cluster.createServiceAccount('shop', account);
-  }
+  // Side by side: a cluster's controllers take seconds to make what a new namespace needs.
+  await Promise.all(
+    [one, two].map(async (cluster) => {
+      await cluster.createNamespace('shop');
+      for (const account of ['app', 'local', 'stranger']) await cluster.createServiceAccount('shop', account);
+    }),
+  );
   const way = await tuning.wayToVault?.(parts.vault.address);
   if (way !== undefined) starting.use(way);
   const files = await writeSiteFiles({

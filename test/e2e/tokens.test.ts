@@ -8,6 +8,7 @@ import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
 import type { Caller } from './caller.ts';
 import { connectCaller, hello, open } from './caller.ts';
+import { connectDeafCaller } from './deaf-caller.ts';
 import type { Claims } from './forged-token.ts';
 import { claimsOf, forgeToken } from './forged-token.ts';
 import { startHolder } from './holder.ts';
@@ -241,6 +242,33 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a caller on a real site', () 
       expect(textAt(JSON.parse(shown.stdout), 'session', 'state')).toBe('active');
       const issued = (await site.auditRecords()).filter((record) => valueAt(record, 'action') === 'issue');
       expect(issued.map((record) => valueAt(record, 'pod'))).not.toContain('shop/thief');
+    });
+
+    it('is cut off when it never reads, is no holder any more, and nobody else notices', async () => {
+      const deafPod = await runPod('deaf');
+      const deafToken = await tokenOf(deafPod);
+      using deaf = await connectDeafCaller(site.files, [hello(deafToken), open('app')]);
+      const recordsOfDeaf = async (action: string) =>
+        (await site.auditRecords()).filter(
+          (record) => valueAt(record, 'pod') === 'shop/deaf' && valueAt(record, 'action') === action,
+        );
+      await waitFor('its values to be on their way', async () => (await recordsOfDeaf('deliver')).length > 0);
+      using other = await connectCaller(site.files);
+      other.send(hello(await tokenOf(await runPod('listener'))));
+      other.send(open('app'));
+      await other.event('generation');
+      expect(await deaf.cut).toBe(0);
+      await waitFor('its detachment', async () => {
+        const listed = await site.command('session', 'list', '--pod', 'shop/deaf', '--output', 'json');
+        return valueAt(JSON.parse(listed.stdout), 'sessions', '0', 'holders', '0', 'attached') === false;
+      });
+      expect(site.brokerOutput()).toContain('a client does not read, its connection is cut');
+      expect(await recordsOfDeaf('delivered')).toEqual([]);
+      // It may come back and read what it was lent.
+      using back = await connectCaller(site.files);
+      back.send(hello(deafToken));
+      back.send(open('app'));
+      expect((await back.event('generation')).secrets.length).toBeGreaterThan(0);
     });
   });
 

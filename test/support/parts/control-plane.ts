@@ -101,6 +101,9 @@ export const startControllerManager = async (
       `--secure-port=${port}`,
       '--use-service-account-credentials=true',
       '--leader-elect=false',
+      // Its own default makes it wait for itself for four seconds of its start.
+      '--kube-api-qps=400',
+      '--kube-api-burst=800',
       '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
     ],
     cwd: folder,
