@@ -31,6 +31,8 @@ export interface OwnPostgres extends AsyncDisposable {
   /** Whether that user and password open a connection now; any reason but a refused login is thrown. */
   canLogin(user: string, password: string): Promise<boolean>;
   stop(): Promise<void>;
+  /** Ends the server, then what happens meanwhile, then a new one on the same data and port. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 const CONNECT_DEADLINE_MS = 10_000;
@@ -84,6 +86,36 @@ export const startPostgres = async (): Promise<OwnPostgres> => {
     await owned?.stop();
     await folder.remove();
   };
+  const start = async (): Promise<OwnedProcess> => {
+    const started = await startProcess({
+      name: 'postgres',
+      command: programs.postgres,
+      args: ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1'].concat([
+        '-c',
+        'unix_socket_directories=',
+        '-c',
+        'fsync=off',
+        '-c',
+        'max_connections=200',
+      ]),
+      cwd: folder.path,
+      logFile: join(folder.path, 'postgres.log'),
+      // SIGINT is its fast shutdown; SIGTERM would wait for every client to leave.
+      stopSignal: 'SIGINT',
+      ...(runAs === undefined ? {} : { runAs }),
+    });
+    try {
+      await waitUntilReady({
+        process: started,
+        ready: () =>
+          withClient(connection, async (client) => (await client.query('SELECT 1')).rowCount === 1),
+      });
+    } catch (error) {
+      await started.stop();
+      throw error;
+    }
+    return started;
+  };
   try {
     await writeFile(passwordFile, connection.password, { mode: 0o600 });
     if (runAs !== undefined) await chown(passwordFile, runAs.uid, runAs.gid);
@@ -101,32 +133,13 @@ export const startPostgres = async (): Promise<OwnPostgres> => {
       ].concat(['--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']),
       { ...(runAs ?? {}), cwd: folder.path, timeout: INITDB_DEADLINE_MS },
     );
-    owned = await startProcess({
-      name: 'postgres',
-      command: programs.postgres,
-      args: ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1'].concat([
-        '-c',
-        'unix_socket_directories=',
-        '-c',
-        'fsync=off',
-        '-c',
-        'max_connections=200',
-      ]),
-      cwd: folder.path,
-      logFile: join(folder.path, 'postgres.log'),
-      // SIGINT is its fast shutdown; SIGTERM would wait for every client to leave.
-      stopSignal: 'SIGINT',
-      ...(runAs === undefined ? {} : { runAs }),
-    });
-    await waitUntilReady({
-      process: owned,
-      ready: () => withClient(connection, async (client) => (await client.query('SELECT 1')).rowCount === 1),
-    });
+    owned = await start();
   } catch (error) {
     await stop();
     throw error;
   }
 
+  let server = owned;
   const query: OwnPostgres['query'] = (sql, values = []) =>
     withClient(connection, async (client) => {
       const result = await client.query<Record<string, unknown>>(sql, [...values]);
@@ -134,7 +147,9 @@ export const startPostgres = async (): Promise<OwnPostgres> => {
     });
   return {
     connection,
-    process: owned,
+    get process() {
+      return server;
+    },
     query,
     roleExists: async (role) =>
       (await query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])).length === 1,
@@ -147,6 +162,12 @@ export const startPostgres = async (): Promise<OwnPostgres> => {
       }
     },
     stop,
+    restart: async (meanwhile) => {
+      await server.stop();
+      await meanwhile?.();
+      server = await start();
+      owned = server;
+    },
     [Symbol.asyncDispose]: stop,
   };
 };

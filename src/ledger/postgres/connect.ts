@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
 import { LeaseholdError } from '../../platform/error.ts';
@@ -70,11 +71,12 @@ export async function connectOnce(
 ): Promise<{ readonly client: Client } & AsyncDisposable> {
   const isAborted = () => signal.aborted;
   if (isAborted()) throw new LeaseholdError('cancelled');
-  const client = new Client({ ...config, pipeline: false });
+  const socket = new Socket();
+  const client = new Client({ ...config, pipeline: false, stream: () => socket });
   // The statement under way is told; without a listener the process would end.
   client.on('error', () => undefined);
   const cut = () => {
-    void client.end();
+    socket.destroy();
   };
   signal.addEventListener('abort', cut, { once: true });
   try {

@@ -1,7 +1,6 @@
 import { Client, type ClientBase, type ClientConfig, Pool } from 'pg';
 import type { Log } from '../../platform/log.ts';
 import type { PostgresConfig } from './postgres-config.ts';
-import { wrapPostgresError } from './postgres-error.ts';
 import { configureSession, readSchemaVersion } from './session-settings.ts';
 
 /** A connection that is somebody's until it is released. */
@@ -14,7 +13,7 @@ export interface Connection {
 }
 
 export interface Connections extends AsyncDisposable {
-  /** Throws `ledger_unavailable` or `ledger_unusable`, also when none is free in time. */
+  /** Throws as the driver does, also when none is free in time, or the LeaseholdError of `configureSession`. */
   acquire(): Promise<Connection>;
 }
 
@@ -40,6 +39,8 @@ export function createConnections(options: {
     Client: class extends Client {
       constructor() {
         super({ ...options.client, connectionTimeoutMillis: connectTimeoutMs });
+        // A connection that breaks tells the statement under way; the event alone, at a moment when nobody listens, would end the process.
+        this.on('error', () => undefined);
       }
     },
   });
@@ -47,25 +48,14 @@ export function createConnections(options: {
   const timelines = new WeakMap<ClientBase, string>();
   return {
     acquire: async () => {
+      const client = await pool.connect();
       try {
-        const client = await pool.connect();
-        try {
-          const timeline = timelines.get(client) ?? (await prepare(client, config));
-          timelines.set(client, timeline);
-          // A connection that breaks while it is used tells the statement under way; the event alone would end the process.
-          const ignore = () => undefined;
-          client.on('error', ignore);
-          const release = (broken: boolean) => {
-            client.removeListener('error', ignore);
-            client.release(broken);
-          };
-          return { client, timeline, release };
-        } catch (error) {
-          client.release(true);
-          throw error;
-        }
+        const timeline = timelines.get(client) ?? (await prepare(client, config));
+        timelines.set(client, timeline);
+        return { client, timeline, release: (broken) => client.release(broken) };
       } catch (error) {
-        throw wrapPostgresError(error, 'connect');
+        client.release(true);
+        throw error;
       }
     },
     [Symbol.asyncDispose]: () => pool.end(),
@@ -74,6 +64,6 @@ export function createConnections(options: {
 
 async function prepare(client: ClientBase, config: PostgresConfig): Promise<string> {
   const timeline = await configureSession(client, config);
-  await readSchemaVersion(client);
+  await readSchemaVersion(client, config.schema);
   return timeline;
 }

@@ -20,7 +20,7 @@ export async function migrate(
   { schema }: Pick<PostgresConfig, 'schema'>,
 ): Promise<{ readonly from: number; readonly to: number }> {
   try {
-    const before = await readSchemaVersion(client);
+    const before = await readSchemaVersion(client, schema);
     if (before >= migrations.length) return { from: before, to: before };
     await refuseWithoutRight(client, schema, before);
     await client.query('BEGIN');
@@ -28,7 +28,7 @@ export async function migrate(
     await client.query(`SET LOCAL statement_timeout = ${longestStepMs}`);
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('leasehold'), hashtext($1))`, [schema]);
     await client.query(`SET LOCAL lock_timeout = ${waitForTableMs}`);
-    const from = await readSchemaVersion(client);
+    const from = await readSchemaVersion(client, schema);
     if (from < migrations.length) await takeSteps(client, schema, from);
     await client.query('COMMIT');
     return { from, to: Math.max(from, migrations.length) };

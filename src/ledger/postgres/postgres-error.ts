@@ -68,7 +68,8 @@ const driverMessages: readonly (readonly [RegExp, string])[] = [
   [/terminated|not queryable|connection error/i, 'the connection broke'],
 ];
 
-const brokenDriver = /terminated|not queryable|connection error|timeout/i;
+/** Not the one that says that no connection was free: that has been waited for already. */
+const brokenDriver = /terminated|not queryable|connection error|timeout expired|read timeout/i;
 
 /** SQLSTATE of an error of the server. */
 export function stateOf(error: unknown): string | undefined {

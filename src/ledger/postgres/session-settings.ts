@@ -46,11 +46,18 @@ export async function configureSession(client: ClientBase, config: PostgresConfi
 
 const versionRow = z.object({ version: z.int(), minimum_reader: z.int() });
 
-/** Version of the schema that the connection sees; 0 when there is none. Throws `ledger_unusable` for one that is too new. */
-export async function readSchemaVersion(client: ClientBase): Promise<number> {
-  const table = await client.query(`SELECT to_regclass('schema_version') IS NOT NULL AS there`);
-  if (z.object({ there: z.boolean() }).safeParse(table.rows[0]).data?.there !== true) return 0;
-  const found = await client.query('SELECT version, minimum_reader FROM schema_version');
+/**
+ * Version of a schema; 0 when there is none. Read from the catalog: names are resolved from a cache that does not know what another broker
+ * has made a moment ago. Throws `ledger_unusable` for one that is too new.
+ */
+export async function readSchemaVersion(client: ClientBase, schema: string): Promise<number> {
+  const table = await client.query(
+    `SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     WHERE nspname = $1 AND relname = 'schema_version'`,
+    [schema],
+  );
+  if (table.rows.length === 0) return 0;
+  const found = await client.query(`SELECT version, minimum_reader FROM "${schema}".schema_version`);
   const row = versionRow.safeParse(found.rows[0]);
   if (!row.success) throw unusable('the schema has no version');
   if (row.data.minimum_reader > migrations.length)

@@ -19,6 +19,8 @@ export class SeenTooEarly extends Error {}
 
 const mostTries = 5;
 const firstPauseMs = 10;
+/** What has taken as long as this once will not be quicker the second time. */
+const longestRepeatMs = 5_000;
 
 /**
  * READ COMMITTED, and every change of a session locks its row first. The statements after the lock have snapshots of their own, so they see
@@ -35,12 +37,14 @@ export function createTransactions(options: {
   const closing = new AbortController();
 
   const repeat = async <T>(doing: string, once: () => Promise<T>): Promise<T> => {
+    const startedAt = clock.monotonic();
     for (let tries = 1; ; tries += 1) {
       try {
         return await once();
       } catch (error) {
         const mayRepeat = error instanceof SeenTooEarly || isCollision(error) || isConnectionLost(error);
-        if (!mayRepeat || tries >= mostTries || closing.signal.aborted) throw asLedgerError(error, doing);
+        const isLate = tries >= mostTries || clock.monotonic() - startedAt > longestRepeatMs;
+        if (!mayRepeat || isLate || closing.signal.aborted) throw asLedgerError(error, doing);
       }
       // Those that collided must not meet again.
       await clock.sleep(firstPauseMs * 2 ** tries * (0.5 + random()), closing.signal).catch(() => undefined);
