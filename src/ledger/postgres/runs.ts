@@ -110,8 +110,10 @@ export async function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd
 
 export async function listRuns(sql: Sql, query: Input<'listRuns'>): Promise<readonly Run[]> {
   const rows = await sql.all(
-    `SELECT * FROM run WHERE state <> 'ended' AND ($1::text IS NULL OR cluster = $1) ORDER BY seq`,
+    `SELECT * FROM run WHERE state <> 'ended' AND cluster = coalesce($1, cluster) AND state = coalesce($2, state)
+     ORDER BY seq`,
     query?.cluster ?? null,
+    query?.state ?? null,
   );
   return rows.map(toRun);
 }
