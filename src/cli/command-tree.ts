@@ -14,6 +14,7 @@ export const groups: CommandTree['groups'] = {
   settle: 'what only a person may end',
   audit: 'read and prove the audit log',
   setup: 'what the secret backend needs',
+  ledger: 'the durable record of the brokers',
 };
 
 /** Loaded when asked for, because the completion command is in the tree that it prints. */

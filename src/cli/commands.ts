@@ -3,6 +3,7 @@ import { auditShow } from './commands/audit-show.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { completion } from './commands/completion.ts';
 import { explain } from './commands/explain.ts';
+import { ledgerMigrate } from './commands/ledger-migrate.ts';
 import { lockAdd } from './commands/lock-add.ts';
 import { lockList } from './commands/lock-list.ts';
 import { lockRemove } from './commands/lock-remove.ts';
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   auditKey,
   setupPrint,
   setupCheck,
+  ledgerMigrate,
   completion,
   version,
 ];
