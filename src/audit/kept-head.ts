@@ -23,11 +23,28 @@ export async function readKeptHead(ledger: Ledger): Promise<AuditHead | undefine
   }
 }
 
-/** For `onHead`: a head that could not be kept is followed by another soon. */
+/**
+ * For `onHead`: keeps the newest head, one write at a time. While one is under way others only replace what is written next, so that records
+ * in a storm do not cost the ledger a commit for each; a head that could not be kept is followed by another soon.
+ */
 export function keepHeadIn(ledger: Ledger, log: Log): (head: AuditHead) => void {
-  return ({ chain, seq, hash }) => {
-    ledger.writeMeta(key, JSON.stringify({ chain, seq, hash })).catch((error: unknown) => {
-      log.warn('the head of the audit chain could not be kept', { seq }, error);
-    });
+  let next: AuditHead | undefined;
+  let writing = false;
+  const write = async () => {
+    writing = true;
+    while (next !== undefined) {
+      const { chain, seq, hash } = next;
+      next = undefined;
+      try {
+        await ledger.writeMeta(key, JSON.stringify({ chain, seq, hash }));
+      } catch (error) {
+        log.warn('the head of the audit chain could not be kept', { seq }, error);
+      }
+    }
+    writing = false;
+  };
+  return (head) => {
+    next = head;
+    if (!writing) void write();
   };
 }

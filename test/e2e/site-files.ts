@@ -18,7 +18,7 @@ const adminName = 'on-call';
 const brokerPolicyName = 'leasehold-broker';
 
 /**
- * Bundle `app`: a database account and a KV secret. Pods of the service account `app` may hold it in both clusters, those of
+ * Bundle `app`: a database account and a KV secret; `static`: the KV secret alone. Pods of the service account `app` may hold it in both clusters, those of
  * `local` in the cluster `one` alone.
  */
 const policyText = (times: Readonly<Record<string, string>>) =>
@@ -42,11 +42,19 @@ const policyText = (times: Readonly<Record<string, string>>) =>
           'kv.json': { secret: 'kv', format: 'json' },
         },
       },
+      static: {
+        tokenRole: 'leasehold-static',
+        ttl: '10m',
+        maxTtl: '1h',
+        outage: { mode: 'keep' },
+        secrets: { kv: { kv2: { mount: vaultPaths.kvMount, path: vaultPaths.exampleSecret } } },
+        files: { 'kv.json': { secret: 'kv', format: 'json' } },
+      },
     },
     grants: [
       {
         name: 'app',
-        allow: 'app',
+        allow: ['app', 'static'],
         pods: { cluster: ['one', 'two'], namespace: 'shop', serviceAccount: 'app' },
       },
       { name: 'local', allow: 'app', pods: { cluster: 'one', namespace: 'shop', serviceAccount: 'local' } },

@@ -6,6 +6,11 @@ import { wrapSqliteError } from './sqlite-error.ts';
 export interface Commits {
   /** In the order of calls. Resolves with the result after the commit; rejects with nothing changed. */
   run<T>(doing: string, change: () => T): Promise<T>;
+  /**
+   * Looks at what is committed, at once: between two groups no transaction is open, so nothing half done can be seen and nobody's
+   * sync is waited for. Rejects like `run`.
+   */
+  read<T>(doing: string, look: () => T): Promise<T>;
   /** No more changes; those called before are done when it resolves. */
   close(): Promise<void>;
 }
@@ -42,23 +47,34 @@ export function createCommits(database: DatabaseSync): Commits {
     });
   };
 
+  const run: Commits['run'] = (doing, change) =>
+    new Promise((resolve, reject) => {
+      if (closed) {
+        reject(new LeaseholdError('ledger_unavailable', { detail: 'the ledger is closed' }));
+        return;
+      }
+      queue.push({
+        doing,
+        apply: () => {
+          const result = change();
+          return () => resolve(result);
+        },
+        reject,
+      });
+      schedule();
+    });
+
   return {
-    run: (doing, change) =>
-      new Promise((resolve, reject) => {
-        if (closed) {
-          reject(new LeaseholdError('ledger_unavailable', { detail: 'the ledger is closed' }));
-          return;
-        }
-        queue.push({
-          doing,
-          apply: () => {
-            const result = change();
-            return () => resolve(result);
-          },
-          reject,
-        });
-        schedule();
-      }),
+    run,
+    read: async (doing, look) => {
+      // A transaction that could not be abandoned yet would be read through; the next group clears it away.
+      if (closed || database.isTransaction) return run(doing, look);
+      try {
+        return look();
+      } catch (error) {
+        throw wrapSqliteError(error, doing);
+      }
+    },
     close: async () => {
       closed = true;
       if (queue.length === 0) return;

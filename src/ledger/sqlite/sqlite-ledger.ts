@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Ledger, Session, SessionQuery } from '../ledger.ts';
 import type { Log } from '../../platform/log.ts';
 import { randomId } from '../../platform/random-id.ts';
@@ -39,6 +40,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
   const sql = createStatements(database);
   const run = <T>(doing: string, change: (sql: Sql) => T): Promise<T> =>
     commits.run(doing, () => change(sql));
+  const read = <T>(doing: string, look: (sql: Sql) => T): Promise<T> => commits.read(doing, () => look(sql));
   return {
     beginSession: (input) => run('begin session', () => beginSession(sql, input)),
     beginLeaseSet: (input) => run('begin lease set', () => beginLeaseSet(sql, input)),
@@ -47,18 +49,18 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     activate: (input) => run('activate', () => activate(sql, input)),
     recordRenewal: (input) => run('record renewal', () => recordRenewal(sql, input)),
     findSession: (id) =>
-      run('find session', () => {
+      read('find session', () => {
         const row = findSessionRow(sql, id);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: true });
       }),
     findLive: (workload, bundle) =>
-      run('find live session', () => {
+      read('find live session', () => {
         const row = findLiveRow(sql, workload, bundle);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: false });
       }),
-    listSessions: (query) => listSessions(run, query),
+    listSessions: (query) => listSessions(read, query),
     listHeldWorkloads: () =>
-      run('list held workloads', () =>
+      read('list held workloads', () =>
         sql
           .all(
             `SELECT DISTINCT workload FROM session
@@ -76,12 +78,12 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     settleCredential: (input) => run('settle credential', () => settleCredential(sql, input)),
     finishLeaseSet: (input) => run('finish lease set', () => finishLeaseSet(sql, input)),
     findLeaseSet: (id) =>
-      run('find lease set', () => {
+      read('find lease set', () => {
         const row = sql.get('SELECT * FROM lease_set WHERE id = ?', id);
         return row === undefined ? undefined : withCredentials(sql, parseRow(leaseSetRow, row, 'lease set'));
       }),
     findCredential: (id) =>
-      run('find credential', () => {
+      read('find credential', () => {
         const row = sql.get(
           `SELECT credential.*, lease_set.session AS session FROM credential
            JOIN lease_set ON lease_set.id = credential.lease_set WHERE credential.id = ?`,
@@ -94,27 +96,27 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     putWork: (items) => run('put work', () => putWork(sql, items)),
     claimWork: (input) => run('claim work', () => claimWork(sql, input)),
     finishWork: (input) => run('finish work', () => finishWork(sql, input)),
-    nextWorkAt: (query) => run('next work', () => nextWorkAt(sql, query?.kinds)),
+    nextWorkAt: (query) => read('next work', () => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
-      run('find tombstone', () => locks.findTombstone(sql, workload, bundle)),
-    listTombstones: () => run('list tombstones', () => locks.listTombstones(sql)),
+      read('find tombstone', () => locks.findTombstone(sql, workload, bundle)),
+    listTombstones: () => read('list tombstones', () => locks.listTombstones(sql)),
     liftTombstone: (workload, bundle) =>
       run('lift tombstone', () => locks.liftTombstone(sql, workload, bundle)),
     removeTombstonesOf: (workload) => run('remove tombstones', () => locks.removeTombstonesOf(sql, workload)),
     addLock: (lock) => run('add lock', () => locks.addLock(sql, lock)),
     removeLock: (id) => run('remove lock', () => locks.removeLock(sql, id)),
-    listLocks: () => run('list locks', () => locks.listLocks(sql)),
+    listLocks: () => read('list locks', () => locks.listLocks(sql)),
     registerRun: (input) => run('register run', () => runs.registerRun(sql, input)),
-    findRun: (workload) => run('find run', () => runs.findRun(sql, workload)),
-    findRunOfJob: (job) => run('find run of job', () => runs.findRunOfJob(sql, job)),
+    findRun: (workload) => read('find run', () => runs.findRun(sql, workload)),
+    findRunOfJob: (job) => read('find run of job', () => runs.findRunOfJob(sql, job)),
     beginRunEnd: (input) => run('begin run end', () => runs.beginRunEnd(sql, input)),
     endRun: (input) => run('end run', () => runs.endRun(sql, input)),
     setRunEnd: (input) => run('set run end', () => runs.setRunEnd(sql, input)),
-    listRuns: (query) => run('list runs', () => runs.listRuns(sql, query)),
-    listEndedRunsHeld: () => run('list ended runs held', () => runs.listEndedRunsHeld(sql)),
+    listRuns: (query) => read('list runs', () => runs.listRuns(sql, query)),
+    listEndedRunsHeld: () => read('list ended runs held', () => runs.listEndedRunsHeld(sql)),
     bindNode: (input) => run('bind node', () => runs.bindNode(sql, input)),
     readMeta: (key) =>
-      run('read meta', () => {
+      read('read meta', () => {
         const row = sql.get('SELECT value FROM meta WHERE key = ?', key);
         return row === undefined ? undefined : String(row['value']);
       }),
@@ -122,7 +124,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       run('write meta', () => {
         sql.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
       }),
-    count: () => run('count', () => count(sql)),
+    count: () => read('count', () => count(sql)),
     prune: (input) => run('prune', () => prune(sql, input)),
     [Symbol.asyncDispose]: async () => {
       await commits.close();
@@ -133,19 +135,20 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
 
 /** Step by step, so that what else is queued gets its turn between them. */
 async function listSessions(
-  run: <T>(doing: string, change: (sql: Sql) => T) => Promise<T>,
+  read: <T>(doing: string, look: (sql: Sql) => T) => Promise<T>,
   query: SessionQuery,
 ): Promise<readonly Session[]> {
   const found: Session[] = [];
-  let beforeSeq: number | undefined = await run('list sessions', (sql) => startOfPage(sql, query));
+  let beforeSeq: number | undefined = await read('list sessions', (sql) => startOfPage(sql, query));
   while (beforeSeq !== undefined && found.length < query.limit) {
     const options: { readonly beforeSeq: number; readonly limit: number } = {
       beforeSeq,
       limit: query.limit - found.length,
     };
-    const step = await run('list sessions', (sql) => scanSessions(sql, query, options));
+    const step = await read('list sessions', (sql) => scanSessions(sql, query, options));
     found.push(...step.sessions);
     beforeSeq = step.beforeSeq;
+    await nextTurn();
   }
   return found;
 }
