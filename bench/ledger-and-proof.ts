@@ -126,6 +126,7 @@ function aSession(index: number): NewSession {
     deadlineAt: Date.now() + 3_600_000,
     generation: { id: randomId('gen_'), versions: '1' },
     attach: 'pod',
+    replica: 'rep_bench',
     work: [],
     at: Date.now(),
   };

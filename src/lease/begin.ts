@@ -92,6 +92,7 @@ async function record(
       : {}),
     generation: leased ? undefined : { id: parts.randomId('gen_'), versions },
     attach: verified.holder,
+    replica: parts.replica,
     ...(old === undefined ? {} : { supersedes: old.id }),
     work: [
       { kind: 'deadline', subject: id, dueAt: deadlineAt - deadlineLead({ createdAt: at, deadlineAt }) },
@@ -142,7 +143,12 @@ async function handOver(
   for (const stream of streams) {
     if (stream !== attached) {
       const { holder } = stream.verified;
-      await parts.ledger.attachHolder({ session: session.id, holder, at: parts.backend.now() });
+      await parts.ledger.attachHolder({
+        session: session.id,
+        holder,
+        replica: parts.replica,
+        at: parts.backend.now(),
+      });
     }
     parts.hub.join(stream, session.id, bundle.name);
   }

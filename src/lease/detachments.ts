@@ -13,7 +13,7 @@ export interface Detachments {
 
 /** At most one entry for each holder of a session: what is recorded is only that it is not there. */
 export function createDetachments(
-  parts: Pick<Parts, 'ledger' | 'serial' | 'hub' | 'policy' | 'backend' | 'events' | 'log'>,
+  parts: Pick<Parts, 'ledger' | 'replica' | 'serial' | 'hub' | 'policy' | 'backend' | 'events' | 'log'>,
 ): Detachments {
   const { ledger, hub } = parts;
   const failed = new Map<string, { readonly holder: string; readonly session: string }>();
@@ -38,7 +38,7 @@ export function createDetachments(
     if (session === undefined || session.state === 'ended') return;
     const at = parts.backend.now();
     const dueAt = Math.round(detachedDueAt(session, parts.policy.bundle(session.bundle), at));
-    await ledger.detachHolder({ session: id, holder, dueAt, at });
+    await ledger.detachHolder({ session: id, holder, replica: parts.replica, dueAt, at });
     parts.events.changed(id);
   };
 

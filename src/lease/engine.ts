@@ -70,7 +70,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
 
   await rememberBackend(parts);
   const startedAt = parts.backend.now();
-  await parts.ledger.detachAll({
+  await parts.ledger.detachGone({
     dueAt: startedAt + parts.settings.reattachGraceMs,
     marginMs: longestMarginMs,
     at: startedAt,

@@ -38,7 +38,7 @@ export async function resume(
     ...(hasCurrent ? { generation: session.generation.id } : {}),
   });
   const at = parts.backend.now();
-  await parts.ledger.attachHolder({ session: session.id, holder, at });
+  await parts.ledger.attachHolder({ session: session.id, holder, replica: parts.replica, at });
   parts.hub.join(attached, session.id, bundle.name);
   try {
     await decide(parts, attached, bundle.name);

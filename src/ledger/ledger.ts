@@ -1,7 +1,13 @@
 import type { Identity } from '../identity/identity.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Selector } from '../policy/selector.ts';
+import type { LockLedger } from './locks.ts';
+import type { ReplicaLedger } from './replicas.ts';
 import type { RunLedger } from './runs.ts';
+import type { NewWork, WorkLedger } from './work.ts';
+
+export type { Lock, Tombstone } from './locks.ts';
+export type { NewWork, Work, WorkKind } from './work.ts';
 
 /**
  * The durable record of sessions and leases. No secret values, ever; lease ids and accessors stand in clear.
@@ -9,7 +15,7 @@ import type { RunLedger } from './runs.ts';
  * Throws `ledger_unavailable`, `ledger_unusable`, or `ledger_conflict` where the state did not allow the change.
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
-export interface Ledger extends RunLedger {
+export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
@@ -25,10 +31,16 @@ export interface Ledger extends RunLedger {
   beginSession(
     input: NewSession,
   ): Promise<{ readonly outcome: 'created' | 'existing'; readonly session: Session }>;
-  /** Inserts an intent for a further lease set of an opening or active session. `ledger_conflict` when one is pending already. */
+  /**
+   * Inserts an intent for a further lease set of an opening or active session. `ledger_conflict` when one is pending already. With `owner`, that
+   * replica takes the ownership of the session from now on; `ledger_conflict` when it is neither free, nor that replica's already, nor
+   * `insteadOf`'s. So of several replicas that find the values of a session gone, one makes new ones.
+   */
   beginLeaseSet(input: {
     readonly session: string;
     readonly leaseSet: NewLeaseSet;
+    readonly owner?: Owner;
+    readonly insteadOf?: string;
     readonly at: number;
   }): Promise<void>;
   /**
@@ -89,28 +101,42 @@ export interface Ledger extends RunLedger {
 
   // -- holders ----------------------------------------------------------------------------------------------------
 
-  /** Removes the `detached` work item of the session. `ledger_conflict` when it has ended. */
+  /**
+   * The holder's stream is at that replica from now on, wherever it was before. Removes the `detached` work item of the session.
+   * `ledger_conflict` when it has ended.
+   */
   attachHolder(input: {
     readonly session: string;
     readonly holder: string;
+    readonly replica: string;
     readonly at: number;
   }): Promise<void>;
   /**
    * When no holder is attached any more, puts a `detached` work item due at `dueAt`. Nothing happens for a holder that was not attached,
-   * so that a second word of the same end puts nothing off, and for a session that is revoking or ended.
+   * so that a second word of the same end puts nothing off; for one that is attached to another replica meanwhile; and for a session that is
+   * revoking or ended.
    */
   detachHolder(input: {
     readonly session: string;
     readonly holder: string;
+    readonly replica: string;
     readonly dueAt: number;
     readonly at: number;
   }): Promise<void>;
   /**
-   * At start: whatever the ledger says about attached holders is of an earlier life. Sessions get a `detached` item due at `dueAt`, or
-   * `marginMs` before their current lease set ends by itself where that is sooner; those that have one keep its time.
+   * Detaches the holders of replicas that are not there any more, after a start or a removal. A session that nobody is attached to then gets a
+   * `detached` item due at `dueAt`, or `marginMs` before its current lease set ends by itself where that is sooner; one that has an item
+   * keeps its time.
    */
-  detachAll(input: { readonly dueAt: number; readonly marginMs: number; readonly at: number }): Promise<void>;
-  /** Returns the session; `ledger_conflict` when the generation is not one of the session's current. */
+  detachGone(input: {
+    readonly dueAt: number;
+    readonly marginMs: number;
+    readonly at: number;
+  }): Promise<void>;
+  /**
+   * Returns the session; `ledger_conflict` when the generation is not one of the session's current. With the last holder's word the
+   * ownership of the session ends: nobody needs the values any more.
+   */
   recordDelivered(input: {
     readonly session: string;
     readonly holder: string;
@@ -161,37 +187,6 @@ export interface Ledger extends RunLedger {
     id: string,
   ): Promise<{ readonly credential: Credential; readonly session: string } | undefined>;
 
-  // -- work -------------------------------------------------------------------------------------------------------
-
-  /** Inserts or, for the same kind and subject, replaces. */
-  putWork(items: readonly NewWork[]): Promise<void>;
-  /** Due items, oldest first, claimed by `owner` until `claimUntil`; an expired claim is anybody's, due when it expired. */
-  claimWork(input: {
-    readonly owner: string;
-    readonly now: number;
-    readonly claimUntil: number;
-    readonly limit: number;
-    /** Only these; all when left out. */
-    readonly kinds?: readonly WorkKind[];
-  }): Promise<readonly Work[]>;
-  /** Removes the item, or moves it when `dueAt` is given; in both cases only if it was not replaced since it was claimed. */
-  finishWork(input: { readonly work: Work; readonly dueAt?: number }): Promise<void>;
-  /** When the next item can be claimed: due and unclaimed, or at the end of the claim on it. */
-  nextWorkAt(query?: { readonly kinds?: readonly WorkKind[] }): Promise<number | undefined>;
-
-  // -- tombstones and locks ---------------------------------------------------------------------------------------
-
-  findTombstone(workload: string, bundle: string): Promise<Tombstone | undefined>;
-  listTombstones(): Promise<readonly Tombstone[]>;
-  /** False when there was none. */
-  liftTombstone(workload: string, bundle: string): Promise<boolean>;
-  /** When a workload has ended its tombstones are of no more use. */
-  removeTombstonesOf(workload: string): Promise<void>;
-  addLock(lock: Lock): Promise<void>;
-  /** Undefined when there was none. */
-  removeLock(id: string): Promise<Lock | undefined>;
-  listLocks(): Promise<readonly Lock[]>;
-
   // -- the rest ---------------------------------------------------------------------------------------------------
 
   /** Small facts, such as the backend's cluster id and the head of the audit chain. */
@@ -229,9 +224,20 @@ export interface Session {
   readonly end: SessionEnd | undefined;
   /** The current generation; number 0 and an empty id before the first. */
   readonly generation: NewGeneration & { readonly number: number };
+  /** Undefined when nobody has its values: every holder has them, they are lost, or there are none. */
+  readonly owner: Owner | undefined;
   readonly holders: readonly Holder[];
   /** Those not ended; ended ones only from `findSession`. */
   readonly leaseSets: readonly LeaseSet[];
+}
+
+/** The replica that has the values of a session's leases in memory, or is making them, while not all holders have them. */
+export interface Owner {
+  readonly replica: string;
+  /** host:port that the session's holders can reach it at; empty when it has none. */
+  readonly address: string;
+  /** Of the replica. */
+  readonly epoch: number;
 }
 
 export interface SessionEnd {
@@ -257,6 +263,8 @@ export type EndReason =
 export interface Holder {
   readonly name: string;
   readonly attached: boolean;
+  /** Where it is attached, or was last. */
+  readonly replica: string | undefined;
   readonly generation: { readonly id: string; readonly number: number };
   readonly deliveredAt: number | undefined;
   readonly wipedAt: number | undefined;
@@ -318,6 +326,10 @@ export interface NewSession {
   readonly generation: NewGeneration | undefined;
   /** Holder that asks, attached at once; also when the outcome is `existing`. */
   readonly attach: string;
+  /** Where that holder's stream is. */
+  readonly replica: string;
+  /** Of a leased session: who makes its values. */
+  readonly owner?: Owner;
   readonly supersedes?: string;
   readonly work: readonly NewWork[];
   readonly at: number;
@@ -337,32 +349,6 @@ export interface NewLeaseSet {
   readonly settleAt: number;
 }
 
-/** Kinds of work; each has one handler. Subjects are session ids except where noted. */
-export type WorkKind =
-  /** Lease set: an intent or token that never became current. */
-  | 'settle'
-  /** Lease set: extend token and leases. */
-  | 'renew'
-  /** Session: a new lease set. */
-  | 'rotate'
-  /** Lease set: drive its credentials to their settlement. */
-  | 'revoke'
-  /** Session: its absolute end. */
-  | 'deadline'
-  /** Session: nobody has been attached for too long. */
-  | 'detached';
-
-export interface NewWork {
-  readonly kind: WorkKind;
-  readonly subject: string;
-  readonly dueAt: number;
-}
-
-export interface Work extends NewWork {
-  /** Changes with every put and every claim, and never comes back, so that finishing a stale claim does nothing. */
-  readonly version: number;
-}
-
 export interface SessionQuery {
   /** Applied to each row; undefined selects all. */
   readonly selector?: Selector;
@@ -370,23 +356,6 @@ export interface SessionQuery {
   readonly workload?: string;
   readonly limit: number;
   readonly after?: string;
-}
-
-export interface Tombstone {
-  readonly workload: string;
-  readonly bundle: string;
-  readonly reason: string;
-  readonly by: string;
-  readonly createdAt: number;
-}
-
-export interface Lock {
-  /** `loc_` and 26 random characters. */
-  readonly id: string;
-  readonly selector: Selector;
-  readonly reason: string;
-  readonly by: string;
-  readonly createdAt: number;
 }
 
 export interface LedgerCount {

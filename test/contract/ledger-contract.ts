@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { OpenLedgerWorld } from './ledger/ledger-world.ts';
 import { propertiesContract } from './ledger/properties-contract.ts';
+import { replicasContract } from './ledger/replicas-contract.ts';
 import { revocationContract } from './ledger/revocation-contract.ts';
 import { runsContract } from './ledger/runs-contract.ts';
 import { sessionsContract } from './ledger/sessions-contract.ts';
@@ -13,6 +14,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     revocationContract(open);
     workContract(open);
     runsContract(open);
+    replicasContract(open);
     propertiesContract(open);
   });
 }

@@ -1,9 +1,10 @@
 import { LeaseholdError } from '../../platform/error.ts';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
-import type { NewLeaseSet, NewSession, Session } from '../ledger.ts';
+import type { NewLeaseSet, NewSession, Owner, Session } from '../ledger.ts';
 import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
 import { attach } from './holders.ts';
+import { tell } from './notify.ts';
 import { lockSession, readSession } from './read-session.ts';
 import type { Sql } from './statements.ts';
 import { SeenTooEarly } from './transactions.ts';
@@ -29,7 +30,7 @@ export async function beginSession(
   const found = rows.map((row) => parseRow(sessionRow, row, 'session'));
   const live = found.find((row) => isLive(row) && row.workload === workload && row.bundle === bundle);
   if (live !== undefined && live.id !== supersedes) {
-    await attach(sql, live, input.attach);
+    await attach(sql, live, { holder: input.attach, replica: input.replica });
     return { outcome: 'existing', session: await readSession(sql, live.id) };
   }
   if (!input.holders.includes(input.attach)) conflict('no such holder');
@@ -65,8 +66,9 @@ async function insertSession(sql: Sql, input: NewSession): Promise<boolean> {
   const leased = input.leaseSet !== undefined;
   const inserted = await sql.run(
     `INSERT INTO session (id, workload, bundle, request_key, identity, cluster, namespace, pod_uid, state, leased,
-       grant_name, policy_revision, created_at, deadline_at, generation_id, generation_number, generation_versions)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+       grant_name, policy_revision, created_at, deadline_at, generation_id, generation_number, generation_versions,
+       owner_replica, owner_address, owner_epoch)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
      ON CONFLICT (workload, bundle) WHERE state IN ('opening', 'active') DO NOTHING`,
     input.id,
     input.workload,
@@ -85,6 +87,9 @@ async function insertSession(sql: Sql, input: NewSession): Promise<boolean> {
     input.generation?.id ?? '',
     input.generation === undefined ? 0 : 1,
     input.generation?.versions ?? '',
+    input.owner?.replica ?? null,
+    input.owner?.address ?? null,
+    input.owner?.epoch ?? null,
   );
   return inserted === 1;
 }
@@ -92,11 +97,13 @@ async function insertSession(sql: Sql, input: NewSession): Promise<boolean> {
 async function insertParts(sql: Sql, input: NewSession): Promise<void> {
   await Promise.all([
     sql.run(
-      `INSERT INTO holder (session, name, position, attached)
-       SELECT $1, name, place - 1, name = $3 FROM unnest($2::text[]) WITH ORDINALITY AS holder (name, place)`,
+      `INSERT INTO holder (session, name, position, attached, replica)
+       SELECT $1, name, place - 1, name = $3, CASE name WHEN $3 THEN $4 END
+       FROM unnest($2::text[]) WITH ORDINALITY AS holder (name, place)`,
       input.id,
       input.holders,
       input.attach,
+      input.replica,
     ),
     ...(input.leaseSet === undefined ? [] : [insertLeaseSet(sql, input.id, input.leaseSet, input.at)]),
   ]);
@@ -110,7 +117,30 @@ export async function beginLeaseSet(sql: Sql, input: LedgerInput<'beginLeaseSet'
   if (!isLive(session)) conflict('a further lease set needs an opening or active session');
   if (!session.leased) conflict('the session is not a leased one');
   if (pending !== undefined) conflict('the session has a pending lease set');
-  await insertLeaseSet(sql, input.session, input.leaseSet, input.at);
+  await Promise.all([
+    ...(input.owner === undefined ? [] : [takeOwnership(sql, session, input.owner, input.insteadOf)]),
+    insertLeaseSet(sql, input.session, input.leaseSet, input.at),
+  ]);
+}
+
+async function takeOwnership(
+  sql: Sql,
+  { id, owner_replica: before }: SessionRow,
+  owner: Owner,
+  insteadOf: string | undefined,
+): Promise<void> {
+  const isOthers = before !== null && before !== owner.replica;
+  if (isOthers && before !== insteadOf) conflict('another replica owns the session');
+  await Promise.all([
+    sql.run(
+      'UPDATE session SET owner_replica = $1, owner_address = $2, owner_epoch = $3 WHERE id = $4',
+      owner.replica,
+      owner.address,
+      owner.epoch,
+      id,
+    ),
+    ...(isOthers ? [tell(sql, { kind: 'session', id })] : []),
+  ]);
 }
 
 async function insertLeaseSet(sql: Sql, session: string, leaseSet: NewLeaseSet, at: number): Promise<void> {

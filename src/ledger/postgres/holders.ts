@@ -3,30 +3,49 @@ import type { LedgerInput } from '../input.ts';
 import type { Session } from '../ledger.ts';
 import { lockSession, readSession } from './read-session.ts';
 import type { SessionRow } from '../stored/rows.ts';
+import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
 
 /** The session must be locked. */
-export async function attach(sql: Sql, session: SessionRow, holder: string): Promise<void> {
+export async function attach(
+  sql: Sql,
+  session: SessionRow,
+  input: { readonly holder: string; readonly replica: string },
+): Promise<void> {
   if (session.state === 'ended') conflict('the session has ended');
-  const [found] = await Promise.all([
-    sql.run('UPDATE holder SET attached = true WHERE session = $1 AND name = $2', session.id, holder),
+  const { holder, replica } = input;
+  const [moved, found] = await Promise.all([
+    sql.get(
+      'SELECT 1 FROM holder WHERE session = $1 AND name = $2 AND attached AND replica <> $3',
+      session.id,
+      holder,
+      replica,
+    ),
+    sql.run(
+      'UPDATE holder SET attached = true, replica = $3 WHERE session = $1 AND name = $2',
+      session.id,
+      holder,
+      replica,
+    ),
     removeWork(sql, session.id, 'detached'),
   ]);
   if (found === 0) conflict('no such holder');
+  if (moved !== undefined) await tell(sql, { kind: 'session', id: session.id });
 }
 
 export async function attachHolder(sql: Sql, input: LedgerInput<'attachHolder'>): Promise<void> {
-  await attach(sql, await lockSession(sql, input.session), input.holder);
+  await attach(sql, await lockSession(sql, input.session), input);
 }
 
 export async function detach(sql: Sql, input: LedgerInput<'detachHolder'>): Promise<void> {
   const [{ state }] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
   const [left, others] = await Promise.all([
     sql.run(
-      'UPDATE holder SET attached = false WHERE session = $1 AND name = $2 AND attached',
+      'UPDATE holder SET attached = false WHERE session = $1 AND name = $2 AND attached AND replica = $3',
       input.session,
       input.holder,
+      input.replica,
     ),
     sql.get('SELECT 1 FROM holder WHERE session = $1 AND attached LIMIT 1', input.session),
   ]);
@@ -36,14 +55,18 @@ export async function detach(sql: Sql, input: LedgerInput<'detachHolder'>): Prom
 }
 
 /** Sessions that nobody was attached to before keep the time they have. */
-export async function detachAll(sql: Sql, input: LedgerInput<'detachAll'>): Promise<void> {
-  await sql.run('UPDATE holder SET attached = false WHERE attached');
+export async function detachGone(sql: Sql, input: LedgerInput<'detachGone'>): Promise<void> {
+  await sql.run(
+    `UPDATE holder SET attached = false
+     WHERE attached AND NOT EXISTS (SELECT 1 FROM replica WHERE replica.id = holder.replica)`,
+  );
   await sql.run(
     `INSERT INTO work (kind, subject, due_at, available_at)
      SELECT 'detached', id, due, due FROM (
        SELECT session.id, greatest($1::bigint, least($2::bigint, lease_set.expires_at - $3::bigint)) AS due
        FROM session LEFT JOIN lease_set ON lease_set.session = session.id AND lease_set.state = 'current'
-       WHERE session.state <> 'ended' AND session.state <> 'revoking') AS held
+       WHERE session.state <> 'ended' AND session.state <> 'revoking'
+         AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = session.id AND holder.attached)) AS held
      ON CONFLICT (subject, kind) DO NOTHING`,
     input.at,
     input.dueAt,
@@ -55,7 +78,7 @@ export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelive
   const [session] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
   if (session.generation_number === 0 || session.generation_id !== input.generation)
     conflict('not the current generation');
-  const [, after] = await Promise.all([
+  const [, ended, after] = await Promise.all([
     // Told twice, the first time stands.
     sql.run(
       `UPDATE holder SET generation_id = $1, generation_number = $2, delivered_at = $3, wiped_at = NULL
@@ -66,8 +89,18 @@ export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelive
       input.session,
       input.holder,
     ),
+    // Nobody needs the values any more.
+    sql.run(
+      `UPDATE session SET owner_replica = NULL WHERE id = $1 AND owner_replica IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM holder WHERE session = $1 AND generation_id <> $2)`,
+      input.session,
+      input.generation,
+    ),
     readSession(sql, input.session),
   ]);
+  // An owner that a word at another replica frees has to be told.
+  const isElsewhere = after.holders.some(({ replica }) => replica !== session.owner_replica);
+  if (ended === 1 && isElsewhere) await tell(sql, { kind: 'session', id: input.session });
   return after;
 }
 

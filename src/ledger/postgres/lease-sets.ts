@@ -4,6 +4,7 @@ import type { Session } from '../ledger.ts';
 import { type LeaseSetRow, leaseSetRow, parseRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
 import { beginRevokeSets } from './revoke.ts';
+import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
 
@@ -102,7 +103,10 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
     ),
     putWork(sql, input.work),
   ]);
-  return readSession(sql, input.session);
+  const after = await readSession(sql, input.session);
+  if (new Set(after.holders.map(({ replica }) => replica).filter((one) => one !== undefined)).size > 1)
+    await tell(sql, { kind: 'session', id: input.session });
+  return after;
 }
 
 /** All of it is sent in this order at once: each of the states has room for one lease set. */

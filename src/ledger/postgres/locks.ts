@@ -1,5 +1,6 @@
 import type { Lock, Tombstone } from '../ledger.ts';
 import { toLock, toTombstone } from '../stored/assemble.ts';
+import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 
 export async function findTombstone(
@@ -33,11 +34,14 @@ export async function addLock(sql: Sql, lock: Lock): Promise<void> {
     lock.by,
     lock.createdAt,
   );
+  await tell(sql, { kind: 'lock', id: lock.id });
 }
 
 export async function removeLock(sql: Sql, id: string): Promise<Lock | undefined> {
   const [row] = await sql.change('DELETE FROM lock WHERE id = $1 RETURNING *', id);
-  return row === undefined ? undefined : toLock(row);
+  if (row === undefined) return undefined;
+  await tell(sql, { kind: 'lock', id });
+  return toLock(row);
 }
 
 export async function listLocks(sql: Sql): Promise<readonly Lock[]> {

@@ -1,14 +1,16 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { randomId } from '../../platform/random-id.ts';
+import { createFeed } from '../feed.ts';
 import type { Ledger } from '../ledger.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { clientConfig, connectOnce } from './connect.ts';
 import { createConnections } from './connections.ts';
 import { count, prune } from './counts.ts';
-import { attachHolder, detach, detachAll, recordDelivered, recordWiped } from './holders.ts';
+import { attachHolder, detach, detachGone, recordDelivered, recordWiped } from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
+import { startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
 import * as locks from './locks.ts';
 import { migrate } from './migrate.ts';
@@ -16,6 +18,7 @@ import type { PostgresConfig } from './postgres-config.ts';
 import { wrapPostgresError } from './postgres-error.ts';
 import { findLeaseSet, findSession, readSessions } from './read-session.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
+import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
 import { configureSession } from './session-settings.ts';
 import type { Sql } from './statements.ts';
@@ -55,10 +58,27 @@ export async function openPostgresLedger(options: {
   }
   const connections = createConnections({ config, client, log });
   const transactions = createTransactions({ connections, clock, random: options.random });
-  return createLedger(transactions, options.newId ?? randomId);
+  const feed = createFeed();
+  let listening: AsyncDisposable | undefined;
+  const ledger = createLedger(transactions, options.newId ?? randomId, async (listener) => {
+    // Tools that only read or migrate need no connection for it.
+    listening ??= startListening({ client, config, feed, clock, log });
+    return feed.subscribe(listener);
+  });
+  return {
+    ...ledger,
+    [Symbol.asyncDispose]: async () => {
+      await listening?.[Symbol.asyncDispose]();
+      await ledger[Symbol.asyncDispose]();
+    },
+  };
 }
 
-function createLedger(transactions: Transactions, newId: (prefix: string) => string): Ledger {
+function createLedger(
+  transactions: Transactions,
+  newId: (prefix: string) => string,
+  subscribe: Ledger['subscribe'],
+): Ledger {
   const { change, each } = transactions;
   return {
     beginSession: (input) => change('begin session', (sql) => beginSession(sql, input)),
@@ -77,7 +97,7 @@ function createLedger(transactions: Transactions, newId: (prefix: string) => str
     listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),
     attachHolder: (input) => change('attach holder', (sql) => attachHolder(sql, input)),
     detachHolder: (input) => change('detach holder', (sql) => detach(sql, input)),
-    detachAll: (input) => change('detach all', (sql) => detachAll(sql, input)),
+    detachGone: (input) => change('detach gone', (sql) => detachGone(sql, input)),
     recordDelivered: (input) => change('record delivered', (sql) => recordDelivered(sql, input)),
     recordWiped: (input) => change('record wiped', (sql) => recordWiped(sql, input)),
     beginRevoke: (input) => change('begin revoke', (sql) => beginRevoke(sql, input)),
@@ -110,6 +130,12 @@ function createLedger(transactions: Transactions, newId: (prefix: string) => str
     setRunEnd: (input) => change('set run end', (sql) => runs.setRunEnd(sql, input)),
     listRuns: (query) => each('list runs', (sql) => runs.listRuns(sql, query)),
     listEndedRunsHeld: () => each('list ended runs held', runs.listEndedRunsHeld),
+    joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
+    // Counted twice after a lost answer does no harm: what matters is that it goes on.
+    beatReplica: (id) => each('beat replica', (sql) => replicas.beatReplica(sql, id)),
+    removeReplica: (input) => change('remove replica', (sql) => replicas.removeReplica(sql, input)),
+    listHeldBy: (replica) => each('list held by', (sql) => replicas.listHeldBy(sql, replica)),
+    subscribe,
     bindNode: (input) => change('bind node', (sql) => runs.bindNode(sql, input)),
     readMeta: (key) =>
       each('read meta', async (sql) => {

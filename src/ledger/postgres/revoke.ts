@@ -4,6 +4,7 @@ import type { Credential, Session } from '../ledger.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { parseRow, sessionRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
+import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeAllWork } from './work-items.ts';
 
@@ -31,12 +32,14 @@ export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): 
   if (session.state === 'revoking' || session.state === 'ended') return readSession(sql, input.session);
   await Promise.all([
     sql.run(
-      `UPDATE session SET state = 'revoking', end_reason = $1, end_note = $2, end_by = $3 WHERE id = $4`,
+      `UPDATE session SET state = 'revoking', end_reason = $1, end_note = $2, end_by = $3, owner_replica = NULL
+       WHERE id = $4`,
       reason,
       note,
       by,
       input.session,
     ),
+    tell(sql, { kind: 'session', id: input.session }),
     // Rotations and deadlines of a revoked session are of no more use.
     removeAllWork(sql, input.session),
     beginRevokeSets(

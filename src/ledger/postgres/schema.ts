@@ -170,4 +170,21 @@ export const migrations: readonly Migration[] = [
     );
     `,
   },
+  // Replicas: where a holder is attached, and who has the values of a session. Counters stand for heartbeats.
+  {
+    minimumReader: 1,
+    sql: `
+    CREATE TABLE replica (
+      epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      id text NOT NULL UNIQUE,
+      address text NOT NULL,
+      beats bigint NOT NULL DEFAULT 0
+    );
+    ALTER TABLE holder ADD COLUMN replica text;
+    ALTER TABLE session ADD COLUMN owner_replica text, ADD COLUMN owner_address text, ADD COLUMN owner_epoch bigint;
+    CREATE INDEX holder_replica ON holder (replica) WHERE attached;
+    CREATE INDEX session_owner ON session (owner_replica) WHERE owner_replica IS NOT NULL;
+    CREATE INDEX work_claimed ON work (claimed_by) WHERE claimed_by IS NOT NULL;
+    `,
+  },
 ];

@@ -34,6 +34,13 @@ export async function removeAllWork(sql: Sql, subject: string): Promise<void> {
   await sql.run('DELETE FROM work WHERE subject = $1', subject);
 }
 
+/** The session that the work is for has attached holders, and none of them at replica $6. */
+const heldElsewhere = `
+  kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
+    SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
+    WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached)
+      AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached AND replica = $6))`;
+
 /**
  * One statement, so that the rows are nobody else's between being found and being claimed: whoever looks at the same time passes over
  * them (SKIP LOCKED), and whoever comes later sees the claim. Each claim has a version of its own: whoever lost an item by sleeping past the
@@ -44,6 +51,7 @@ export async function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): Prom
     `WITH due AS MATERIALIZED (
        SELECT subject, kind, available_at, version FROM work
        WHERE available_at <= $1 AND ($2::text[] IS NULL OR kind = ANY ($2::text[]))
+         AND ($6::text IS NULL OR NOT (${heldElsewhere}))
        ORDER BY available_at, version LIMIT $3 FOR UPDATE SKIP LOCKED
      ), claimed AS (
        UPDATE work SET version = nextval('work_version'), available_at = $4, claimed_by = $5
@@ -56,6 +64,7 @@ export async function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): Prom
     Math.max(0, input.limit),
     input.claimUntil,
     input.owner,
+    input.heldHere === true ? input.owner : null,
   );
   return rows.map((row) => {
     const { version, kind, subject, due_at: dueAt } = parseRow(workRow, row, 'work item');

@@ -1,4 +1,5 @@
-import type { NewLeaseSet, NewSession, Session } from '../ledger.ts';
+import type { LedgerInput } from '../input.ts';
+import type { NewLeaseSet, NewSession, Owner, Session } from '../ledger.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import { conflict } from '../conflict.ts';
 import { attach } from './holders.ts';
@@ -15,7 +16,7 @@ export function beginSession(
     throw new LeaseholdError('tombstoned');
   const live = findLiveRow(sql, workload, bundle);
   if (live !== undefined && live.id !== input.supersedes) {
-    attach(sql, { session: live.id, holder: input.attach });
+    attach(sql, { session: live.id, holder: input.attach, replica: input.replica });
     return { outcome: 'existing', session: readSession(sql, live.id, { withEnded: false }) };
   }
   if (input.supersedes !== undefined) supersede(sql, input, input.supersedes);
@@ -24,7 +25,8 @@ export function beginSession(
     sql.run('INSERT INTO holder (session, name, position) VALUES (?, ?, ?)', input.id, name, position);
   });
   if (input.leaseSet !== undefined) insertLeaseSet(sql, input.id, input.leaseSet, input.at);
-  attach(sql, { session: input.id, holder: input.attach });
+  attach(sql, { session: input.id, holder: input.attach, replica: input.replica });
+  if (input.owner !== undefined) setOwner(sql, input.id, input.owner);
   putWork(sql, input.work);
   return { outcome: 'created', session: readSession(sql, input.id, { withEnded: false }) };
 }
@@ -65,10 +67,17 @@ function insertSession(sql: Sql, input: NewSession): void {
   );
 }
 
-export function beginLeaseSet(
-  sql: Sql,
-  input: { readonly session: string; readonly leaseSet: NewLeaseSet; readonly at: number },
-): void {
+function setOwner(sql: Sql, session: string, owner: Owner): void {
+  sql.run(
+    'UPDATE session SET owner_replica = ?, owner_address = ?, owner_epoch = ? WHERE id = ?',
+    owner.replica,
+    owner.address,
+    owner.epoch,
+    session,
+  );
+}
+
+export function beginLeaseSet(sql: Sql, input: LedgerInput<'beginLeaseSet'>): void {
   const session = requireSessionRow(sql, input.session);
   if (session.state !== 'opening' && session.state !== 'active')
     conflict('a further lease set needs an opening or active session');
@@ -78,6 +87,13 @@ export function beginLeaseSet(
     input.session,
   );
   if (pending !== undefined) conflict('the session has a pending lease set');
+  if (input.owner !== undefined) {
+    const before = session.owner_replica;
+    if (before !== null && before !== input.owner.replica && before !== input.insteadOf)
+      conflict('another replica owns the session');
+    setOwner(sql, input.session, input.owner);
+    if (before !== null && before !== input.owner.replica) sql.tell({ kind: 'session', id: input.session });
+  }
   insertLeaseSet(sql, input.session, input.leaseSet, input.at);
 }
 

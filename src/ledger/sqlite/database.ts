@@ -77,6 +77,8 @@ function migrate(database: DatabaseSync, from: number): void {
     }
     // The lock on the file proves that whoever held a claim is gone.
     database.exec('UPDATE work SET claimed_by = NULL, available_at = due_at WHERE claimed_by IS NOT NULL');
+    database.exec('DELETE FROM replica');
+    database.exec('UPDATE session SET owner_replica = NULL WHERE owner_replica IS NOT NULL');
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');

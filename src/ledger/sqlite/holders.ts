@@ -10,10 +10,19 @@ interface HolderName {
   readonly holder: string;
 }
 
-export function attach(sql: Sql, { session, holder }: HolderName): void {
+export function attach(sql: Sql, input: HolderName & { readonly replica: string }): void {
+  const { session, holder, replica } = input;
   if (requireSessionRow(sql, session).state === 'ended') conflict('the session has ended');
-  const found = sql.run('UPDATE holder SET attached = 1 WHERE session = ? AND name = ?', session, holder);
-  if (found === 0) conflict('no such holder');
+  requireHolder(sql, input);
+  const elsewhere = 'session = ? AND name = ? AND attached = 1 AND replica <> ?';
+  if (sql.get(`SELECT 1 FROM holder WHERE ${elsewhere}`, session, holder, replica) !== undefined)
+    sql.tell({ kind: 'session', id: session });
+  sql.run(
+    'UPDATE holder SET attached = 1, replica = ? WHERE session = ? AND name = ?',
+    replica,
+    session,
+    holder,
+  );
   removeWork(sql, session, 'detached');
 }
 
@@ -21,9 +30,10 @@ export function detach(sql: Sql, input: LedgerInput<'detachHolder'>): void {
   const { state } = requireSessionRow(sql, input.session);
   requireHolder(sql, input);
   const left = sql.run(
-    'UPDATE holder SET attached = 0 WHERE session = ? AND name = ? AND attached = 1',
+    'UPDATE holder SET attached = 0 WHERE session = ? AND name = ? AND attached = 1 AND replica IS ?',
     input.session,
     input.holder,
+    input.replica,
   );
   // A second word of the same end must not put off what the first one set.
   if (left === 0 || state === 'revoking' || state === 'ended') return;
@@ -32,14 +42,17 @@ export function detach(sql: Sql, input: LedgerInput<'detachHolder'>): void {
 }
 
 /** Sessions that nobody was attached to before keep the time they have. */
-export function detachAll(sql: Sql, input: LedgerInput<'detachAll'>): void {
-  sql.run('UPDATE holder SET attached = 0 WHERE attached = 1');
+export function detachGone(sql: Sql, input: LedgerInput<'detachGone'>): void {
+  sql.run(
+    'UPDATE holder SET attached = 0 WHERE attached = 1 AND (replica IS NULL OR replica NOT IN (SELECT id FROM replica))',
+  );
   sql.run(
     `INSERT OR IGNORE INTO work (kind, subject, due_at, available_at)
      SELECT 'detached', id, due, due FROM (
        SELECT session.id, max(?1, min(?2, coalesce(lease_set.expires_at - ?3, ?2))) AS due
        FROM session LEFT JOIN lease_set ON lease_set.session = session.id AND lease_set.state = 'current'
-       WHERE session.state <> 'ended' AND session.state <> 'revoking')`,
+       WHERE session.state <> 'ended' AND session.state <> 'revoking'
+         AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = session.id AND attached = 1))`,
     input.at,
     input.dueAt,
     input.marginMs,
@@ -62,7 +75,30 @@ export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>)
     input.holder,
     input.generation,
   );
+  if (session.owner_replica !== null) endOwnership(sql, input, session.owner_replica);
   return readSession(sql, input.session, { withEnded: false });
+}
+
+/** Nobody needs the values any more. An owner that a word at another replica frees has to be told. */
+function endOwnership(sql: Sql, input: LedgerInput<'recordDelivered'>, owner: string): void {
+  const ended = sql.run(
+    `UPDATE session SET owner_replica = NULL WHERE id = ?1
+       AND NOT EXISTS (SELECT 1 FROM holder WHERE session = ?1 AND generation_id <> ?2)`,
+    input.session,
+    input.generation,
+  );
+  const elsewhere = 'SELECT 1 FROM holder WHERE session = ? AND replica <> ?';
+  if (ended === 1 && sql.get(elsewhere, input.session, owner) !== undefined)
+    sql.tell({ kind: 'session', id: input.session });
+}
+
+/** Where the holders of a session are at several replicas. */
+export function tellOthers(sql: Sql, session: string): void {
+  const found = sql.get(
+    'SELECT count(DISTINCT replica) AS replicas FROM holder WHERE session = ? AND replica IS NOT NULL',
+    session,
+  );
+  if (Number(found?.['replicas']) > 1) sql.tell({ kind: 'session', id: session });
 }
 
 export function recordWiped(sql: Sql, input: LedgerInput<'recordWiped'>): void {

@@ -1,6 +1,7 @@
 import type { Session } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
+import { tellOthers } from './holders.ts';
 import { readSession, requireLeaseSetRow, requireSessionRow } from './read-session.ts';
 import { beginRevokeLeaseSet } from './revoke.ts';
 import type { Sql } from './statements.ts';
@@ -77,6 +78,7 @@ export function activate(sql: Sql, input: LedgerInput<'activate'>): Session {
     input.generation.versions,
     input.session,
   );
+  tellOthers(sql, input.session);
   putWork(sql, input.work);
   return readSession(sql, input.session, { withEnded: false });
 }

@@ -28,11 +28,14 @@ export function addLock(sql: Sql, lock: Lock): void {
     lock.by,
     lock.createdAt,
   );
+  sql.tell({ kind: 'lock', id: lock.id });
 }
 
 export function removeLock(sql: Sql, id: string): Lock | undefined {
   const row = sql.get('DELETE FROM lock WHERE id = ? RETURNING *', id);
-  return row === undefined ? undefined : toLock(row);
+  if (row === undefined) return undefined;
+  sql.tell({ kind: 'lock', id });
+  return toLock(row);
 }
 
 export function listLocks(sql: Sql): readonly Lock[] {

@@ -23,12 +23,13 @@ export function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Sessio
   if (session.state === 'revoking' || session.state === 'ended')
     return readSession(sql, input.session, { withEnded: false });
   sql.run(
-    `UPDATE session SET state = 'revoking', end_reason = ?, end_note = ?, end_by = ? WHERE id = ?`,
+    `UPDATE session SET state = 'revoking', end_reason = ?, end_note = ?, end_by = ?, owner_replica = NULL WHERE id = ?`,
     reason,
     note,
     by,
     input.session,
   );
+  sql.tell({ kind: 'session', id: input.session });
   // Rotations and deadlines of a revoked session are of no more use.
   removeAllWork(sql, input.session);
   const open = sql.all(`SELECT id FROM lease_set WHERE session = ? AND state <> 'ended'`, input.session);

@@ -165,4 +165,19 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (cluster, node)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Replicas: where a holder is attached, and who has the values of a session. Counters stand for heartbeats.
+  `
+  CREATE TABLE replica (
+    epoch INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    address TEXT NOT NULL,
+    beats INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  ALTER TABLE holder ADD COLUMN replica TEXT;
+  ALTER TABLE session ADD COLUMN owner_replica TEXT;
+  ALTER TABLE session ADD COLUMN owner_address TEXT;
+  ALTER TABLE session ADD COLUMN owner_epoch INTEGER;
+  CREATE INDEX holder_replica ON holder (replica) WHERE attached = 1;
+  CREATE INDEX session_owner ON session (owner_replica) WHERE owner_replica IS NOT NULL;
+  `,
 ];

@@ -1,19 +1,22 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Ledger, Session, SessionQuery } from '../ledger.ts';
+import type { LedgerChange } from '../replicas.ts';
 import type { Log } from '../../platform/log.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { type Commits, createCommits } from './commits.ts';
 import { count, prune } from './counts.ts';
 import { openDatabase } from './database.ts';
-import { attach, detach, detachAll, recordDelivered, recordWiped } from './holders.ts';
+import { createFeed } from '../feed.ts';
+import { attach, detach, detachGone, recordDelivered, recordWiped } from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { scanSessions, startOfPage } from './list-sessions.ts';
 import * as locks from './locks.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { findLiveRow, findSessionRow, withCredentials, withParts } from './read-session.ts';
 import { leaseSetRow, parseRow } from '../stored/rows.ts';
+import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
@@ -37,30 +40,38 @@ export async function openSqliteLedger(options: {
 }
 
 function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: string) => string): Ledger {
-  const sql = createStatements(database);
-  const run = <T>(doing: string, change: (sql: Sql) => T): Promise<T> =>
-    commits.run(doing, () => change(sql));
-  const read = <T>(doing: string, look: (sql: Sql) => T): Promise<T> => commits.read(doing, () => look(sql));
+  const statements = createStatements(database);
+  const reading: Sql = { ...statements, tell: () => undefined };
+  const feed = createFeed();
+  const run = async <T>(doing: string, change: (sql: Sql) => T): Promise<T> => {
+    const changes: LedgerChange[] = [];
+    const sql: Sql = { ...statements, tell: (one) => void changes.push(one) };
+    const result = await commits.run(doing, () => change(sql));
+    feed.tell(changes);
+    return result;
+  };
+  const read = <T>(doing: string, look: (sql: Sql) => T): Promise<T> =>
+    commits.read(doing, () => look(reading));
   return {
-    beginSession: (input) => run('begin session', () => beginSession(sql, input)),
-    beginLeaseSet: (input) => run('begin lease set', () => beginLeaseSet(sql, input)),
-    recordToken: (input) => run('record token', () => recordToken(sql, newId, input)),
-    recordLease: (input) => run('record lease', () => recordLease(sql, newId, input)),
-    activate: (input) => run('activate', () => activate(sql, input)),
-    recordRenewal: (input) => run('record renewal', () => recordRenewal(sql, input)),
+    beginSession: (input) => run('begin session', (sql) => beginSession(sql, input)),
+    beginLeaseSet: (input) => run('begin lease set', (sql) => beginLeaseSet(sql, input)),
+    recordToken: (input) => run('record token', (sql) => recordToken(sql, newId, input)),
+    recordLease: (input) => run('record lease', (sql) => recordLease(sql, newId, input)),
+    activate: (input) => run('activate', (sql) => activate(sql, input)),
+    recordRenewal: (input) => run('record renewal', (sql) => recordRenewal(sql, input)),
     findSession: (id) =>
-      read('find session', () => {
+      read('find session', (sql) => {
         const row = findSessionRow(sql, id);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: true });
       }),
     findLive: (workload, bundle) =>
-      read('find live session', () => {
+      read('find live session', (sql) => {
         const row = findLiveRow(sql, workload, bundle);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: false });
       }),
     listSessions: (query) => listSessions(read, query),
     listHeldWorkloads: () =>
-      read('list held workloads', () =>
+      read('list held workloads', (sql) =>
         sql
           .all(
             `SELECT DISTINCT workload FROM session
@@ -68,22 +79,22 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
           )
           .map(({ workload }) => String(workload)),
       ),
-    attachHolder: (input) => run('attach holder', () => attach(sql, input)),
-    detachHolder: (input) => run('detach holder', () => detach(sql, input)),
-    detachAll: (input) => run('detach all', () => detachAll(sql, input)),
-    recordDelivered: (input) => run('record delivered', () => recordDelivered(sql, input)),
-    recordWiped: (input) => run('record wiped', () => recordWiped(sql, input)),
-    beginRevoke: (input) => run('begin revoke', () => beginRevoke(sql, input)),
-    beginRevokeLeaseSet: (input) => run('begin revoke lease set', () => beginRevokeLeaseSet(sql, input)),
-    settleCredential: (input) => run('settle credential', () => settleCredential(sql, input)),
-    finishLeaseSet: (input) => run('finish lease set', () => finishLeaseSet(sql, input)),
+    attachHolder: (input) => run('attach holder', (sql) => attach(sql, input)),
+    detachHolder: (input) => run('detach holder', (sql) => detach(sql, input)),
+    detachGone: (input) => run('detach gone', (sql) => detachGone(sql, input)),
+    recordDelivered: (input) => run('record delivered', (sql) => recordDelivered(sql, input)),
+    recordWiped: (input) => run('record wiped', (sql) => recordWiped(sql, input)),
+    beginRevoke: (input) => run('begin revoke', (sql) => beginRevoke(sql, input)),
+    beginRevokeLeaseSet: (input) => run('begin revoke lease set', (sql) => beginRevokeLeaseSet(sql, input)),
+    settleCredential: (input) => run('settle credential', (sql) => settleCredential(sql, input)),
+    finishLeaseSet: (input) => run('finish lease set', (sql) => finishLeaseSet(sql, input)),
     findLeaseSet: (id) =>
-      read('find lease set', () => {
+      read('find lease set', (sql) => {
         const row = sql.get('SELECT * FROM lease_set WHERE id = ?', id);
         return row === undefined ? undefined : withCredentials(sql, parseRow(leaseSetRow, row, 'lease set'));
       }),
     findCredential: (id) =>
-      read('find credential', () => {
+      read('find credential', (sql) => {
         const row = sql.get(
           `SELECT credential.*, lease_set.session AS session FROM credential
            JOIN lease_set ON lease_set.id = credential.lease_set WHERE credential.id = ?`,
@@ -93,39 +104,45 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
           ? undefined
           : { credential: toCredential(row), session: String(row['session']) };
       }),
-    putWork: (items) => run('put work', () => putWork(sql, items)),
-    claimWork: (input) => run('claim work', () => claimWork(sql, input)),
-    finishWork: (input) => run('finish work', () => finishWork(sql, input)),
-    nextWorkAt: (query) => read('next work', () => nextWorkAt(sql, query?.kinds)),
+    putWork: (items) => run('put work', (sql) => putWork(sql, items)),
+    claimWork: (input) => run('claim work', (sql) => claimWork(sql, input)),
+    finishWork: (input) => run('finish work', (sql) => finishWork(sql, input)),
+    nextWorkAt: (query) => read('next work', (sql) => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
-      read('find tombstone', () => locks.findTombstone(sql, workload, bundle)),
-    listTombstones: () => read('list tombstones', () => locks.listTombstones(sql)),
+      read('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),
+    listTombstones: () => read('list tombstones', (sql) => locks.listTombstones(sql)),
     liftTombstone: (workload, bundle) =>
-      run('lift tombstone', () => locks.liftTombstone(sql, workload, bundle)),
-    removeTombstonesOf: (workload) => run('remove tombstones', () => locks.removeTombstonesOf(sql, workload)),
-    addLock: (lock) => run('add lock', () => locks.addLock(sql, lock)),
-    removeLock: (id) => run('remove lock', () => locks.removeLock(sql, id)),
-    listLocks: () => read('list locks', () => locks.listLocks(sql)),
-    registerRun: (input) => run('register run', () => runs.registerRun(sql, input)),
-    findRun: (workload) => read('find run', () => runs.findRun(sql, workload)),
-    findRunOfJob: (job) => read('find run of job', () => runs.findRunOfJob(sql, job)),
-    beginRunEnd: (input) => run('begin run end', () => runs.beginRunEnd(sql, input)),
-    endRun: (input) => run('end run', () => runs.endRun(sql, input)),
-    setRunEnd: (input) => run('set run end', () => runs.setRunEnd(sql, input)),
-    listRuns: (query) => read('list runs', () => runs.listRuns(sql, query)),
-    listEndedRunsHeld: () => read('list ended runs held', () => runs.listEndedRunsHeld(sql)),
-    bindNode: (input) => run('bind node', () => runs.bindNode(sql, input)),
+      run('lift tombstone', (sql) => locks.liftTombstone(sql, workload, bundle)),
+    removeTombstonesOf: (workload) =>
+      run('remove tombstones', (sql) => locks.removeTombstonesOf(sql, workload)),
+    addLock: (lock) => run('add lock', (sql) => locks.addLock(sql, lock)),
+    removeLock: (id) => run('remove lock', (sql) => locks.removeLock(sql, id)),
+    listLocks: () => read('list locks', (sql) => locks.listLocks(sql)),
+    registerRun: (input) => run('register run', (sql) => runs.registerRun(sql, input)),
+    findRun: (workload) => read('find run', (sql) => runs.findRun(sql, workload)),
+    findRunOfJob: (job) => read('find run of job', (sql) => runs.findRunOfJob(sql, job)),
+    beginRunEnd: (input) => run('begin run end', (sql) => runs.beginRunEnd(sql, input)),
+    endRun: (input) => run('end run', (sql) => runs.endRun(sql, input)),
+    setRunEnd: (input) => run('set run end', (sql) => runs.setRunEnd(sql, input)),
+    listRuns: (query) => read('list runs', (sql) => runs.listRuns(sql, query)),
+    listEndedRunsHeld: () => read('list ended runs held', (sql) => runs.listEndedRunsHeld(sql)),
+    joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
+    beatReplica: (id) => run('beat replica', (sql) => replicas.beatReplica(sql, id)),
+    removeReplica: (input) => run('remove replica', (sql) => replicas.removeReplica(sql, input)),
+    listHeldBy: (replica) => read('list held by', (sql) => replicas.listHeldBy(sql, replica)),
+    subscribe: (listener) => Promise.resolve(feed.subscribe(listener)),
+    bindNode: (input) => run('bind node', (sql) => runs.bindNode(sql, input)),
     readMeta: (key) =>
-      read('read meta', () => {
+      read('read meta', (sql) => {
         const row = sql.get('SELECT value FROM meta WHERE key = ?', key);
         return row === undefined ? undefined : String(row['value']);
       }),
     writeMeta: (key, value) =>
-      run('write meta', () => {
+      run('write meta', (sql) => {
         sql.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
       }),
-    count: () => read('count', () => count(sql)),
-    prune: (input) => run('prune', () => prune(sql, input)),
+    count: () => read('count', (sql) => count(sql)),
+    prune: (input) => run('prune', (sql) => prune(sql, input)),
     [Symbol.asyncDispose]: async () => {
       await commits.close();
       if (database.isOpen) database.close();

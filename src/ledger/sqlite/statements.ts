@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { LedgerChange } from '../replicas.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 
 export type SqlValue = string | number | null;
@@ -11,12 +12,17 @@ export interface Sql {
   all(sql: string, ...values: readonly SqlValue[]): readonly Row[];
   /** Number of rows changed. */
   run(sql: string, ...values: readonly SqlValue[]): number;
+  /** To be told to whoever listens, once it is committed. */
+  tell(change: LedgerChange): void;
 }
+
+/** Statements of a change that is not part of any group. */
+export type Statements = Omit<Sql, 'tell'>;
 
 /** SQL texts are constants but for the combinations of a listing's filters, so this bound is never met in practice. */
 const mostKept = 512;
 
-export function createStatements(database: DatabaseSync): Sql {
+export function createStatements(database: DatabaseSync): Statements {
   const kept = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     let statement = kept.get(sql);

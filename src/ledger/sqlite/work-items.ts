@@ -24,6 +24,13 @@ export function removeAllWork(sql: Sql, subject: string): void {
   sql.run('DELETE FROM work WHERE subject = ?', subject);
 }
 
+/** The session that the work is for has attached holders, and none of them at this replica. */
+const heldElsewhere = `
+  kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
+    SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
+    WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached = 1)
+      AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached = 1 AND replica = ?))`;
+
 /**
  * An expired claim is due again when it expired. Each claim has a version of its own: whoever lost an item by sleeping past the claim cannot
  * finish it under the next owner.
@@ -31,10 +38,12 @@ export function removeAllWork(sql: Sql, subject: string): void {
 export function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): readonly Work[] {
   const due = sql
     .all(
-      `SELECT version, kind, subject, due_at FROM work WHERE available_at <= ?${ofKinds(input.kinds)}
+      `SELECT version, kind, subject, due_at FROM work
+       WHERE available_at <= ?${ofKinds(input.kinds)}${input.heldHere === true ? ` AND NOT (${heldElsewhere})` : ''}
        ORDER BY available_at, version LIMIT ?`,
       input.now,
       ...(input.kinds ?? []),
+      ...(input.heldHere === true ? [input.owner] : []),
       Math.max(0, input.limit),
     )
     .map((row) => parseRow(workRow, row, 'work item'));

@@ -1,5 +1,5 @@
 import { LeaseholdError } from '../../platform/error.ts';
-import type { Credential, Holder, LeaseSet, Lock, Session, Tombstone } from '../ledger.ts';
+import type { Credential, Holder, LeaseSet, Lock, Owner, Session, Tombstone } from '../ledger.ts';
 import type { Run } from '../runs.ts';
 import {
   credentialRow,
@@ -39,6 +39,7 @@ export function toSession(
       number: row.generation_number,
       versions: row.generation_versions,
     },
+    owner: toOwner(row),
     holders: parts.holders.map(toHolder),
     leaseSets: parts.leaseSets,
   };
@@ -51,11 +52,17 @@ function toEnd(row: SessionRow): Session['end'] {
   return { reason: row.end_reason, note: row.end_note, by: row.end_by };
 }
 
+function toOwner(row: SessionRow): Owner | undefined {
+  if (row.owner_replica === null) return undefined;
+  return { replica: row.owner_replica, address: row.owner_address ?? '', epoch: row.owner_epoch ?? 0 };
+}
+
 function toHolder(stored: unknown): Holder {
   const row = parseRow(holderRow, stored, 'holder');
   return {
     name: row.name,
     attached: row.attached,
+    replica: row.replica ?? undefined,
     generation: { id: row.generation_id, number: row.generation_number },
     deliveredAt: row.delivered_at ?? undefined,
     wipedAt: row.wiped_at ?? undefined,

@@ -43,6 +43,9 @@ export const sessionRow = z.object({
   generation_id: text,
   generation_number: z.int(),
   generation_versions: text,
+  owner_replica: text.nullable(),
+  owner_address: text.nullable(),
+  owner_epoch: z.int().nullable(),
 });
 
 export type SessionRow = z.infer<typeof sessionRow>;
@@ -50,6 +53,7 @@ export type SessionRow = z.infer<typeof sessionRow>;
 export const holderRow = z.object({
   name: text,
   attached: flag,
+  replica: text.nullable(),
   generation_id: text,
   generation_number: z.int(),
   delivered_at: instant.nullable(),
@@ -91,6 +95,10 @@ export const workRow = z.object({
   subject: text,
   due_at: instant,
 });
+
+export const replicaRow = z.object({ id: text, address: text, epoch: z.int(), beats: z.int() });
+
+export const heldRow = z.object({ session: text, generation: text });
 
 export const tombstoneRow = z.object({
   workload: text,

@@ -18,6 +18,9 @@ export type OpenLedgerWorld = () => Promise<LedgerWorld>;
 /** A moment to count from. */
 export const start = 1_800_000_000_000;
 
+/** Where holders are attached, unless told otherwise. */
+export const replica = 'rep_one';
+
 export function aPod(uid: string, overrides: Partial<PodIdentity> = {}): PodIdentity {
   const cluster = overrides.cluster ?? 'east';
   return {
@@ -61,6 +64,7 @@ function unleased(overrides: Partial<NewSession>): NewSession {
     deadlineAt: start + 3_600_000,
     generation: undefined,
     attach: 'pod',
+    replica,
     work: [],
     at: start,
   };

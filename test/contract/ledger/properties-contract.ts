@@ -25,7 +25,7 @@ const steps = [
   'revokeLeaseSet',
   'settle',
   'finish',
-  'detachAll',
+  'detachGone',
   'prune',
 ] as const;
 
@@ -141,8 +141,8 @@ async function carryOut(
     case 'finish':
       await ledger.finishLeaseSet({ leaseSet, at });
       return;
-    case 'detachAll':
-      return ledger.detachAll({ dueAt: at, marginMs: 0, at });
+    case 'detachGone':
+      return ledger.detachGone({ dueAt: at, marginMs: 0, at });
     case 'prune':
       await ledger.prune({ endedBefore: at, limit: 1 });
   }

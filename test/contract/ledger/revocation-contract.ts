@@ -10,6 +10,7 @@ import {
   type OpenLedgerWorld,
   recordIssue,
   refusal,
+  replica,
   settleAll,
   start,
 } from './ledger-world.ts';
@@ -46,8 +47,9 @@ export function revocationContract(open: OpenLedgerWorld): void {
     const holders = ['n1', 'n2', 'n3'];
     const begin = () => anActiveSession(ledger, { holders, attach: 'n1' });
     const detach = (session: string, holder: string, dueAt = start + 20_000) =>
-      ledger.detachHolder({ session, holder, dueAt, at: start });
-    const attach = (session: string, holder: string) => ledger.attachHolder({ session, holder, at: start });
+      ledger.detachHolder({ session, holder, replica, dueAt, at: start });
+    const attach = (session: string, holder: string) =>
+      ledger.attachHolder({ session, holder, replica, at: start });
     const deliver = (session: string, holder: string, generation: string, at = start) =>
       ledger.recordDelivered({ session, holder, generation, at });
 
@@ -117,10 +119,16 @@ export function revocationContract(open: OpenLedgerWorld): void {
     it('detaches all at a start, and leaves earlier times as they are', async () => {
       const first = await begin();
       const second = await anActiveSession(ledger, { bundle: 'second' });
-      await ledger.detachHolder({ session: second.session, holder: 'pod', dueAt: start + 5_000, at: start });
+      await ledger.detachHolder({
+        session: second.session,
+        holder: 'pod',
+        replica,
+        dueAt: start + 5_000,
+        at: start,
+      });
       const revoked = await anActiveSession(ledger, { bundle: 'revoked' });
       await revoke(revoked.session);
-      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 0, at: start });
+      await ledger.detachGone({ dueAt: start + 30_000, marginMs: 0, at: start });
       expect((await ledger.findSession(first.session))?.holders.some(({ attached }) => attached)).toBe(false);
       expect(await dueWork(ledger, start + 100_000)).toEqual([
         `revoke ${revoked.leaseSet} 1000`,
@@ -133,11 +141,11 @@ export function revocationContract(open: OpenLedgerWorld): void {
       const { session, leaseSet } = await anActiveSession(ledger);
       const renew = (expiresAt: number) => ledger.recordRenewal({ leaseSet, expiresAt, work: [], at: start });
       await renew(start + 25_000);
-      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 10_000, at: start });
+      await ledger.detachGone({ dueAt: start + 30_000, marginMs: 10_000, at: start });
       expect(await dueWork(ledger, start + 100_000)).toContain(`detached ${session} 15000`);
       const late = await anActiveSession(ledger, { bundle: 'late' });
       await ledger.recordRenewal({ leaseSet: late.leaseSet, expiresAt: start + 9_000, work: [], at: start });
-      await ledger.detachAll({ dueAt: start + 30_000, marginMs: 10_000, at: start + 2_000 });
+      await ledger.detachGone({ dueAt: start + 30_000, marginMs: 10_000, at: start + 2_000 });
       expect(await dueWork(ledger, start + 300_000)).toContain(`detached ${late.session} 2000`);
     });
   });

@@ -102,10 +102,12 @@ export function sessionsContract(open: OpenLedgerWorld): void {
         endedAt: undefined,
         end: undefined,
         generation: { id: '', number: 0, versions: '' },
+        owner: undefined,
         holders: [
           {
             name: 'pod',
             attached: true,
+            replica: 'rep_one',
             generation: { id: '', number: 0 },
             deliveredAt: undefined,
             wipedAt: undefined,

@@ -8,6 +8,7 @@ import {
   aSession,
   aStaticSession,
   recordIssue,
+  replica,
   start,
 } from '../../contract/ledger/ledger-world.ts';
 import { type CommitCutter, startCommitCutter } from '../../support/commit-cutter.ts';
@@ -160,7 +161,7 @@ describeWith(['postgres'], 'a PostgreSQL ledger whose connections break', () => 
     const calls: readonly (() => Promise<unknown>)[] = [
       () => ledger.findSession(session),
       () => ledger.listSessions({ limit: 5 }),
-      () => ledger.attachHolder({ session, holder: 'pod', at: start }),
+      () => ledger.attachHolder({ session, holder: 'pod', replica, at: start }),
       () => ledger.recordDelivered({ session, holder: 'pod', generation, at: start }),
       () => ledger.recordRenewal({ leaseSet, expiresAt: start + 9, work: [], at: start }),
       () => ledger.claimWork({ owner: 'me', now: start, claimUntil: start, limit: 5 }),

@@ -10,6 +10,7 @@ import {
   aSession,
   aStaticSession,
   recordIssue,
+  replica,
   start,
 } from '../../contract/ledger/ledger-world.ts';
 import { describeWith } from '../../support/require.ts';
@@ -93,7 +94,7 @@ describeWith(['postgres'], 'several brokers on one PostgreSQL', () => {
         ledger.beginRevoke({ session, end, tombstone: true, at: start }),
         ledger.beginSession(aSession({ identity, supersedes: session })),
         ledger.beginSession(aStaticSession({ identity })),
-        ledger.detachHolder({ session, holder: 'pod', dueAt: start, at: start }),
+        ledger.detachHolder({ session, holder: 'pod', replica, dueAt: start, at: start }),
       ];
       const results = await Promise.allSettled([...of(first), ...of(second)]);
       for (const result of results)

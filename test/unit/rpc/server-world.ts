@@ -143,6 +143,7 @@ export const session: Session = {
   end: undefined,
   generation: { id: 'gen_aaaaaaaaaaaaaaaaaaaaaaaaaa', versions: '', number: 1 },
   holders: [],
+  owner: undefined,
   leaseSets: [],
 };
 

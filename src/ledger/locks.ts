@@ -1,0 +1,32 @@
+import type { Selector } from '../policy/selector.ts';
+
+/** What must not come back, and what is refused from now on. */
+export interface LockLedger {
+  findTombstone(workload: string, bundle: string): Promise<Tombstone | undefined>;
+  listTombstones(): Promise<readonly Tombstone[]>;
+  /** False when there was none. */
+  liftTombstone(workload: string, bundle: string): Promise<boolean>;
+  /** When a workload has ended its tombstones are of no more use. */
+  removeTombstonesOf(workload: string): Promise<void>;
+  addLock(lock: Lock): Promise<void>;
+  /** Undefined when there was none. */
+  removeLock(id: string): Promise<Lock | undefined>;
+  listLocks(): Promise<readonly Lock[]>;
+}
+
+export interface Tombstone {
+  readonly workload: string;
+  readonly bundle: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: number;
+}
+
+export interface Lock {
+  /** `loc_` and 26 random characters. */
+  readonly id: string;
+  readonly selector: Selector;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: number;
+}

@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { LedgerChange } from '../../../src/ledger/replicas.ts';
+import {
+  aLeaseSet,
+  anActiveSession,
+  aStaticSession,
+  dueWork,
+  type LedgerWorld,
+  type OpenLedgerWorld,
+  refusal,
+  rotateTo,
+  start,
+} from './ledger-world.ts';
+
+const holders = ['n1', 'n2', 'n3'];
+const owner = (replica: string, epoch = 1) => ({ replica, address: `${replica}:8443`, epoch });
+
+/** What a store does for several brokers on it. */
+export function replicasContract(open: OpenLedgerWorld): void {
+  let world: LedgerWorld;
+  let ledger: Ledger;
+  beforeEach(async () => {
+    world = await open();
+    ({ ledger } = world);
+  });
+  afterEach(() => world.close());
+
+  const join = (...ids: readonly string[]) =>
+    Promise.all(ids.map((id) => ledger.joinReplica({ id, address: `${id}:8443` })));
+  const attach = (session: string, holder: string, replica: string) =>
+    ledger.attachHolder({ session, holder, replica, at: start });
+  const detach = (session: string, holder: string, replica: string) =>
+    ledger.detachHolder({ session, holder, replica, dueAt: start + 20_000, at: start });
+  const deliver = (session: string, holder: string, generation: string) =>
+    ledger.recordDelivered({ session, holder, generation, at: start });
+  const detachGone = () => ledger.detachGone({ dueAt: start + 30_000, marginMs: 0, at: start });
+  const attached = async (session: string) =>
+    (await ledger.findSession(session))?.holders
+      .filter((holder) => holder.attached)
+      .map(({ name, replica }) => `${name}@${replica}`);
+  const ownerOf = async (session: string) => (await ledger.findSession(session))?.owner;
+
+  describe('replicas', () => {
+    it('are removed only at the count that was seen, and know that they were', async () => {
+      await join('rep_a', 'rep_b');
+      await ledger.beatReplica('rep_b');
+      const [a, b] = await ledger.beatReplica('rep_a');
+      expect(a).toMatchObject({ id: 'rep_a', address: 'rep_a:8443', beats: 1 });
+      expect(b).toMatchObject({ id: 'rep_b', beats: 1 });
+      await ledger.beatReplica('rep_b');
+      expect(await ledger.removeReplica({ id: 'rep_b', beats: 1 })).toBe(false);
+      expect(await ledger.removeReplica({ id: 'rep_b', beats: 2 })).toBe(true);
+      expect(await ledger.removeReplica({ id: 'rep_b', beats: 2 })).toBe(false);
+      expect((await ledger.beatReplica('rep_b')).map(({ id }) => id)).toEqual(['rep_a']);
+    });
+
+    it('never have the epoch of another one, or of themselves before', async () => {
+      const epochs: number[] = [];
+      for (const id of ['rep_a', 'rep_b', 'rep_a', 'rep_b']) {
+        epochs.push((await ledger.joinReplica({ id, address: '' })).epoch);
+        if (epochs.length === 2) await ledger.removeReplica({ id });
+      }
+      expect(epochs).toEqual([...new Set(epochs)].toSorted((one, other) => one - other));
+      expect(await ledger.beatReplica('rep_a')).toHaveLength(2);
+    });
+
+    it('leave their claims to others when they are removed, and cannot finish them', async () => {
+      await join('rep_a', 'rep_b');
+      await ledger.putWork([{ kind: 'revoke', subject: 'set_x', dueAt: start }]);
+      const claim = (replica: string) =>
+        ledger.claimWork({ owner: replica, now: start + 10, claimUntil: start + 60_000, limit: 10 });
+      const [work] = await claim('rep_a');
+      expect(await claim('rep_b')).toEqual([]);
+      await ledger.removeReplica({ id: 'rep_a' });
+      const [again] = await claim('rep_b');
+      expect(again).toMatchObject({ kind: 'revoke', subject: 'set_x', dueAt: start });
+      if (work !== undefined) await ledger.finishWork({ work });
+      expect(await ledger.nextWorkAt()).toBe(start + 60_000);
+    });
+  });
+
+  describe('holders of several replicas', () => {
+    it('stay attached when another replica goes, and are detached with their own', async () => {
+      await join('rep_a', 'rep_b');
+      const both = await anActiveSession(ledger, { holders, attach: 'n1', replica: 'rep_a' });
+      await attach(both.session, 'n2', 'rep_b');
+      const one = await anActiveSession(ledger, { bundle: 'one', replica: 'rep_a' });
+      const other = await anActiveSession(ledger, { bundle: 'other', replica: 'rep_b' });
+      await ledger.removeReplica({ id: 'rep_a' });
+      await detachGone();
+      expect(await attached(both.session)).toEqual(['n2@rep_b']);
+      expect(await attached(one.session)).toEqual([]);
+      expect(await attached(other.session)).toEqual(['pod@rep_b']);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([`detached ${one.session} 30000`]);
+    });
+
+    it('are not detached by the late word of the replica that they have left', async () => {
+      await join('rep_a', 'rep_b');
+      const { session } = await anActiveSession(ledger, { replica: 'rep_a' });
+      await attach(session, 'pod', 'rep_b');
+      await detach(session, 'pod', 'rep_a');
+      expect(await attached(session)).toEqual(['pod@rep_b']);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([]);
+      await detach(session, 'pod', 'rep_b');
+      expect(await dueWork(ledger, start + 100_000)).toEqual([`detached ${session} 20000`]);
+    });
+
+    it('are listed with the generation that they should have', async () => {
+      const first = await anActiveSession(ledger, { holders, attach: 'n1', replica: 'rep_a' });
+      await attach(first.session, 'n2', 'rep_a');
+      const second = await anActiveSession(ledger, { bundle: 'second', replica: 'rep_a' });
+      await detach(second.session, 'pod', 'rep_a');
+      expect(await ledger.listHeldBy('rep_a')).toEqual([
+        { session: first.session, generation: first.generation },
+      ]);
+      expect(await ledger.listHeldBy('rep_b')).toEqual([]);
+    });
+
+    it.each(['renew', 'rotate', 'deadline'] as const)('%s is done where one of them is', async (kind) => {
+      const { session, leaseSet } = await anActiveSession(ledger, {
+        holders,
+        attach: 'n1',
+        replica: 'rep_a',
+      });
+      const subject = kind === 'renew' ? leaseSet : session;
+      await ledger.putWork([{ kind, subject, dueAt: start }]);
+      const claim = async (replica: string) =>
+        (
+          await ledger.claimWork({
+            owner: replica,
+            now: start + 1,
+            claimUntil: start + 1,
+            limit: 9,
+            heldHere: true,
+          })
+        ).length;
+      expect(await claim('rep_b')).toBe(0);
+      expect(await claim('rep_a')).toBe(1);
+      await attach(session, 'n2', 'rep_b');
+      expect(await claim('rep_b')).toBe(1);
+      await detach(session, 'n1', 'rep_a');
+      await detach(session, 'n2', 'rep_b');
+      expect(await claim('rep_c')).toBeGreaterThan(0);
+    });
+  });
+
+  describe('the owner of a session', () => {
+    it('has it until the last holder has the generation', async () => {
+      const { session, generation } = await anActiveSession(ledger, {
+        holders,
+        attach: 'n1',
+        replica: 'rep_a',
+        owner: owner('rep_a', 7),
+      });
+      expect(await ownerOf(session)).toEqual({ replica: 'rep_a', address: 'rep_a:8443', epoch: 7 });
+      await deliver(session, 'n1', generation);
+      await deliver(session, 'n2', generation);
+      expect(await ownerOf(session)).toMatchObject({ replica: 'rep_a' });
+      expect((await deliver(session, 'n3', generation)).owner).toBeUndefined();
+      expect(await ownerOf(session)).toBeUndefined();
+    });
+
+    it('is one: of several that make new values only the first may', async () => {
+      await join('rep_a', 'rep_b', 'rep_c');
+      const { session } = await anActiveSession(ledger, { holders, attach: 'n1', owner: owner('rep_a') });
+      const take = (replica: string, insteadOf?: string) =>
+        ledger.beginLeaseSet({
+          session,
+          leaseSet: aLeaseSet(),
+          owner: owner(replica),
+          ...(insteadOf === undefined ? {} : { insteadOf }),
+          at: start,
+        });
+      expect(await refusal(take('rep_b'))).toBe('ledger_conflict');
+      const outcomes = await Promise.allSettled([take('rep_b', 'rep_a'), take('rep_c', 'rep_a')]);
+      expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    });
+
+    it('may make further ones, and nobody else while it is there', async () => {
+      const { session } = await anActiveSession(ledger, { owner: owner('rep_a') });
+      const leaseSet = aLeaseSet();
+      await ledger.beginLeaseSet({ session, leaseSet, owner: owner('rep_a'), at: start });
+      await rotateTo(ledger, session, leaseSet.id);
+      const other = ledger.beginLeaseSet({
+        session,
+        leaseSet: aLeaseSet(),
+        owner: owner('rep_b'),
+        at: start,
+      });
+      expect(await refusal(other)).toBe('ledger_conflict');
+    });
+
+    it('ends with its replica, and with the session', async () => {
+      await join('rep_a');
+      const first = await anActiveSession(ledger, { owner: owner('rep_a') });
+      await ledger.removeReplica({ id: 'rep_a' });
+      expect(await ownerOf(first.session)).toBeUndefined();
+      const second = await anActiveSession(ledger, { bundle: 'second', owner: owner('rep_b') });
+      await ledger.beginRevoke({
+        session: second.session,
+        end: { reason: 'admin', note: '', by: 'x' },
+        tombstone: false,
+        at: start,
+      });
+      expect(await ownerOf(second.session)).toBeUndefined();
+    });
+  });
+
+  describe('the feed', () => {
+    /** What is told until the marker, which is told last. */
+    const told = async (act: () => Promise<void>): Promise<readonly string[]> => {
+      const changes: LedgerChange[] = [];
+      const listening = Promise.withResolvers<undefined>();
+      const done = Promise.withResolvers<undefined>();
+      await using feed = new AsyncDisposableStack();
+      const listener = (change: LedgerChange) => {
+        changes.push(change);
+        if (change.kind === 'lock' && change.id === 'loc_begin') listening.resolve(undefined);
+        if (change.kind === 'lock' && change.id === 'loc_end') done.resolve(undefined);
+      };
+      feed.use(await ledger.subscribe(listener));
+      const mark = (id: string) =>
+        ledger.addLock({ id, selector: { all: true }, reason: 'x', by: 'x', createdAt: start });
+      const again = setInterval(() => void ledger.removeLock('loc_begin').then(() => mark('loc_begin')), 50);
+      await listening.promise;
+      clearInterval(again);
+      await act();
+      await mark('loc_end');
+      await done.promise;
+      return changes
+        .map((change) => (change.kind === 'missed' ? 'missed' : `${change.kind} ${change.id}`))
+        .filter((change) => !change.includes('loc_begin'));
+    };
+
+    it('tells of ends, moved holders and locks', async () => {
+      const { session } = await anActiveSession(ledger, { replica: 'rep_a' });
+      const plain = await ledger.beginSession(aStaticSession({ bundle: 'static' }));
+      expect(
+        await told(async () => {
+          await attach(session, 'pod', 'rep_b');
+          await ledger.beginRevoke({
+            session: plain.session.id,
+            end: { reason: 'admin', note: '', by: 'x' },
+            tombstone: false,
+            at: start,
+          });
+        }),
+      ).toEqual([`session ${session}`, `session ${plain.session.id}`, 'lock loc_end']);
+    });
+
+    it('tells of a new generation where holders are at several replicas, and of an owner that is freed elsewhere', async () => {
+      const { session } = await anActiveSession(ledger, {
+        holders: ['n1', 'n2'],
+        attach: 'n1',
+        replica: 'rep_a',
+        owner: owner('rep_a'),
+      });
+      await attach(session, 'n2', 'rep_b');
+      const leaseSet = aLeaseSet();
+      expect(
+        await told(async () => {
+          await ledger.beginLeaseSet({ session, leaseSet, owner: owner('rep_a'), at: start });
+          const generation = await rotateTo(ledger, session, leaseSet.id);
+          await deliver(session, 'n1', generation);
+          await deliver(session, 'n2', generation);
+        }),
+      ).toEqual([`session ${session}`, `session ${session}`, 'lock loc_end']);
+    });
+
+    it('does not tell of what concerns one replica alone', async () => {
+      expect(
+        await told(async () => {
+          const { session, leaseSet, generation } = await anActiveSession(ledger, {
+            replica: 'rep_a',
+            owner: owner('rep_a'),
+          });
+          await deliver(session, 'pod', generation);
+          await ledger.recordRenewal({ leaseSet, expiresAt: start + 90_000, work: [], at: start });
+          await detach(session, 'pod', 'rep_a');
+          await attach(session, 'pod', 'rep_b');
+        }),
+      ).toEqual(['lock loc_end']);
+    });
+  });
+}
