@@ -5,6 +5,7 @@ import type { Benchmark, BenchResult } from './lib/result.ts';
 /** Loaded when named, so that one benchmark's modules do not weigh on another's memory. */
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'ledger-and-proof': async () => (await import('./ledger-and-proof.ts')).ledgerAndProof,
+  'ledger-cost': async () => (await import('./ledger-cost.ts')).ledgerCost,
   'sidecar-memory': async () => (await import('./sidecar-memory.ts')).sidecarMemory,
   revoke: async () => (await import('./revoke.ts')).revoke,
   throughput: async () => (await import('./throughput.ts')).throughput,

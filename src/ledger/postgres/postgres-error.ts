@@ -71,6 +71,9 @@ const driverMessages: readonly (readonly [RegExp, string])[] = [
 /** Not the one that says that no connection was free: that has been waited for already. */
 const brokenDriver = /terminated|not queryable|connection error|timeout expired|read timeout/i;
 
+/** 0A000: a statement that was planned before another broker added a column; a new connection plans it anew. */
+const lostStates = ['08', '57P', '25P03', '25P04', '0A000'];
+
 /** SQLSTATE of an error of the server. */
 export function stateOf(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
@@ -81,11 +84,11 @@ export function isCollision(error: unknown): boolean {
   return stateOf(error)?.startsWith('40') === true;
 }
 
-/** True when the connection itself is gone, as opposed to a statement that the server refused. */
+/** True when the connection is gone or of no more use, as opposed to a statement that the server refused. */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof LeaseholdError) return false;
   const state = stateOf(error);
-  if (state !== undefined) return ['08', '57P', '25P03', '25P04'].some((lost) => state.startsWith(lost));
+  if (state !== undefined) return lostStates.some((lost) => state.startsWith(lost));
   return error instanceof Error && ('code' in error || brokenDriver.test(error.message));
 }
 

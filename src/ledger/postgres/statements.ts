@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type ClientBase, type CustomTypesConfig, types } from 'pg';
 import { LeaseholdError } from '../../platform/error.ts';
 
@@ -32,7 +33,7 @@ export function createStatements(client: ClientBase, opened?: Promise<unknown>):
     () => undefined,
   );
   const query = (text: string, values: readonly SqlValue[]) =>
-    client.query<Record<string, unknown>>(text, values.map(bindable));
+    client.query<Record<string, unknown>>({ name: nameOf(text), text, values: values.map(bindable) });
   const change = async (text: string, values: readonly SqlValue[]) => {
     if (!isOpen) await opened;
     return query(text, values);
@@ -43,6 +44,18 @@ export function createStatements(client: ClientBase, opened?: Promise<unknown>):
     change: async (sql, ...values) => (await change(sql, values)).rows,
     run: async (sql, ...values) => (await change(sql, values)).rowCount ?? 0,
   };
+}
+
+/** Texts are constants but for the combinations of a listing's filters, so there are few. */
+const names = new Map<string, string>();
+
+/** A statement with a name is planned once for each connection: planning takes longer than most of these run. */
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  names.set(text, name);
+  return name;
 }
 
 /** Every number here is an integer; jitter makes fractions of a millisecond, which a bigint would refuse. */

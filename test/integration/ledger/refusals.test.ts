@@ -160,11 +160,15 @@ describeWith(['postgres'], 'a PostgreSQL that refuses', () => {
       ]);
     });
 
-    it('is used when it was only added to', async () => {
+    it('is used when it was only added to, also by a broker that runs already', async () => {
       const config = world.config();
-      await open(config);
+      const running = await open(config);
+      for (const bundle of ['a', 'b', 'c']) await running.beginSession(aStaticSession({ bundle }));
+      expect(await running.listSessions({ limit: 9 })).toHaveLength(3);
       await setVersion(config.schema, 99, 1);
       await world.server.query(`ALTER TABLE "${config.schema}".session ADD COLUMN later text`);
+      expect((await running.beginSession(aStaticSession({ bundle: 'd' }))).outcome).toBe('created');
+      expect(await running.listSessions({ limit: 9 })).toHaveLength(4);
       const ledger = await open(config);
       expect((await ledger.beginSession(aStaticSession())).outcome).toBe('created');
       expect(await world.server.query(`SELECT version FROM "${config.schema}".schema_version`)).toEqual([
