@@ -30,8 +30,9 @@ export async function beginSession(
   const found = rows.map((row) => parseRow(sessionRow, row, 'session'));
   const live = found.find((row) => isLive(row) && row.workload === workload && row.bundle === bundle);
   if (live !== undefined && live.id !== supersedes) {
-    await attach(sql, live, { holder: input.attach, replica: input.replica });
-    return { outcome: 'existing', session: await readSession(sql, live.id) };
+    const attached = attach(sql, live, { holder: input.attach, replica: input.replica });
+    const [session] = await Promise.all([readSession(sql, live.id), attached]);
+    return { outcome: 'existing', session };
   }
   if (!input.holders.includes(input.attach)) conflict('no such holder');
   if (supersedes !== undefined)
@@ -40,11 +41,12 @@ export async function beginSession(
       input,
       found.find(({ id }) => id === supersedes),
     );
-  if (!(await insertSession(sql, input))) throw new SeenTooEarly();
-  const [session] = await Promise.all([
-    insertParts(sql, input).then(() => readSession(sql, input.id)),
-    putWork(sql, input.work),
-  ]);
+  // Sent together. Without a session its parts break their references, which ends this try as well.
+  const inserted = insertSession(sql, input);
+  const rest = Promise.all([insertParts(sql, input), putWork(sql, input.work), readSession(sql, input.id)]);
+  rest.catch(() => undefined);
+  if (!(await inserted)) throw new SeenTooEarly();
+  const [, , session] = await rest;
   return { outcome: 'created', session };
 }
 

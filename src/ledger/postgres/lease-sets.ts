@@ -92,8 +92,9 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
   const sets = stored.map((row) => parseRow(leaseSetRow, row, 'lease set'));
   if (input.leaseSet === undefined && session.state === 'opening')
     conflict('an opening session becomes active with a lease set');
-  await Promise.all([
-    ...(input.leaseSet === undefined ? [] : [makeCurrent(sql, input, input.leaseSet, sets)]),
+  const made = input.leaseSet === undefined ? undefined : makeCurrent(sql, input, input.leaseSet, sets);
+  const [, , , after] = await Promise.all([
+    made,
     sql.run(
       `UPDATE session SET state = CASE state WHEN 'opening' THEN 'active' ELSE state END,
          generation_id = $1, generation_number = generation_number + 1, generation_versions = $2 WHERE id = $3`,
@@ -102,8 +103,8 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
       input.session,
     ),
     putWork(sql, input.work),
+    readSession(sql, input.session),
   ]);
-  const after = await readSession(sql, input.session);
   if (new Set(after.holders.map(({ replica }) => replica).filter((one) => one !== undefined)).size > 1)
     await tell(sql, { kind: 'session', id: input.session });
   return after;

@@ -12,6 +12,11 @@ const longestPauseMs = 5_000;
 /** A connection that says nothing may be cut without a word; the question is what finds that out. */
 const askMs = 10_000;
 
+export interface Listening extends AsyncDisposable {
+  /** Resolves when it listens, or when the first try to do so has failed. */
+  readonly begun: Promise<undefined>;
+}
+
 /**
  * Listens on a connection of its own for as long as it lives, and makes it anew when it breaks: then listeners are told that they may
  * have missed something. Never throws.
@@ -22,10 +27,11 @@ export function startListening(options: {
   readonly feed: Pick<Feed, 'tell'>;
   readonly clock: Clock;
   readonly log: Log;
-}): AsyncDisposable {
+}): Listening {
   const { clock, feed, log } = options;
   const stopping = new AbortController();
   const isStopping = () => stopping.signal.aborted;
+  const begun = Promise.withResolvers<undefined>();
 
   const listen = async (onListening: () => void): Promise<void> => {
     await using connection = await connectOnce(options.client, stopping.signal);
@@ -45,25 +51,28 @@ export function startListening(options: {
 
   const run = async (): Promise<void> => {
     let pauseMs = firstPauseMs;
-    let before = false;
+    let isFirst = true;
     while (!isStopping()) {
       try {
         await listen(() => {
           pauseMs = firstPauseMs;
-          if (before) feed.tell([{ kind: 'missed' }]);
-          before = true;
+          if (!isFirst) feed.tell([{ kind: 'missed' }]);
+          begun.resolve(undefined);
         });
       } catch (error) {
+        begun.resolve(undefined);
         if (isStopping()) return;
         log.warn('the feed of changes is interrupted', {}, wrapPostgresError(error, 'listen'));
         await clock.sleep(pauseMs, stopping.signal).catch(() => undefined);
         pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }
+      isFirst = false;
     }
   };
 
   const running = run();
   return {
+    begun: begun.promise,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await running;

@@ -10,7 +10,7 @@ import { createConnections } from './connections.ts';
 import { count, prune } from './counts.ts';
 import { attachHolder, detach, detachGone, recordDelivered, recordWiped } from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
-import { startListening } from './listen.ts';
+import { type Listening, startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
 import * as locks from './locks.ts';
 import { migrate } from './migrate.ts';
@@ -59,11 +59,14 @@ export async function openPostgresLedger(options: {
   const connections = createConnections({ config, client, log });
   const transactions = createTransactions({ connections, clock, random: options.random });
   const feed = createFeed();
-  let listening: AsyncDisposable | undefined;
+  let listening: Listening | undefined;
   const ledger = createLedger(transactions, options.newId ?? randomId, async (listener) => {
     // Tools that only read or migrate need no connection for it.
     listening ??= startListening({ client, config, feed, clock, log });
-    return feed.subscribe(listener);
+    const subscription = feed.subscribe(listener);
+    // What changes after the caller has its subscription is told, or that something was missed.
+    await listening.begun;
+    return subscription;
   });
   return {
     ...ledger,

@@ -2,10 +2,10 @@ import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
 import type { Credential, Session } from '../ledger.ts';
 import { toCredential } from '../stored/assemble.ts';
-import { parseRow, sessionRow } from '../stored/rows.ts';
+import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
 import { tell } from './notify.ts';
-import type { Sql } from './statements.ts';
+import type { Row, Sql } from './statements.ts';
 import { putWork, removeAllWork } from './work-items.ts';
 
 export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Promise<Session> {
@@ -16,20 +16,36 @@ export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): 
       input.session,
     ),
   ]);
-  const { reason, note, by } = input.end;
-  if (input.tombstone) {
-    // The first reason stands: it is why the workload was cut off.
-    await sql.run(
-      `INSERT INTO tombstone (workload, bundle, reason, by, created_at) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (workload, bundle) DO NOTHING`,
-      session.workload,
-      session.bundle,
-      note === '' ? reason : note,
-      by,
-      input.at,
-    );
-  }
-  if (session.state === 'revoking' || session.state === 'ended') return readSession(sql, input.session);
+  const tombstone = input.tombstone ? writeTombstone(sql, session, input) : undefined;
+  const isOver = session.state === 'revoking' || session.state === 'ended';
+  const ending = isOver ? undefined : endAll(sql, input, open);
+  const [, , after] = await Promise.all([tombstone, ending, readSession(sql, input.session)]);
+  return after;
+}
+
+async function writeTombstone(
+  sql: Sql,
+  { workload, bundle }: SessionRow,
+  { end: { reason, note, by }, at }: LedgerInput<'beginRevoke'>,
+): Promise<void> {
+  // The first reason stands: it is why the workload was cut off.
+  await sql.run(
+    `INSERT INTO tombstone (workload, bundle, reason, by, created_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (workload, bundle) DO NOTHING`,
+    workload,
+    bundle,
+    note === '' ? reason : note,
+    by,
+    at,
+  );
+}
+
+/** `open` are the lease sets of the session that have not ended. */
+async function endAll(
+  sql: Sql,
+  { session, end: { reason, note, by }, at }: LedgerInput<'beginRevoke'>,
+  open: readonly Row[],
+): Promise<void> {
   await Promise.all([
     sql.run(
       `UPDATE session SET state = 'revoking', end_reason = $1, end_note = $2, end_by = $3, owner_replica = NULL
@@ -37,19 +53,18 @@ export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): 
       reason,
       note,
       by,
-      input.session,
+      session,
     ),
-    tell(sql, { kind: 'session', id: input.session }),
+    tell(sql, { kind: 'session', id: session }),
     // Rotations and deadlines of a revoked session are of no more use.
-    removeAllWork(sql, input.session),
+    removeAllWork(sql, session),
     beginRevokeSets(
       sql,
       open.filter(({ state }) => state !== 'revoking').map(({ id }) => String(id)),
-      input.at,
+      at,
     ),
-    ...(open.length === 0 ? [endSession(sql, input.session, input.at)] : []),
+    ...(open.length === 0 ? [endSession(sql, session, at)] : []),
   ]);
-  return readSession(sql, input.session);
 }
 
 export async function beginRevokeLeaseSet(
@@ -125,9 +140,10 @@ export async function finishLeaseSet(sql: Sql, input: LedgerInput<'finishLeaseSe
     sql.get(`SELECT 1 FROM lease_set WHERE session = $1 AND state <> 'ended' LIMIT 1`, session),
     sql.get('SELECT * FROM session WHERE id = $1', session),
   ]);
-  if (left === undefined && parseRow(sessionRow, row, 'session').state === 'revoking')
-    await endSession(sql, session, input.at);
-  return readSession(sql, session);
+  const isLast = left === undefined && parseRow(sessionRow, row, 'session').state === 'revoking';
+  const ending = isLast ? endSession(sql, session, input.at) : undefined;
+  const [, after] = await Promise.all([ending, readSession(sql, session)]);
+  return after;
 }
 
 async function endSession(sql: Sql, session: string, at: number): Promise<void> {

@@ -26,8 +26,10 @@ export function replicasContract(open: OpenLedgerWorld): void {
   });
   afterEach(() => world.close());
 
-  const join = (...ids: readonly string[]) =>
-    Promise.all(ids.map((id) => ledger.joinReplica({ id, address: `${id}:8443` })));
+  /** One after another, so that their epochs have the order of the ids. */
+  const join = async (...ids: readonly string[]) => {
+    for (const id of ids) await ledger.joinReplica({ id, address: `${id}:8443` });
+  };
   const attach = (session: string, holder: string, replica: string) =>
     ledger.attachHolder({ session, holder, replica, at: start });
   const detach = (session: string, holder: string, replica: string) =>
