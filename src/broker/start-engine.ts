@@ -22,6 +22,7 @@ export interface EngineParts {
   readonly log: Log;
   readonly admission: { readonly concurrency: number; readonly queue: number; readonly maxWaitMs: number };
   readonly settings?: Partial<LeaseSettings>;
+  readonly advertised?: LeaseOptions['advertised'];
   /** Told everything that the engine counts. */
   readonly onEvent?: LeaseOptions['onEvent'];
   /** Told how long each task waited for the secret backend. */
@@ -55,6 +56,7 @@ export async function startEngine(
     clock: parts.clock,
     log: parts.log,
     replica: randomId('rep_'),
+    advertised: parts.advertised ?? {},
     settings: { ...defaultLeaseSettings, ...parts.settings },
     random: Math.random,
     randomId,

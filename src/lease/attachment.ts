@@ -88,9 +88,12 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     parts.serial.run(holdKey(workload, session.bundle), async () => {
       if (isDraining()) throw new LeaseholdError('shutting_down');
       const live = await parts.ledger.findLive(workload, session.bundle);
-      // Another holder's proof came first; its successor is everybody's.
-      if (live !== undefined && live.id !== session.id) return;
       const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
+      // Another holder's proof came first; its successor is everybody's, also where that holder is at another replica.
+      if (live !== undefined && live.id !== session.id) {
+        if (!attached.sessions.has(live.id)) await open(parts, { attached, request, signal: parts.signal });
+        return;
+      }
       await openSuccessor(parts, { attached, request, signal: parts.signal }, session);
     });
 

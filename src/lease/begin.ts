@@ -93,6 +93,7 @@ async function record(
     generation: leased ? undefined : { id: parts.randomId('gen_'), versions },
     attach: verified.holder,
     replica: parts.replica,
+    ...(leased ? { owner: parts.replicas.owner(verified.identity) } : {}),
     ...(old === undefined ? {} : { supersedes: old.id }),
     work: [
       { kind: 'deadline', subject: id, dueAt: deadlineAt - deadlineLead({ createdAt: at, deadlineAt }) },

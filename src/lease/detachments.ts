@@ -7,6 +7,8 @@ import { holdKey } from './serial.ts';
 export interface Detachments {
   /** For a stream that the hub no longer knows as theirs. Never rejects: what cannot be recorded now is kept for `retry`. */
   letGo(attached: Attached, sessions: readonly string[]): Promise<void>;
+  /** Whoever the ledger has as attached here and is not. */
+  letGoAll(session: string): Promise<void>;
   /** Tries again what failed; to be called now and then. */
   retry(): Promise<void>;
 }
@@ -45,6 +47,11 @@ export function createDetachments(
   return {
     letGo: async ({ verified }, sessions) => {
       await Promise.all(sessions.map((session) => letGoOne(verified.holder, session)));
+    },
+    letGoAll: async (id) => {
+      const session = await ledger.findSession(id);
+      for (const { name, attached, replica } of session?.holders ?? [])
+        if (attached && replica === parts.replica) await letGoOne(name, id);
     },
     retry: async () => {
       for (const { holder, session } of [...failed.values()]) await letGoOne(holder, session);

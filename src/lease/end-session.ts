@@ -27,11 +27,7 @@ export async function endSession(
     at: parts.backend.now(),
   });
   await parts.reach('revoke.begun', id);
-  parts.values.forget(id);
-  parts.trouble.forget(id);
-  tellRevoked(parts, id, reason);
-  parts.wake();
-  parts.events.changed(id);
+  tellEnded(parts, id, reason);
   const { end } = session;
   // It was ending already, for the reason on record; only a tombstone adds something to that.
   if (!options.tombstone && (end?.reason !== reason || end.note !== note || end.by !== by)) return session;
@@ -53,6 +49,15 @@ export async function endSession(
     );
   }
   return session;
+}
+
+/** What a session's end means here, whichever replica has decided it. */
+export function tellEnded(parts: Parts, session: string, reason: EndReason): void {
+  parts.values.forget(session);
+  parts.trouble.forget(session);
+  tellRevoked(parts, session, reason);
+  parts.wake();
+  parts.events.changed(session);
 }
 
 function tellRevoked(parts: Parts, session: string, reason: EndReason): void {

@@ -8,11 +8,14 @@ import { detachedWork, longestMarginMs } from './detached.ts';
 import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
+import { createFollow, type Follow } from './follow.ts';
 import { createHub, type Attached, type Hub } from './hub.ts';
 import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
 import type { LeaseOptions, Parts } from './parts.ts';
 import { createPathSlots } from './path-slots.ts';
+import { createRedirects } from './redirects.ts';
+import { joinReplicas } from './replicas.ts';
 import { renewWork } from './renew.ts';
 import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
 import { rotateWork } from './rotate-work.ts';
@@ -20,7 +23,7 @@ import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
 import { createStaticRefresh } from './static-refresh.ts';
-import { createGrantSweep, endWorkload, sweepTombstones, sweepWorkloads } from './sweep.ts';
+import { createGrantSweep, endWorkload, type GrantSweep, sweepTombstones, sweepWorkloads } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop, type WorkHandler } from './work-loop.ts';
 
@@ -51,9 +54,24 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const hub = createHub();
   const events = createLeaseEvents(options.onEvent);
   let wake = (): void => undefined;
+  let gone = (): Promise<void> => Promise.resolve();
+  let rejoined = (): Promise<void> => Promise.resolve();
   const serial = createSerial();
+  await rememberBackend(options);
+  const replicas = await joinReplicas({
+    ...options,
+    heartbeatMs: options.settings.heartbeatMs,
+    onGone: () => gone(),
+    onRejoined: () => rejoined(),
+    onCutOff: () => {
+      options.log.error('the ledger is out of reach for too long: holders are sent to other replicas', {});
+      for (const attached of hub.all()) attached.send({ kind: 'sent_away', code: 'ledger_unavailable' });
+    },
+  });
   const parts: Parts = {
     ...options,
+    replicas,
+    redirects: createRedirects(),
     hub,
     events,
     locks: createLocks(options),
@@ -68,13 +86,17 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     wake: () => wake(),
   };
 
-  await rememberBackend(parts);
-  const startedAt = parts.backend.now();
-  await parts.ledger.detachGone({
-    dueAt: startedAt + parts.settings.reattachGraceMs,
-    marginMs: longestMarginMs,
-    at: startedAt,
-  });
+  const detachGone = async () => {
+    const at = parts.backend.now();
+    const dueAt = at + parts.settings.reattachGraceMs;
+    await parts.ledger.detachGone({ dueAt, marginMs: longestMarginMs, at });
+  };
+  try {
+    await detachGone();
+  } catch (error) {
+    await replicas.leave();
+    throw error;
+  }
 
   const withHold = async (id: string, task: () => Promise<number | undefined>) => {
     const session = await parts.ledger.findSession(id);
@@ -113,7 +135,15 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     for (const loop of loops) loop.wake();
   };
 
-  const background = startBackground(parts);
+  const grants = createGrantSweep(parts);
+  const follow = createFollow(parts, () => grants.sweep());
+  gone = async () => {
+    await detachGone();
+    await follow.sweep();
+  };
+  rejoined = () => follow.sweep();
+  const feed = await parts.ledger.subscribe((change) => void follow.change(change));
+  const background = startBackground(parts, { grants, follow });
   let draining = false;
 
   return {
@@ -123,6 +153,8 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     sessions: {
       attach: async ({ verified, mayOpen, send }) => {
         if (draining) throw new LeaseholdError('shutting_down');
+        // Another replica, which reaches the ledger, can do more for it.
+        if (replicas.isCutOff()) throw new LeaseholdError('ledger_unavailable');
         await parts.audit.record({
           action: 'attach',
           outcome: 'ok',
@@ -164,14 +196,16 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     },
     [Symbol.asyncDispose]: async () => {
       draining = true;
+      await feed[Symbol.asyncDispose]();
       await background.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
+      await replicas.leave();
     },
   };
 }
 
 /** A backend that was wiped or replaced answers "not found" for everything: worth an alarm before anything is believed. */
-async function rememberBackend(parts: Parts): Promise<void> {
+async function rememberBackend(parts: Pick<Parts, 'backend' | 'ledger' | 'log' | 'signal'>): Promise<void> {
   try {
     const found = await parts.backend.clusterId({ signal: parts.signal });
     const known = await parts.ledger.readMeta(clusterIdKey);
@@ -186,7 +220,10 @@ async function rememberBackend(parts: Parts): Promise<void> {
   }
 }
 
-function startBackground(parts: Parts): { stop(): Promise<void> } {
+function startBackground(
+  parts: Parts,
+  { grants, follow }: { readonly grants: GrantSweep; readonly follow: Follow },
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   const track = (name: string, task: () => Promise<void>) => {
@@ -215,7 +252,6 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
   const unsubscribeStates = parts.states.subscribe((workload, state) => {
     if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
   });
-  const grants = createGrantSweep(parts);
   const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => grants.sweep()));
   track('workload sweep', () =>
     every(parts.settings.sweepMs, 'workload sweep', async () => {
@@ -223,6 +259,7 @@ function startBackground(parts: Parts): { stop(): Promise<void> } {
       await grants.retry();
     }),
   );
+  track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),
   );

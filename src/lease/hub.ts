@@ -39,6 +39,8 @@ export interface Hub {
   staticOf(session: string): number | undefined;
   setStatic(session: string, snapshot: number): void;
   streams(): number;
+  /** Every stream. */
+  all(): readonly Attached[];
 }
 
 export function createHub(): Hub {
@@ -124,5 +126,6 @@ export function createHub(): Hub {
       if (bySession.has(session)) statics.set(session, snapshot);
     },
     streams: () => byHolder.size,
+    all: () => [...byHolder.values()],
   };
 }

@@ -46,6 +46,7 @@ export async function issue(
       leaseSet = parts.randomId('set_');
       await parts.ledger.beginLeaseSet({
         session: options.session.id,
+        owner: parts.replicas.owner(options.session.identity),
         leaseSet: { id: leaseSet, tokenRole: options.bundle.tokenRole, settleAt: settleAt(parts, at) },
         at,
       });

@@ -1,10 +1,12 @@
 import type { Session } from '../ledger/ledger.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import { isLeased } from '../policy/bundle.ts';
 import { begin } from './begin.ts';
 import { decide, type Granted, withdrawAfter } from './decide.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
+import { redirect } from './redirects.ts';
 import { resume } from './resume.ts';
 import type { OpenRequest } from './sessions.ts';
 
@@ -31,6 +33,9 @@ export async function open(parts: Parts, opening: Opening): Promise<void> {
   }
   if (existing === undefined) {
     await beginOrResume(parts, opening, granted, undefined);
+  } else if (existing.state === 'opening' && parts.replicas.otherOwner(existing) !== undefined) {
+    // Another replica is making it just now: its holder goes there, or comes back.
+    if (!redirect(parts, attached, existing)) throw new LeaseholdError('ledger_conflict');
   } else if (existing.state === 'opening') {
     // The hold key is ours, so nobody here is issuing it: a broker died in the middle, and its values died with it.
     await endSession(parts, { session: existing.id, reason: 'issue_failed', tombstone: false });

@@ -13,6 +13,10 @@ export interface OwnedValues {
   get(session: string, generation: string): SecretFields | undefined;
   /** All holders have them. Overwrites the bytes. */
   delivered(session: string, generation: string): void;
+  has(session: string): boolean;
+  /** Like `delivered`, whatever the generation: they are of no more use here. */
+  letGo(session: string): void;
+  sessions(): readonly string[];
   /** The session ends. A message with these bytes may still be on its way out, so they are let go, not overwritten. */
   forget(session: string): void;
   size(): number;
@@ -20,6 +24,11 @@ export interface OwnedValues {
 
 export function createOwnedValues(): OwnedValues {
   const owned = new Map<string, { readonly generation: string; readonly fields: SecretFields }>();
+  const letGo = (session: string): void => {
+    const entry = owned.get(session);
+    owned.delete(session);
+    for (const fields of entry?.fields.values() ?? []) for (const secret of fields.values()) secret.wipe();
+  };
   return {
     keep: (session, generation, fields) => void owned.set(session, { generation, fields }),
     get: (session, generation) => {
@@ -27,11 +36,11 @@ export function createOwnedValues(): OwnedValues {
       return entry?.generation === generation ? entry.fields : undefined;
     },
     delivered: (session, generation) => {
-      const entry = owned.get(session);
-      if (entry?.generation !== generation) return;
-      owned.delete(session);
-      for (const fields of entry.fields.values()) for (const secret of fields.values()) secret.wipe();
+      if (owned.get(session)?.generation === generation) letGo(session);
     },
+    has: (session) => owned.has(session),
+    letGo,
+    sessions: () => [...owned.keys()],
     forget: (session) => void owned.delete(session),
     size: () => owned.size,
   };

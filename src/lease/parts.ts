@@ -11,6 +11,8 @@ import type { Hub } from './hub.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
 import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
+import type { Redirects } from './redirects.ts';
+import type { Advertised, Replicas } from './replicas.ts';
 import type { PathSlots } from './path-slots.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
@@ -29,8 +31,9 @@ export interface LeaseOptions {
   /** For durations; instants come from `backend.now()`. */
   readonly clock: Clock;
   readonly log: Log;
-  /** Name of this replica, for claims. */
+  /** Of this process life: `rep_` and 26 random characters. */
   readonly replica: string;
+  readonly advertised: Advertised;
   readonly settings: LeaseSettings;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
@@ -51,6 +54,8 @@ export interface Parts extends LeaseOptions {
   readonly trouble: Trouble;
   readonly detachments: Detachments;
   readonly locks: Locks;
+  readonly replicas: Replicas;
+  readonly redirects: Redirects;
   /** Lease sets for which requests to the backend are under way here. */
   readonly issuing: Set<string>;
   /** Credentials whose revocation the backend has confirmed to us, while their absence is not yet seen. */

@@ -20,6 +20,8 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
   if (session === undefined || (session.state !== 'active' && session.state !== 'superseded'))
     return undefined;
   if (!parts.hub.isAttached(session.id)) {
+    // It came while the item was on its way here.
+    if (parts.replicas.isHeldElsewhere(session)) return parts.backend.now() + parts.settings.retryMinMs;
     await watchDetached(parts, session);
     return undefined;
   }

@@ -8,6 +8,7 @@ import { deliver } from './deliver.ts';
 import { renewAt } from './extend.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
+import { redirect } from './redirects.ts';
 import { rotate } from './rotate.ts';
 import { requireStanding } from './standing.ts';
 import { deliverStatics, staticFields } from './static-delivery.ts';
@@ -26,6 +27,9 @@ export async function resume(
   const { bundle } = granted;
   const { holder } = attached.verified;
   requireNotTooLate(parts, session, holder);
+  // Of another replica, which began it in the same moment.
+  if (session.state === 'opening' && !redirect(parts, attached, session))
+    throw new LeaseholdError('ledger_conflict');
   const hasCurrent =
     request.resume?.session === session.id && request.resume.generation === session.generation.id;
   await parts.audit.record({
@@ -37,6 +41,9 @@ export async function resume(
     credentialId: attached.verified.credentialId,
     ...(hasCurrent ? { generation: session.generation.id } : {}),
   });
+  if (session.state === 'opening') return;
+  const isHere = parts.values.get(session.id, session.generation.id) !== undefined;
+  if (session.leased && !hasCurrent && !isHere && redirect(parts, attached, session)) return;
   const at = parts.backend.now();
   await parts.ledger.attachHolder({ session: session.id, holder, replica: parts.replica, at });
   parts.hub.join(attached, session.id, bundle.name);

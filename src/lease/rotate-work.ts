@@ -20,6 +20,10 @@ export async function rotateWork(parts: Parts, id: string): Promise<number | und
   if (bundle === undefined) return undefined;
   const { retryMaxMs } = parts.settings;
   const later = () => Math.round(parts.backend.now() + retryMaxMs * (0.5 + parts.random() / 2));
+  const isElsewhere = !parts.hub.isAttached(id) && parts.replicas.isHeldElsewhere(session);
+  // The holder's replica takes it, or the owner is still delivering what the rotation before made.
+  if (isElsewhere || parts.replicas.otherOwner(session) !== undefined)
+    return parts.backend.now() + parts.settings.retryMinMs;
   const isLost = parts.states.state(session.workload).freshness === 'lost';
   if (!parts.hub.isAttached(id) || isLost || isUnderWay(parts, session)) return later();
   try {

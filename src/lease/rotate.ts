@@ -100,7 +100,8 @@ async function issueFurther(
   parts: Parts,
   { session, bundle }: { readonly session: Session; readonly bundle: Bundle },
 ): Promise<Issued> {
-  // With the hold key taken, nobody is making these any more: their broker died, or the ledger was away when they failed.
+  // With the hold key taken and no other living owner, nobody is making these any more: their broker died, or the ledger was away when they
+  // failed.
   for (const { id, state } of session.leaseSets) {
     if (state === 'intent' || state === 'token')
       await parts.ledger.beginRevokeLeaseSet({ leaseSet: id, at: parts.backend.now() });
@@ -109,6 +110,9 @@ async function issueFurther(
   const at = parts.backend.now();
   await parts.ledger.beginLeaseSet({
     session: session.id,
+    owner: parts.replicas.owner(session.identity),
+    // Of several replicas that find the values gone, the first one makes new ones.
+    ...(session.owner === undefined ? {} : { insteadOf: session.owner.replica }),
     leaseSet: { id: leaseSet, tokenRole: bundle.tokenRole, settleAt: settleAt(parts, at) },
     at,
   });

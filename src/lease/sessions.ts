@@ -83,7 +83,9 @@ export type HolderMessage =
       readonly epoch: number;
     }
   /** Another stream of the same holder has taken over; this one is to be ended. */
-  | { readonly kind: 'taken_over' };
+  | { readonly kind: 'taken_over' }
+  /** This replica cannot serve any more; the stream is to be ended with that code, and another replica is to be asked. */
+  | { readonly kind: 'sent_away'; readonly code: ErrorCode };
 
 export type RevokedReason =
   'admin' | 'locked' | 'workload_ended' | 'deadline' | 'released' | 'lost' | 'not_granted';

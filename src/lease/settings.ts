@@ -9,6 +9,8 @@ export interface LeaseSettings {
   readonly workConcurrency: number;
   /** Engine paths whose first lease may be longer than the probation, by name. */
   readonly allowLongLeases: readonly string[];
+  /** How often a replica shows the others that it is alive, and looks at them. */
+  readonly heartbeatMs: number;
   /** How often the clusters' views are compared with the ledger. */
   readonly sweepMs: number;
   /** How long ended sessions stay in the ledger. */
@@ -21,6 +23,7 @@ export const defaultLeaseSettings: LeaseSettings = {
   retryMaxMs: 30_000,
   workConcurrency: 32,
   allowLongLeases: [],
+  heartbeatMs: 2_000,
   sweepMs: 15_000,
   keepEndedMs: 7 * 24 * 3_600_000,
 };

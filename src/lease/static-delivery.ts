@@ -1,6 +1,7 @@
 import type { Session } from '../ledger/ledger.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import { deliver } from './deliver.ts';
+import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
 import { keepStanding } from './standing.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
@@ -52,6 +53,31 @@ export async function deliverStatics(
   });
   parts.hub.setStatic(session.id, snapshot.id);
   parts.events.changed(session.id);
+}
+
+/** Holders that lack the current generation of a session without leases, which another replica has made, get it from here. */
+export async function deliverCurrentStatics(
+  parts: Parts,
+  options: {
+    readonly session: Session;
+    readonly bundle: Bundle;
+    readonly to: readonly Attached[];
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { session, bundle, to, signal } = options;
+  const known = await parts.statics.current(bundle, { signal });
+  const isSame = known.versions !== '' && known.versions === session.generation.versions;
+  const snapshot = isSame ? known : await parts.statics.refresh(bundle, { signal });
+  await deliver(parts, {
+    session,
+    bundle,
+    leased: undefined,
+    statics: snapshot.fields,
+    to,
+    previousUntil: 0,
+  });
+  parts.hub.setStatic(session.id, snapshot.id);
 }
 
 /**

@@ -29,6 +29,8 @@ export interface WorkLoopOptions {
 
 /** Longest pause between two looks at the ledger; other replicas put work there too. */
 const idleMs = 1_000;
+/** Between looks while something is due that another replica has to do. */
+const othersPauseMs = 100;
 /** How long an item stays another's to wait for when its owner dies without a word. */
 const claimMs = 180_000;
 /** After a handler threw, which its own retries should have prevented. */
@@ -125,6 +127,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
       claimUntil: now + claimMs,
       limit,
       kinds,
+      heldHere: true,
     });
     if (isStopped()) {
       // Whoever comes next need not wait for the claim.
@@ -134,7 +137,10 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
     for (const work of claimed) begin(work);
     if (claimed.length === limit) return 0;
     const next = await ledger.nextWorkAt({ kinds });
-    return next === undefined ? idleMs : Math.min(idleMs, Math.max(0, next - options.now()));
+    if (next === undefined) return idleMs;
+    const pause = next - options.now();
+    // What is due and was not given is another replica's.
+    return Math.min(idleMs, pause > 0 ? pause : othersPauseMs);
   };
 
   const look = async (): Promise<void> => {

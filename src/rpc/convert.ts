@@ -72,7 +72,9 @@ function field(name: string, value: string | undefined, rule: RegExp): string {
 }
 
 /** The only place where secret values are opened on their way out. */
-export function toHoldResponse(message: Exclude<HolderMessage, { kind: 'taken_over' }>): HoldResponse {
+export function toHoldResponse(
+  message: Exclude<HolderMessage, { kind: 'taken_over' | 'sent_away' }>,
+): HoldResponse {
   switch (message.kind) {
     case 'opened':
       return {

@@ -65,6 +65,7 @@ export async function serveHold(
     const send = (message: HolderMessage) => {
       if (early !== undefined) early.push(message);
       else if (message.kind === 'taken_over') stop(new LeaseholdError('taken_over'));
+      else if (message.kind === 'sent_away') stop(new LeaseholdError(message.code));
       else {
         countAnswer(metrics, message);
         write(toHoldResponse(message));

@@ -91,6 +91,7 @@ async function start(file: string): Promise<void> {
     clock: systemClock,
     log: silentLog,
     replica: randomId('rep_'),
+    advertised: {},
     settings: {
       ...defaultLeaseSettings,
       reattachGraceMs: timing.reattachGraceMs,

@@ -77,10 +77,20 @@ export interface World {
   readonly backend: MemoryBackend;
   readonly ledger: Ledger;
   readonly records: AuditEvent[];
-  readonly engine: () => LeaseEngine;
+  /** Of the first replica, or of another one. */
+  readonly engine: (replica?: number) => LeaseEngine;
+  /** A replica ends without a word to anybody: from now on nothing that it does reaches the ledger. */
+  kill(replica: number): Promise<void>;
+  /** A replica leaves in good order. */
+  leave(replica: number): Promise<void>;
+  /** Calls of the ledger by one replica fail, or do not any more. */
+  cut(replica: number, isCut: boolean): void;
   /** Stops the engine as a crash would, without a word to anybody, and starts another on the same ledger. */
   restart(): Promise<void>;
-  holder(verified?: Verified, options?: { readonly mayOpen: boolean }): Promise<Holder>;
+  holder(
+    verified?: Verified,
+    options?: { readonly mayOpen?: boolean; readonly at?: number },
+  ): Promise<Holder>;
   pass(ms: number): Promise<void>;
   /** Lets what is under way come to rest without time passing. */
   settle(): Promise<void>;
@@ -100,6 +110,9 @@ export interface World {
 export interface WorldOptions {
   readonly bundles?: readonly Bundle[];
   readonly settings?: Partial<LeaseSettings>;
+  /** How many share the ledger; 1 when left out. */
+  readonly replicas?: number;
+  readonly advertised?: boolean;
   readonly admission?: { readonly concurrency: number; readonly queue: number };
 }
 
@@ -157,10 +170,13 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
   let reach: ReachStep = () => undefined;
-  let stop = new AbortController();
-  const start = () =>
+  const cuts = new Set<number>();
+  const start = (index: number, stop: AbortController) =>
     startLeaseEngine({
-      ledger: hooked(ledger, (method) => ledgerHook(method)),
+      ledger: hooked(ledger, (method) => {
+        if (stop.signal.aborted || cuts.has(index)) throw new LeaseholdError('ledger_unavailable');
+        return ledgerHook(method);
+      }),
       backend,
       policy,
       states,
@@ -174,14 +190,31 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       }),
       clock,
       log: silentLog,
-      replica: 'r1',
+      replica: randomId('rep_'),
+      advertised: options.advertised === false ? {} : { pod: `b${index}:1`, run: `b${index}:2` },
       settings: { ...defaultLeaseSettings, sweepMs: 5_000, ...options.settings },
       random: () => 0.5,
       randomId,
       reach: (step, subject) => reach(step, subject),
       signal: stop.signal,
     });
-  let engine = await start();
+  const running: { stop: AbortController; engine: LeaseEngine }[] = [];
+  for (let index = 0; index < (options.replicas ?? 1); index += 1) {
+    const stop = new AbortController();
+    running.push({ stop, engine: await start(index, stop) });
+  }
+  const at = (index: number) => {
+    const found = running[index];
+    if (found === undefined) throw new RangeError(`no replica ${index}`);
+    return found;
+  };
+  const end = async (index: number) => {
+    const gone = at(index).engine[Symbol.asyncDispose]();
+    // What it waits for may need time to pass.
+    const passing = setInterval(() => clock.advance(1_000), 1);
+    await gone;
+    clearInterval(passing);
+  };
   const settle = async () => {
     for (let turn = 0; turn < 60; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
@@ -191,21 +224,25 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     backend,
     ledger,
     records,
-    engine: () => engine,
-    restart: async () => {
-      stop.abort();
-      const old = engine;
-      const gone = old[Symbol.asyncDispose]();
-      // What it waits for may need time to pass.
-      const passing = setInterval(() => clock.advance(1_000), 1);
-      await gone;
-      clearInterval(passing);
-      stop = new AbortController();
-      engine = await start();
+    engine: (index = 0) => at(index).engine,
+    kill: async (index) => {
+      at(index).stop.abort();
+      await end(index);
     },
-    holder: async (verified = aVerified(), { mayOpen } = { mayOpen: true }) => {
+    leave: end,
+    cut: (index, isCut) => {
+      if (isCut) cuts.add(index);
+      else cuts.delete(index);
+    },
+    restart: async () => {
+      at(0).stop.abort();
+      await end(0);
+      const stop = new AbortController();
+      running[0] = { stop, engine: await start(0, stop) };
+    },
+    holder: async (verified = aVerified(), { mayOpen = true, at: index = 0 } = {}) => {
       const messages: HolderMessage[] = [];
-      const attachment = await engine.sessions.attach({
+      const attachment = await at(index).engine.sessions.attach({
         verified,
         mayOpen,
         send: (message) => void messages.push(copied(message)),
@@ -269,8 +306,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
     setReach: (next) => void (reach = next),
     [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await engine[Symbol.asyncDispose]();
+      for (const { stop, engine } of running) {
+        stop.abort();
+        await engine[Symbol.asyncDispose]();
+      }
       await ledger[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },
