@@ -47,6 +47,8 @@ export interface BundleHold extends AsyncDisposable {
   askAgain(): void;
   /** Files in place and not expired by an outage. */
   isReady(): boolean;
+  /** Sessions whose files may be in place, or that the broker has just opened. */
+  sessions(): readonly string[];
   /** Removes the files and gives the session up. */
   giveUp(): Promise<void>;
 }
@@ -66,6 +68,8 @@ export interface BundleHoldOptions {
   readonly onChange: () => void;
   /** A generation is visible and acknowledged. */
   readonly onDelivered: () => void;
+  /** Refused; `isDecided` when nothing that a holder can do changes it. */
+  readonly onRefused?: (code: ErrorCode, isDecided: boolean) => void;
   /** This bundle cannot be served in the way it was asked for; only with `staticOnly`. */
   readonly onImpossible: (error: LeaseholdError) => void;
 }
@@ -109,6 +113,10 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
       if (!hasCode(error, 'cancelled')) log.error('the hold on a bundle failed unexpectedly', {}, error);
     });
   }
+
+  const held = () => [
+    ...new Set([files.standing()?.session, opened?.session].filter((id) => id !== undefined)),
+  ];
 
   function begin(session: string): AbortSignal {
     newest.abort.abort();
@@ -215,6 +223,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     if (meaning.removesFiles) await removeFiles(event.code);
     else outage.begin();
     askAfter(afterMs);
+    options.onRefused?.(event.code, meaning.pace === 'slow');
     if (options.staticOnly && meaning.pace === 'slow') options.onImpossible(new LeaseholdError(event.code));
   }
 
@@ -303,14 +312,15 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     },
     askAgain: () => askAfter(pace.soon()),
     isReady: () => files.standing() !== undefined && !outage.isExpired(),
+    sessions: () => held(),
     giveUp: () => {
       newest.abort.abort();
       cancelNext();
       cancelAnswer();
       enqueue(async () => {
-        const held = new Set([files.standing()?.session, opened?.session].filter((id) => id !== undefined));
+        const given = held();
         await removeFiles('exit');
-        for (const session of held) stream?.send({ kind: 'release', session });
+        for (const session of given) stream?.send({ kind: 'release', session });
       });
       return queue;
     },

@@ -10,6 +10,7 @@ import { createCounters, type Counters } from './counters.ts';
 import { createDeliverer } from './deliver/deliverer.ts';
 import { startHealth, type Health } from './health.ts';
 import { createHoldLoop } from './hold.ts';
+import { tokenProof } from './proof.ts';
 
 /** A whole sidecar, with its parts put together. */
 export interface Sidecar {
@@ -83,9 +84,8 @@ export async function composeSidecar(options: SidecarOptions): Promise<Sidecar> 
   );
   const loop = createHoldLoop({
     addresses: config.broker.address,
-    caFile: config.broker.ca,
     serverName: config.broker.serverName,
-    tokenFile: config.credential,
+    prove: tokenProof({ tokenFile: config.credential, caFile: config.broker.ca, clock, log }),
     agent: `leasehold-sidecar/${options.version}`,
     bundles,
     dial: options.dial,

@@ -5,8 +5,9 @@ import type { DialHold } from '../src/rpc/client/hold-client.ts';
 import { createBackoff } from './backoff.ts';
 import type { BundleHold } from './bundle-hold.ts';
 import type { Counters } from './counters.ts';
-import { isOrdinaryEnd, openLink, type Link } from './link.ts';
+import { isOrdinaryEnd, openLink, type Link, type LinkOptions } from './link.ts';
 import { createPace, isWorkloadGone } from './pace.ts';
+import type { Prove } from './proof.ts';
 
 /**
  * Keeps every bundle on a stream.
@@ -19,6 +20,10 @@ export interface HoldLoop {
   run(): Promise<void>;
   /** Ends the streams in good order, within seconds. Bundles are the caller's. */
   stop(): Promise<void>;
+  /** Holds one more bundle from now on; those of a run become known with the welcome. */
+  add(bundle: BundleHold): void;
+  /** Ends the main stream in good order and opens it anew, with a fresh proof. */
+  renew(): void;
   /** True after at least one welcome: a broker has been reached. */
   hasAttached(): boolean;
 }
@@ -26,9 +31,8 @@ export interface HoldLoop {
 export interface HoldLoopOptions {
   /** host:port each; redirects lead to these only. Tried in turn. */
   readonly addresses: readonly string[];
-  readonly caFile: string;
   readonly serverName: string | undefined;
-  readonly tokenFile: string;
+  readonly prove: Prove;
   readonly agent: string;
   readonly bundles: readonly BundleHold[];
   readonly dial: DialHold;
@@ -36,6 +40,12 @@ export interface HoldLoopOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly counters: Counters;
+  readonly onWelcome?: NonNullable<LinkOptions['onWelcome']>;
+  /**
+   * A stream was not opened, or has ended, with an error. `workload_ended` and `workload_unknown` speak of all bundles, whose files go; what
+   * is returned then says when to try again, `slow` where this is left out.
+   */
+  readonly onFailed?: (error: LeaseholdError) => 'slow' | 'soon';
 }
 
 export const reconnectMs = { first: 500, cap: 30_000 };
@@ -46,6 +56,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   const backoff = createBackoff({ firstMs: reconnectMs.first, capMs: reconnectMs.cap, random });
   const pace = createPace(random);
   const sideLinks = new Map<string, Link>();
+  const bundles = new Set(options.bundles);
   const onMain = new Set(options.bundles);
   let main: { readonly link: Link; readonly address: string } | undefined;
   const isStopping = () => stopping.signal.aborted;
@@ -53,11 +64,11 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   // Many holders with one list must not all begin with its first broker.
   let turn = Math.floor(random() * addresses.length);
 
-  function link(address: string, bundles: readonly BundleHold[], onAttached: () => void): Link {
+  function link(address: string, carried: readonly BundleHold[], onAttached: () => void): Link {
     return openLink({
       ...options,
       address,
-      bundles,
+      bundles: carried,
       onAttached: () => {
         hasAttached = true;
         counters.add('connections_total');
@@ -101,7 +112,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     void made.ended.then((error) => {
       sideLinks.delete(address);
       note(address, error);
-      for (const returned of options.bundles) {
+      for (const returned of bundles) {
         if (onMain.has(returned) || [...sideLinks.values()].some((side) => side.carries(returned))) continue;
         onMain.add(returned);
         main?.link.add(returned);
@@ -120,14 +131,21 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
 
   function pauseAfter(error: LeaseholdError | undefined): number {
     const wishMs = error?.retryAfterMs ?? 0;
+    const wish = error === undefined ? 'soon' : (options.onFailed?.(error) ?? 'slow');
     if (!isWorkloadGone(error?.code)) return Math.max(backoff.next(), wishMs * (1 + random() / 4));
     // Its pod was deleted while no stream stood that could have said so: what is left in place is nobody's.
-    for (const bundle of options.bundles) bundle.workloadGone(error.code);
-    return pace.slow(wishMs);
+    for (const bundle of bundles) bundle.workloadGone(error.code);
+    return wish === 'soon' ? backoff.next() : pace.slow(wishMs);
   }
 
   return {
     hasAttached: () => hasAttached,
+    add: (bundle) => {
+      bundles.add(bundle);
+      onMain.add(bundle);
+      main?.link.add(bundle);
+    },
+    renew: () => void main?.link.stop(),
     run: async () => {
       while (!isStopping()) {
         const address = addresses[turn % addresses.length] ?? '';

@@ -1,18 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../src/platform/clock.ts';
 import { hasCode, LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
 import type { DialHold, HoldStream } from '../src/rpc/client/hold-client.ts';
-import type { HoldEvent } from '../src/rpc/client/hold-messages.ts';
+import type { HoldCommand, HoldEvent } from '../src/rpc/client/hold-messages.ts';
 import type { BundleHold, BundleStream } from './bundle-hold.ts';
-import { createCredentialKeeper, type CredentialKeeper } from './credential-keeper.ts';
-import { readTokenFile } from './token-file.ts';
+import type { CredentialKeeper } from './credential-keeper.ts';
+import type { Prove } from './proof.ts';
 
 /**
  * One stream to one broker, from dialling to its end.
  *
  * States: dialling → greeting (hello sent, waiting for welcome) → attached → ended; every state ends on an error, on
- * `stop`, and when its time is over. Nothing is kept from one link to the next: token and CA are read afresh.
+ * `stop`, and when its time is over. Nothing is kept from one link to the next: the proof is made afresh.
  */
 export interface Link {
   /** Carries one more bundle from now on. */
@@ -26,11 +25,12 @@ export interface Link {
   readonly ended: Promise<LeaseholdError | undefined>;
 }
 
+export type Welcome = Extract<HoldEvent, { kind: 'welcome' }>;
+
 export interface LinkOptions {
   readonly address: string;
-  readonly caFile: string;
   readonly serverName: string | undefined;
-  readonly tokenFile: string;
+  readonly prove: Prove;
   /** At most 64 bytes, for the broker's log. */
   readonly agent: string;
   readonly bundles: readonly BundleHold[];
@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onAttached: () => void;
+  /** Before the bundles are attached; more may be added then. `send` speaks on this stream. */
+  readonly onWelcome?: (welcome: Welcome, send: (command: HoldCommand) => void) => void;
   readonly onRedirect: (redirect: { readonly bundle: BundleHold; readonly address: string }) => void;
 }
 
@@ -74,14 +76,11 @@ export function openLink(options: LinkOptions): Link {
   };
 
   async function dial(): Promise<void> {
-    const [{ token, digest }, ca] = await Promise.all([
-      readTokenFile(options.tokenFile),
-      readCa(options.caFile),
-    ]);
+    const proof = await options.prove();
     const dialled = await options.dial({
       endpoint: {
         address: options.address,
-        ca,
+        ...proof.endpoint,
         ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
       },
       connectTimeoutMs,
@@ -93,17 +92,11 @@ export function openLink(options: LinkOptions): Link {
       return;
     }
     stream = dialled;
-    keeper = createCredentialKeeper({
-      tokenFile: options.tokenFile,
-      shown: digest,
-      clock,
-      log,
-      send: (credential) => dialled.send({ kind: 'credential', credential }),
-    });
+    keeper = proof.keep((credential) => dialled.send({ kind: 'credential', credential }));
     cancelTimer = clock.after(welcomeTimeoutMs, () =>
       finish(new LeaseholdError('deadline_exceeded', { detail: 'no welcome in time' })),
     );
-    dialled.send({ kind: 'hello', credential: token, agent: options.agent });
+    dialled.send({ kind: 'hello', credential: proof.credential, agent: options.agent });
   }
 
   function onEvent(event: HoldEvent): void {
@@ -114,6 +107,7 @@ export function openLink(options: LinkOptions): Link {
         if (isAttached) return;
         cancelTimer();
         isAttached = true;
+        options.onWelcome?.(event, (command) => stream?.send(command));
         log.info('attached to the broker', { address: options.address, workload: event.workload });
         options.onAttached();
         for (const bundle of carried) bundle.attach(bundleStream);
@@ -160,14 +154,6 @@ export function openLink(options: LinkOptions): Link {
       cancel();
     },
   };
-}
-
-async function readCa(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new LeaseholdError('config_invalid', { detail: 'the CA file cannot be read', cause: error });
-  }
 }
 
 /** True for an end that nobody needs to look into. */

@@ -62,6 +62,10 @@ export interface DelivererOptions {
   readonly defaultUid: number | undefined;
   readonly defaultGid: number | undefined;
   readonly effectiveUid: number;
+  /** Of every folder that is made. Without others' read bit, names are for those who know them. Default 0755. */
+  readonly folderMode?: number;
+  /** The site's last word on owner and mode of a file, after the defaults. */
+  readonly limit?: (file: FileSpec) => FileSpec;
   /** 16 hex digits. */
   readonly randomName: () => string;
   readonly fileSystem?: FileSystem;
@@ -69,9 +73,9 @@ export interface DelivererOptions {
 
 export function createDeliverer(options: DelivererOptions): Deliverer {
   const fileSystem = options.fileSystem ?? nodeFileSystem;
-  const { effectiveUid } = options;
+  const { effectiveUid, folderMode = 0o755, limit = (file: FileSpec) => file } = options;
   const inFolder = async <T>(work: (folder: SafeFolder) => Promise<T>): Promise<T> => {
-    await using folder = await openSafeFolder({ ...options, fileSystem });
+    await using folder = await openSafeFolder({ ...options, folderMode, fileSystem });
     try {
       return await work(folder);
     } catch (error) {
@@ -130,7 +134,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       inFolder(async (folder) => {
         const current = await readCurrent(fileSystem, folder);
         const before = current === undefined ? undefined : await readKept(fileSystem, folder, current);
-        const files = order.files.map((file) => withDefaults(file, options));
+        const files = order.files.map((file) => limit(withDefaults(file, options)));
         checkLayout(files);
         const secrets = completeSecrets(order.secrets, before?.secrets);
         if (secrets === undefined) return { outcome: 'incomplete', ownerKept: [], swept: true };
@@ -154,6 +158,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
             content,
             previous: current,
             effectiveUid,
+            folderMode,
           });
           await linkEntries(fileSystem, folder, [...names]);
           await makeCurrent(fileSystem, folder, name);

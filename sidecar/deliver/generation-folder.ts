@@ -9,7 +9,6 @@ import { errnoOf } from './file-system.ts';
 export const keptFolder = '..raw';
 export const keptFile = 'state.json';
 
-const openToAll = 0o755;
 const setGroupId = 0o2000;
 
 export interface GenerationContent {
@@ -32,14 +31,16 @@ export async function writeGenerationFolder(options: {
   readonly content: GenerationContent;
   readonly previous: string | undefined;
   readonly effectiveUid: number;
+  readonly folderMode: number;
 }): Promise<readonly string[]> {
-  const { fileSystem, folder, content, previous, effectiveUid } = options;
+  const { fileSystem, folder, content, previous, effectiveUid, folderMode } = options;
   const sync = !folder.isMemory;
   const root = folder.at(content.name);
   // Closed to everybody until it is complete.
   await fileSystem.mkdir(root, 0o700);
   const ownerKept: string[] = [];
-  for (const subfolder of subfolders(content.files)) await makeOpenFolder(fileSystem, `${root}/${subfolder}`);
+  for (const subfolder of subfolders(content.files))
+    await makeOpenFolder(fileSystem, `${root}/${subfolder}`, folderMode);
   for (const file of content.files) {
     const path = `${root}/${file.path}`;
     const before = previous === undefined ? undefined : folder.at(`${previous}/${file.path}`);
@@ -51,7 +52,7 @@ export async function writeGenerationFolder(options: {
   await writeNewFile(fileSystem, `${root}/${generationFileName}`, generationFile(content), { sync });
   await fileSystem.mkdir(`${root}/${keptFolder}`, 0o700);
   await writeNewFile(fileSystem, `${root}/${keptFolder}/${keptFile}`, closedFile(content.kept), { sync });
-  await openUp(fileSystem, root);
+  await openUp(fileSystem, root, folderMode);
   return ownerKept;
 }
 
@@ -104,13 +105,13 @@ function subfolders(files: readonly RenderedFile[]): readonly string[] {
   return [...all].sort((a, b) => a.split('/').length - b.split('/').length);
 }
 
-async function makeOpenFolder(fileSystem: FileSystem, path: string): Promise<void> {
+async function makeOpenFolder(fileSystem: FileSystem, path: string, open: number): Promise<void> {
   await fileSystem.mkdir(path, 0o700);
-  await openUp(fileSystem, path);
+  await openUp(fileSystem, path, open);
 }
 
 /** Keeps an inherited set-group-id bit, through which files get the group that a volume is shared by. */
-async function openUp(fileSystem: FileSystem, path: string): Promise<void> {
+async function openUp(fileSystem: FileSystem, path: string, open: number): Promise<void> {
   const { mode } = await fileSystem.lstat(path);
-  await fileSystem.chmod(path, (mode & setGroupId) | openToAll);
+  await fileSystem.chmod(path, (mode & setGroupId) | open);
 }

@@ -20,6 +20,8 @@ export interface SafeFolderOptions {
   readonly folder: string;
   /** Accepts a target that is not on a memory filesystem. */
   readonly allowDisk: boolean;
+  /** Of a bundle's folder that is made, or that others could write to. */
+  readonly folderMode: number;
   /** Who this process is for the file system. */
   readonly effectiveUid: number;
 }
@@ -48,7 +50,8 @@ export async function openSafeFolder(options: SafeFolderOptions): Promise<SafeFo
       try {
         const found = await handle.stat();
         if (found.uid !== effectiveUid) throw unsafe('the folder of a bundle belongs to somebody else');
-        if ((found.mode & othersWrite) !== 0) await handle.chmod((found.mode & setGroupId) | 0o755);
+        if ((found.mode & othersWrite) !== 0)
+          await handle.chmod((found.mode & setGroupId) | options.folderMode);
       } catch (error) {
         await handle.close();
         throw error;
@@ -78,7 +81,7 @@ async function openInner(options: SafeFolderOptions, outer: FileHandle): Promise
     await options.fileSystem.mkdir(path, 0o700);
     const made = await options.fileSystem.open(path, openFolder);
     // A set-group-id target (a volume with a shared group) hands its group down; the bit must survive our own mode.
-    await made.chmod(((await made.stat()).mode & setGroupId) | 0o755);
+    await made.chmod(((await made.stat()).mode & setGroupId) | options.folderMode);
     return made;
   }
   if (!existing.isDirectory()) throw unsafe('the folder of a bundle is a link or a file');

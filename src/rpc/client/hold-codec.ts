@@ -8,6 +8,7 @@ import type {
   HoldEvent,
   OutagePolicy,
   RevokedReason,
+  RunFacts,
   SecretValue,
 } from './hold-messages.ts';
 import {
@@ -21,6 +22,7 @@ import {
   numberAt,
   readFields,
   textAt,
+  textsAt,
   type Fields,
 } from './protobuf.ts';
 import { isErrorCode } from './trailers.ts';
@@ -75,12 +77,16 @@ const decoders: ReadonlyMap<number, (fields: Fields) => HoldEvent> = new Map<
 >([
   [
     1,
-    (fields) => ({
-      kind: 'welcome',
-      spiffeId: textAt(fields, 1),
-      workload: textAt(fields, 2),
-      credentialExpiresAt: numberAt(fields, 3),
-    }),
+    (fields) => {
+      const run = messageAt(fields, 4);
+      return {
+        kind: 'welcome',
+        spiffeId: textAt(fields, 1),
+        workload: textAt(fields, 2),
+        credentialExpiresAt: numberAt(fields, 3),
+        ...(run === undefined ? {} : { run: runFacts(run) }),
+      };
+    },
   ],
   [
     2,
@@ -135,6 +141,16 @@ const decoders: ReadonlyMap<number, (fields: Fields) => HoldEvent> = new Map<
     }),
   ],
 ]);
+
+function runFacts(fields: Fields): RunFacts {
+  return {
+    bundles: textsAt(fields, 1),
+    uid: numberAt(fields, 2),
+    gid: numberAt(fields, 3),
+    start: numberAt(fields, 4),
+    restarts: numberAt(fields, 5),
+  };
+}
 
 function generation(fields: Fields): GenerationEvent {
   return {

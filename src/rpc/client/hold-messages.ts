@@ -22,6 +22,8 @@ export type HoldEvent =
       readonly spiffeId: string;
       readonly workload: string;
       readonly credentialExpiresAt: number;
+      /** For a node only: the run that it redeemed. */
+      readonly run?: RunFacts;
     }
   | OpenedEvent
   | GenerationEvent
@@ -47,6 +49,19 @@ export type HoldEvent =
       readonly address: string;
       readonly epoch: number;
     };
+
+/** A batch run, as the scheduler's signer vouched for it. */
+export interface RunFacts {
+  /** Bundles that this node opens. */
+  readonly bundles: readonly string[];
+  /** Owner of the job, and the owner's primary group. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since the Unix epoch. */
+  readonly start: number;
+  /** How often the job was started before; shown and compared, never a key. */
+  readonly restarts: number;
+}
 
 export interface OpenedEvent {
   readonly kind: 'opened';

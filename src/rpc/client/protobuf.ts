@@ -79,7 +79,14 @@ export function bytesAt(fields: Fields, number: number): Uint8Array {
 
 export function textAt(fields: Fields, number: number): string {
   const value = last(fields, number);
-  if (value === undefined) return '';
+  return value === undefined ? '' : decodeText(value);
+}
+
+export function textsAt(fields: Fields, number: number): readonly string[] {
+  return (fields.get(number) ?? []).map(decodeText);
+}
+
+function decodeText(value: bigint | Uint8Array): string {
   try {
     return strictUtf8.decode(asBytes(value));
   } catch {

@@ -4,9 +4,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
-import { dialHold, type HoldStream } from '../../../../src/rpc/client/hold-client.ts';
+import { createSharedDial, dialHold, type HoldStream } from '../../../../src/rpc/client/hold-client.ts';
 import type { HoldEvent } from '../../../../src/rpc/client/hold-messages.ts';
-import { createTestCa } from '../../../support/certificates.ts';
+import { createTestCa, type KeyAndCertificate } from '../../../support/certificates.ts';
 
 const authority = createTestCa();
 const { certificate, key } = authority.issueServer();
@@ -126,5 +126,68 @@ describe('dialling a peer that is no broker of ours', () => {
     const { address } = await listening(server);
     expect(await endOf(address)).toMatchObject({ code: 'broker_unavailable', events: [] });
     server.close();
+  });
+});
+
+describe('streams that share a connection', () => {
+  /** Answers every stream with headers, and keeps it. */
+  async function brokerThatKeeps() {
+    const accepted: ServerHttp2Stream[] = [];
+    const secure = createSecureServer({ ...tls, ca: authority.certificate, requestCert: true });
+    const sessions = new Set<unknown>();
+    secure.on('session', (session) => void sessions.add(session));
+    secure.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      accepted.push(stream);
+    });
+    const { server, address } = await listening(secure);
+    return { address, accepted, sessions, [Symbol.asyncDispose]: async () => void server.close() };
+  }
+  const dialOptions = (address: string, pair: KeyAndCertificate, ends: (string | undefined)[]) => ({
+    endpoint: {
+      address,
+      ca: Buffer.from(authority.certificate),
+      clientCertificate: { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) },
+    },
+    connectTimeoutMs: 5_000,
+    signal: new AbortController().signal,
+    listener: {
+      onEvent: () => undefined,
+      onEnd: (error: LeaseholdError | undefined) => void ends.push(error?.code),
+    },
+  });
+
+  it('come on one connection, dialled at once or later, and on another with a renewed certificate', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial();
+    const ends: (string | undefined)[] = [];
+    const first = authority.issueClient({ commonName: 'n1' });
+    const options = dialOptions(broker.address, first, ends);
+    const streams = await Promise.all([dial(options), dial(options)]);
+    streams.push(await dial(options));
+    await vi.waitFor(() => expect(broker.accepted).toHaveLength(3));
+    expect(broker.sessions.size).toBe(1);
+    streams.push(await dial(dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends)));
+    await vi.waitFor(() => expect(broker.accepted).toHaveLength(4));
+    expect(broker.sessions.size).toBe(2);
+    for (const stream of streams) stream.close();
+    expect(ends).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it('end one by one, and all with the connection; the next dial makes a new one', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial();
+    const ends: (string | undefined)[] = [];
+    const options = dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends);
+    const [first] = await Promise.all([dial(options), dial(options), dial(options)]);
+    await vi.waitFor(() => expect(broker.accepted).toHaveLength(3));
+    first.close();
+    expect(ends).toEqual([undefined]);
+    broker.accepted[0]?.session?.destroy();
+    await vi.waitFor(() => expect(ends).toEqual([undefined, 'broker_unavailable', 'broker_unavailable']));
+    const again = await dial(options);
+    await vi.waitFor(() => expect(broker.sessions.size).toBe(2));
+    again.close();
   });
 });

@@ -76,6 +76,15 @@ describe('decodeEvent', () => {
           workload: b,
           credentialExpiresAt: at,
         });
+        const run = { bundles: [a, b], uid: small, gid: 7, start: at, restarts: small };
+        expect(read({ welcome: { spiffeId: a, workload: b, credentialExpiresAtMs: at, run } })).toEqual({
+          kind: 'welcome',
+          spiffeId: a,
+          workload: b,
+          credentialExpiresAt: at,
+          run,
+        });
+        expect(read({ welcome: { run: {} } })).toMatchObject({ run: { bundles: [], uid: 0, start: 0 } });
         expect(
           read({
             opened: {
