@@ -26,7 +26,9 @@ export async function migrate(
     await client.query('BEGIN');
     await client.query(`SET LOCAL lock_timeout = ${waitForOthersMs}`);
     await client.query(`SET LOCAL statement_timeout = ${longestStepMs}`);
-    await client.query(`SELECT pg_advisory_xact_lock(hashtext('leasehold'), hashtext($1))`, [schema]);
+    await client.query(
+      patient(`SELECT pg_advisory_xact_lock(hashtext('leasehold'), hashtext($1))`, [schema]),
+    );
     await client.query(`SET LOCAL lock_timeout = ${waitForTableMs}`);
     const from = await readSchemaVersion(client, schema);
     if (from < migrations.length) await takeSteps(client, schema, from);
@@ -37,9 +39,15 @@ export async function migrate(
   }
 }
 
+/** The connection's own limit is for statements of every day; these have that of the server. */
+function patient(text: string, values?: readonly string[]) {
+  const limit = { query_timeout: longestStepMs + waitForOthersMs };
+  return values === undefined ? { text, ...limit } : { text, values: [...values], ...limit };
+}
+
 async function takeSteps(client: Client, schema: string, from: number): Promise<void> {
   if (from === 0) await begin(client, schema);
-  for (const { sql } of migrations.slice(from)) await client.query(sql);
+  for (const { sql } of migrations.slice(from)) await client.query(patient(sql));
   await client.query('UPDATE schema_version SET version = $1, minimum_reader = $2', [
     migrations.length,
     migrations.at(-1)?.minimumReader,
