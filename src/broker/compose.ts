@@ -3,6 +3,7 @@ import { openAudit } from '../audit/open-audit.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
 import { joinStates } from '../identity/workload-states.ts';
+import type { Advertised } from '../lease/replicas.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
@@ -40,6 +41,14 @@ export interface RunningBroker {
 }
 
 const shortestHmacKey = 16;
+
+function advertised({ replica }: BrokerConfig): Advertised {
+  const { workloads, nodes } = replica.advertise;
+  return {
+    ...(workloads === undefined ? {} : { pod: workloads }),
+    ...(nodes === undefined ? {} : { run: nodes }),
+  };
+}
 
 /** Builds everything by hand, in the order in which parts need each other, and closes it in the reverse order. */
 export async function composeBroker(options: {
@@ -132,6 +141,7 @@ export async function composeBroker(options: {
     clock,
     log,
     admission: config.admission,
+    advertised: advertised(config),
     settings: { allowLongLeases: config.backend.allowLongLeases },
     onEvent: (event) => metrics.count('leaseEvents', { event }),
     onAdmitted: (seconds) => metrics.observe('admissionWaitSeconds', seconds, {}),

@@ -19,6 +19,8 @@ import { ledgerSchema } from './config-ledger.ts';
 import type { LedgerConfig } from './config-ledger.ts';
 import { listenerShape, sharesAddress } from './config-listeners.ts';
 import type { ListenerConfigs } from './config-listeners.ts';
+import { replicaSchema } from './config-replica.ts';
+import type { ReplicaConfig } from './config-replica.ts';
 import { slurmSchema } from './config-slurm.ts';
 import { filePath, whole } from './config-values.ts';
 
@@ -32,6 +34,7 @@ export interface BrokerConfig extends ListenerConfigs {
   readonly policy: { readonly file: string };
   readonly backend: BackendConfig;
   readonly ledger: LedgerConfig;
+  readonly replica: ReplicaConfig;
   readonly audit: AuditConfig;
   /** The queue in front of the backend. */
   readonly admission: {
@@ -59,6 +62,7 @@ export const brokerSchema = (folder: string) =>
       policy: z.strictObject({ file: filePath(folder) }),
       backend: backendSchema(folder),
       ledger: ledgerSchema(folder),
+      replica: replicaSchema,
       audit: auditSchema(folder),
       admission: z
         .strictObject({
@@ -113,6 +117,12 @@ function brokenAcross(config: BrokerConfig): readonly Problem[] {
     problems.push({ path: ['admin', 'listen'], rule: 'must not share the address of workloads' });
   if (sharesAddress(http.listen, workloads.listen) || sharesAddress(http.listen, admin.listen))
     problems.push({ path: ['http', 'listen'], rule: 'must not share the address of another listener' });
+  // The nodes of a run may be at several brokers; without an address nobody could send them to the one that has their values.
+  if ('postgres' in ledger && slurm !== undefined && config.replica.advertise.nodes === undefined)
+    problems.push({
+      path: ['replica', 'advertise', 'nodes'],
+      rule: 'is needed for slurm on ledger.postgres',
+    });
   const auditFile = audit.sink.kind === 'file' ? audit.sink.file : undefined;
   if ('sqlite' in ledger && auditFile === ledger.sqlite.file)
     problems.push({ path: ['audit', 'file'], rule: 'must not be the file of the ledger' });

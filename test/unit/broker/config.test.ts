@@ -242,6 +242,12 @@ describe('parseBrokerConfig', () => {
       'drainSeconds: 59',
       'drainSeconds: must be at least backend.vault.requestLimitSeconds',
     ],
+    [
+      'an advertised address without a port',
+      '"b1.example.org:8443"',
+      '"b1.example.org"',
+      'replica.advertise.workloads: the port is missing',
+    ],
     ['audit in the ledger', 'audit.log', 'ledger.sqlite', 'audit.file: must not be the file of the ledger'],
     [
       'two audit sinks',
@@ -373,6 +379,7 @@ describe('parseBrokerConfig', () => {
         admission: { concurrency: 4, queue: 100, maxWaitMs: 5000 },
         log: { level: 'debug' },
         drainSeconds: 90,
+        replica: { advertise: { workloads: 'b1.example.org:8443' } },
       },
     });
   });
