@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { Audit } from '../../../src/audit/audit.ts';
+import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
+import { openLedger } from '../../../src/broker/open-ledger.ts';
 import { createAdmission } from '../../../src/backend/admission.ts';
 import type { WorkloadStates } from '../../../src/identity/identity.ts';
 import { type LeaseEngine, startLeaseEngine } from '../../../src/lease/engine.ts';
@@ -7,7 +9,6 @@ import type { Attachment, HolderMessage } from '../../../src/lease/sessions.ts';
 import { defaultLeaseSettings } from '../../../src/lease/settings.ts';
 import type { Step } from '../../../src/lease/steps.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
-import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
@@ -65,8 +66,8 @@ const bundle = {
   maxSeconds: 600,
 };
 
-async function start(file: string): Promise<void> {
-  const ledger = await openSqliteLedger({ file, log: silentLog });
+async function start(store: LedgerConfig): Promise<void> {
+  const ledger = await openLedger(store, { clock: systemClock, log: silentLog, signal: forever });
   const states: WorkloadStates = {
     state: () => ({ phase: 'running', freshness: 'fresh' }),
     subscribe: () => () => undefined,
@@ -162,7 +163,7 @@ async function knownSessions({ ledger }: { readonly ledger: Ledger }): Promise<r
 async function obey(command: Command): Promise<unknown> {
   if (command.kind === 'start') {
     ({ holders } = command);
-    return start(command.file);
+    return start(command.store);
   }
   if (command.kind === 'arm') {
     armed = { step: command.step, left: command.nth };

@@ -1,3 +1,4 @@
+import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import type { Step } from '../../../src/lease/steps.ts';
 import type { SessionState } from '../../../src/ledger/ledger.ts';
 import type { BackendCall } from './remote-backend.ts';
@@ -18,7 +19,7 @@ export interface Resume {
 
 /** From the parent, one after the other. */
 export type Command =
-  | { readonly kind: 'start'; readonly file: string; readonly holders: readonly string[] }
+  | { readonly kind: 'start'; readonly store: LedgerConfig; readonly holders: readonly string[] }
   /** Freeze for good when this step is reached for the nth time from now on. */
   | { readonly kind: 'arm'; readonly step: Step; readonly nth: number }
   | { readonly kind: 'attach'; readonly holder: string }

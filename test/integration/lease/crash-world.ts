@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createMemoryBackend } from '../../../src/backend/memory/memory-backend.ts';
+import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import type { Step } from '../../../src/lease/steps.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
@@ -39,9 +40,13 @@ export interface CrashWorld extends AsyncDisposable {
 /** The promise, for what is alive and not on record: no longer than the probation. Some slack for a busy machine's clock. */
 const slackMs = 500;
 
-export async function createCrashWorld(holders: readonly string[]): Promise<CrashWorld> {
+/** On a SQLite file of its own where no other ledger is given. */
+export async function createCrashWorld(
+  holders: readonly string[],
+  ledger?: LedgerConfig,
+): Promise<CrashWorld> {
   const folder = await createTempFolder({ name: 'crash' });
-  const file = join(folder.path, 'ledger.sqlite');
+  const store = ledger ?? { sqlite: { file: join(folder.path, 'ledger.sqlite') } };
   const backend = createMemoryBackend({
     clock: systemClock,
     dynamic: { 'database/creds/app': { ttlSeconds: timing.probationSeconds } },
@@ -132,7 +137,7 @@ export async function createCrashWorld(holders: readonly string[]): Promise<Cras
   const start = async () => {
     const life = startCrashProcess({ backend, onEvent });
     process = life;
-    await life.command({ kind: 'start', file, holders });
+    await life.command({ kind: 'start', store, holders });
     if (diedAt !== undefined) await expectBounded(diedAt);
   };
 
