@@ -5,6 +5,7 @@ import { createAttachment } from './attachment.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
 import { detachedWork, longestMarginMs } from './detached.ts';
+import { createBackendIdentity } from './backend-identity.ts';
 import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
@@ -44,8 +45,6 @@ const lanes: readonly (readonly WorkKind[])[] = [
   ['revoke'],
 ];
 
-const clusterIdKey = 'backend.cluster_id';
-
 /**
  * Takes the ledger over: what earlier lives left is found as due work. Throws when the ledger cannot be read; a backend that is away
  * does not stop the start, since holders keep what they have.
@@ -57,7 +56,8 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   let gone = (): Promise<void> => Promise.resolve();
   let rejoined = (): Promise<void> => Promise.resolve();
   const serial = createSerial();
-  await rememberBackend(options);
+  const identity = createBackendIdentity({ ...options, events });
+  await identity.check();
   const replicas = await joinReplicas({
     ...options,
     heartbeatMs: options.settings.heartbeatMs,
@@ -74,6 +74,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     redirects: createRedirects(),
     hub,
     events,
+    identity,
     locks: createLocks(options),
     values: createOwnedValues(),
     statics: createStaticSecrets(options),
@@ -204,22 +205,6 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
 }
 
-/** A backend that was wiped or replaced answers "not found" for everything: worth an alarm before anything is believed. */
-async function rememberBackend(parts: Pick<Parts, 'backend' | 'ledger' | 'log' | 'signal'>): Promise<void> {
-  try {
-    const found = await parts.backend.clusterId({ signal: parts.signal });
-    const known = await parts.ledger.readMeta(clusterIdKey);
-    if (known === undefined) await parts.ledger.writeMeta(clusterIdKey, found);
-    else if (known !== found) {
-      parts.log.error('the secret backend is not the one that this ledger knows', {});
-      await parts.ledger.writeMeta(clusterIdKey, found);
-    }
-  } catch (error) {
-    if (LeaseholdError.from(error).code.startsWith('ledger_')) throw error;
-    parts.log.warn('the secret backend cannot be asked for its cluster id yet', {}, error);
-  }
-}
-
 function startBackground(
   parts: Parts,
   { grants, follow }: { readonly grants: GrantSweep; readonly follow: Follow },
@@ -258,6 +243,9 @@ function startBackground(
       await sweepWorkloads(parts);
       await grants.retry();
     }),
+  );
+  track('backend identity', () =>
+    every(parts.settings.sweepMs, 'backend identity', () => parts.identity.check()),
   );
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>

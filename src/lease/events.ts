@@ -21,6 +21,7 @@ export const leaseCounters = [
   'revoked',
   'revoke_retried',
   'vanished',
+  'backend_changed',
   'audit_missed',
 ] as const;
 

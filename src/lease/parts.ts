@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
+import type { BackendIdentity } from './backend-identity.ts';
 import type { Detachments } from './detachments.ts';
 import type { Hub } from './hub.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
@@ -62,6 +63,7 @@ export interface Parts extends LeaseOptions {
   readonly revoked: Set<string>;
   readonly pathSlots: PathSlots;
   readonly events: LeaseEvents;
+  readonly identity: BackendIdentity;
   /** Wakes the work loop. */
   readonly wake: () => void;
 }

@@ -75,7 +75,7 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
     }
     const leave = parts.pathSlots.enter('revoke', credential.path);
     try {
-      const at = await settleOne(parts, credential);
+      const at = await settleOne(parts, credential, leaseSet);
       if (at !== undefined) later(at);
     } finally {
       leave();
@@ -85,7 +85,7 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
   // that ended them. It is not renewed any more, so it ends by itself in any case.
   if (retryAt !== undefined) return retryAt;
   for (const credential of tokens) {
-    const at = await settleOne(parts, credential);
+    const at = await settleOne(parts, credential, leaseSet);
     if (at !== undefined) later(at);
   }
   return retryAt;
@@ -94,7 +94,11 @@ async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | und
 /** The backend's clock is known to the second, and from below. */
 const clockToleranceMs = 2_000;
 
-async function settleOne(parts: Parts, credential: Credential): Promise<number | undefined> {
+async function settleOne(
+  parts: Parts,
+  credential: Credential,
+  { createdAt }: LeaseSet,
+): Promise<number | undefined> {
   const { ledger, backend } = parts;
   const settle = (settlement: Settlement, why: ErrorCode | undefined, nextTryAt: number | undefined) =>
     ledger.settleCredential({
@@ -106,20 +110,9 @@ async function settleOne(parts: Parts, credential: Credential): Promise<number |
     });
   try {
     const before = await lookUp(parts, credential);
-    if (!before.present && parts.revoked.has(credential.id)) {
-      // Seen, revoked by us without an error, and now not seen: only the look-up after the revocation had failed.
-      await settle('confirmed', undefined, undefined);
-      parts.revoked.delete(credential.id);
-      return undefined;
-    }
     if (!before.present) {
-      // Not by our doing. Its own end explains it; otherwise somebody else did it, or the backend was wiped or restored.
-      const lapsed = backend.now() >= credential.expiresAt - clockToleranceMs;
-      if (!lapsed) {
-        parts.events.count('vanished');
-        parts.log.warn('a credential was gone before it was revoked', { path: credential.path });
-      }
-      await settle(lapsed ? 'lapsed' : 'vanished', undefined, undefined);
+      await settle(await absence(parts, credential, createdAt), undefined, undefined);
+      parts.revoked.delete(credential.id);
       return undefined;
     }
     await revokeAtBackend(parts, credential);
@@ -142,6 +135,28 @@ async function settleOne(parts: Parts, credential: Credential): Promise<number |
     await settle('outstanding', known.code, nextTryAt);
     return nextTryAt;
   }
+}
+
+/** What it means that the backend has not got a credential. Throws `backend_changed` when it means nothing. */
+async function absence(
+  parts: Parts,
+  { id, path, expiresAt }: Credential,
+  createdAt: number,
+): Promise<Settlement> {
+  const lapsed = parts.backend.now() >= expiresAt - clockToleranceMs;
+  const revoked = parts.revoked.has(id);
+  // Its own end is on record and needs nobody's word.
+  if (lapsed && !revoked) return 'lapsed';
+  if (!(await parts.identity.made(createdAt))) {
+    if (lapsed) return 'lapsed';
+    throw new LeaseholdError('backend_changed');
+  }
+  // Seen, revoked by us without an error, and now not seen: only the look-up after the revocation had failed.
+  if (revoked) return 'confirmed';
+  // Not by our doing: somebody else did it, or the backend was restored to an earlier state.
+  parts.events.count('vanished');
+  parts.log.warn('a credential was gone before it was revoked', { path });
+  return 'vanished';
 }
 
 /** Doubling from the shortest to the longest pause, half of it jitter. */

@@ -6,6 +6,7 @@ export const errorMessages = {
   admin_forbidden: 'this client certificate does not hold the right that the call needs',
   admin_unauthenticated: 'a client certificate known to the broker is required',
   audit_unavailable: 'the audit log cannot be written, so nothing is issued',
+  backend_changed: 'the secret backend is not the one that made this credential',
   backend_denied: 'the secret backend denied the request',
   backend_lost_reply: 'the connection to the secret backend broke before its reply was complete',
   backend_not_found: 'the secret backend has nothing at the configured path',

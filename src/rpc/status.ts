@@ -14,6 +14,7 @@ export const statusOf: Readonly<Record<ErrorCode, status>> = {
   admin_forbidden: status.PERMISSION_DENIED,
   admin_unauthenticated: status.UNAUTHENTICATED,
   audit_unavailable: status.UNAVAILABLE,
+  backend_changed: status.FAILED_PRECONDITION,
   backend_denied: status.FAILED_PRECONDITION,
   backend_lost_reply: status.UNAVAILABLE,
   backend_not_found: status.FAILED_PRECONDITION,

@@ -45,10 +45,12 @@ describe('confirmed', () => {
     await using world = await createWorld();
     const holder = await world.holder();
     await holder.take('db');
-    world.backend.reset();
+    const { accessor } = await tokenOf(world, sessionOf(holder));
+    await world.backend.revokeToken({ accessor, signal: new AbortController().signal });
     await revoke(world);
     await world.pass(5_000);
     expect(await settlements(world, sessionOf(holder))).toEqual(['vanished', 'vanished']);
+    expect(world.engine().events.counters().vanished).toBe(2);
   });
 
   it('is not replaced by lapsed for what was gone before its own end', async () => {
@@ -78,6 +80,51 @@ describe('confirmed', () => {
     await world.pass(60_000);
     // Nobody renewed it, so it ended by itself, and that is what is said.
     expect(await settlements(world, sessionOf(holder))).toEqual(['lapsed', 'lapsed']);
+  });
+});
+
+describe('a backend that was wiped or replaced', () => {
+  it('is not believed about what the one before made: only its own end or a person settles that', async () => {
+    await using world = await createWorld();
+    const [first, second] = [await world.holder(), await world.holder(aVerified(aPod('u2')))];
+    await first.take('db');
+    await second.take('db');
+    world.backend.reset();
+    await revoke(world);
+    await world.pass(5_000);
+    expect(await settlements(world, sessionOf(first))).toEqual(['outstanding', 'outstanding']);
+    const found = await world.ledger.findSession(sessionOf(first));
+    const [lease] = found?.leaseSets[0]?.credentials.filter(({ kind }) => kind === 'lease') ?? [];
+    expect(lease?.why).toBe('backend_changed');
+    expect(world.engine().events.counters()).toMatchObject({ vanished: 0, backend_changed: 1 });
+    const { admin } = world.engine();
+    await admin.writeOff({ credential: lease?.id ?? '', reason: 'dropped by hand', by: 'admin:a' });
+    await world.pass(700_000);
+    expect(await settlements(world, sessionOf(first))).toEqual(['lapsed', 'written_off']);
+    expect(await settlements(world, sessionOf(second))).toEqual(['lapsed', 'lapsed']);
+  });
+
+  it('is found out while the broker was down, and while it runs', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.backend.reset();
+    await world.restart();
+    expect(world.engine().events.counters().backend_changed).toBe(1);
+    world.backend.reset();
+    await world.pass(10_000);
+    expect(world.engine().events.counters().backend_changed).toBe(2);
+  });
+
+  it('settles what it made itself', async () => {
+    await using world = await createWorld();
+    world.backend.reset();
+    const holder = await world.holder();
+    await holder.take('db');
+    await world.pass(10_000);
+    await revoke(world);
+    await world.pass(5_000);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'confirmed']);
   });
 });
 
