@@ -44,6 +44,8 @@ export const startHolder = async (options: {
   readonly site: SiteFiles;
   readonly token: string;
   readonly notify?: string;
+  /** Brokers to choose from, in place of the site's own. */
+  readonly brokers?: readonly string[];
 }): Promise<Holder> => {
   const { site, token, notify } = options;
   const onMemory = await absentAs(false, async () => (await statfs(MEMORY)).type === TMPFS);
@@ -58,7 +60,7 @@ export const startHolder = async (options: {
     await writeFile(
       config,
       stringify({
-        broker: { address: site.workloads, ca: site.ca },
+        broker: { address: options.brokers ?? site.workloads, ca: site.ca },
         credential,
         target,
         allowDisk: !onMemory,

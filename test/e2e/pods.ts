@@ -16,7 +16,10 @@ export interface Pods {
     options?: { cluster?: TestKubernetes; serviceAccount?: string },
   ) => Promise<TestPod>;
   /** A sidecar with a token of that pod. */
-  readonly hold: (pod: TestPod, options?: { cluster?: TestKubernetes; notify?: string }) => Promise<Holder>;
+  readonly hold: (
+    pod: TestPod,
+    options?: { cluster?: TestKubernetes; notify?: string; brokers?: readonly string[] },
+  ) => Promise<Holder>;
   /** Waits, and says on failure what both sides have logged. */
   readonly seen: (holder: Holder, what: string, condition: () => Promise<boolean>) => Promise<void>;
   /** The account in the files, waited for. */
@@ -43,9 +46,9 @@ export const createPods = (currentSite: () => Site): Pods => {
       await cluster.setPodStatus({ ...pod, phase: 'Running' });
       return pod;
     },
-    hold: async (pod, { cluster = currentSite().one, notify } = {}) => {
+    hold: async (pod, { cluster = currentSite().one, ...options } = {}) => {
       const token = await cluster.createBoundToken({ ...pod, audience });
-      return startHolder({ site: currentSite().files, token, ...(notify === undefined ? {} : { notify }) });
+      return startHolder({ site: currentSite().files, token, ...options });
     },
     loginOf: async (holder, isWanted = () => true) => {
       let found: Login | undefined;

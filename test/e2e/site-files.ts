@@ -142,6 +142,7 @@ export const writeSiteFiles = async (options: {
         clients: [{ name: adminName, commonName: adminName, rights: ['view', 'revoke'] }],
       },
       http: { listen: httpAt },
+      replica: { advertise: { workloads } },
       clusters: clusters.map(({ issuer, kubeconfigFile }, index) => ({
         name: ['one', 'two'][index],
         issuer,

@@ -1,0 +1,52 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { freePort } from '../support/free-port.ts';
+import { startLeasehold } from '../support/leasehold-process.ts';
+import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
+import type { SiteFiles } from './site-files.ts';
+
+/** One more broker of a site, on the same ledger. */
+export interface OtherBroker extends AsyncDisposable {
+  readonly process: OwnedProcess;
+  /** host:port, listened at and advertised. */
+  readonly workloads: string;
+}
+
+/** For a broker that does not run yet. */
+export const freeAddress = async (): Promise<string> => `127.0.0.1:${await freePort()}`;
+
+/** Its configuration is that of the site's own broker but for what each broker has to itself. */
+export const startOtherBroker = async (
+  site: SiteFiles,
+  options: { readonly folder: string; readonly name: string; readonly workloads: string },
+): Promise<OtherBroker> => {
+  const { folder, name, workloads } = options;
+  const [admin, http] = [await freeAddress(), await freeAddress()];
+  const config: unknown = parse(await readFile(site.brokerConfig, 'utf8'));
+  const section = (key: string): Record<string, unknown> => ({
+    ...(Object(config) as Record<string, Record<string, unknown> | undefined>)[key],
+  });
+  const own = {
+    ...Object(config),
+    workloads: { ...section('workloads'), listen: workloads },
+    admin: { ...section('admin'), listen: admin },
+    http: { listen: http },
+    replica: { ...section('replica'), advertise: { workloads } },
+    audit: { ...section('audit'), file: join(folder, `${name}-audit.log`) },
+  } as Record<string, unknown>;
+  const file = join(folder, `${name}.yaml`);
+  await writeFile(file, stringify(own), { mode: 0o600 });
+  const process = await startLeasehold({ name, folder, args: ['broker', '--config', file] });
+  try {
+    await waitUntilReady({
+      process,
+      ready: async () => (await fetch(`http://${http}/readyz`)).status === 200,
+    });
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+  return { process, workloads, [Symbol.asyncDispose]: () => process.stop() };
+};
