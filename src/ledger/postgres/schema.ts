@@ -187,4 +187,9 @@ export const migrations: readonly Migration[] = [
     CREATE INDEX work_claimed ON work (claimed_by) WHERE claimed_by IS NOT NULL;
     `,
   },
+  // Much may be due at one instant, as after a mass revocation: the order of claims has to come from the index alone.
+  {
+    minimumReader: 1,
+    sql: 'CREATE INDEX work_order ON work (kind, available_at, version)',
+  },
 ];

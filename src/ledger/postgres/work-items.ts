@@ -36,23 +36,35 @@ export async function removeAllWork(sql: Sql, subject: string): Promise<void> {
 
 /** The session that the work is for has attached holders, and none of them at replica $6. */
 const heldElsewhere = `
-  kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
+  work.kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
     SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
     WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached)
       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached AND replica = $6))`;
 
+/** What a newer broker may have put beside these is left to it. */
+const allKinds: Readonly<Record<WorkKind, true>> = {
+  settle: true,
+  renew: true,
+  rotate: true,
+  revoke: true,
+  deadline: true,
+  detached: true,
+};
+const kindsOf = (kinds: readonly WorkKind[] | undefined): readonly string[] => kinds ?? Object.keys(allKinds);
+
 /**
  * One statement, so that the rows are nobody else's between being found and being claimed: whoever looks at the same time passes over
  * them (SKIP LOCKED), and whoever comes later sees the claim. Each claim has a version of its own: whoever lost an item by sleeping past the
- * claim cannot finish it under the next owner.
+ * claim cannot finish it under the next owner. Looked for kind by kind, so that an index gives the oldest of each without sorting all that is due.
  */
 export async function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): Promise<readonly Work[]> {
   const rows = await sql.change(
     `WITH due AS MATERIALIZED (
-       SELECT subject, kind, available_at, version FROM work
-       WHERE available_at <= $1 AND ($2::text[] IS NULL OR kind = ANY ($2::text[]))
-         AND ($6::text IS NULL OR NOT (${heldElsewhere}))
-       ORDER BY available_at, version LIMIT $3 FOR UPDATE SKIP LOCKED
+       SELECT item.* FROM unnest($2::text[]) AS wanted (kind) CROSS JOIN LATERAL (
+         SELECT subject, kind, available_at, version FROM work
+         WHERE kind = wanted.kind AND available_at <= $1 AND ($6::text IS NULL OR NOT (${heldElsewhere}))
+         ORDER BY available_at, version LIMIT $3 FOR UPDATE SKIP LOCKED
+       ) AS item ORDER BY available_at, version LIMIT $3
      ), claimed AS (
        UPDATE work SET version = nextval('work_version'), available_at = $4, claimed_by = $5
        FROM due WHERE work.subject = due.subject AND work.kind = due.kind
@@ -60,7 +72,7 @@ export async function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): Prom
      )
      SELECT version, kind, subject, due_at FROM claimed ORDER BY was_at, was`,
     input.now,
-    input.kinds ?? null,
+    kindsOf(input.kinds),
     Math.max(0, input.limit),
     input.claimUntil,
     input.owner,
@@ -88,8 +100,9 @@ export async function nextWorkAt(
   kinds: readonly WorkKind[] | undefined,
 ): Promise<number | undefined> {
   const found = await sql.get(
-    'SELECT min(available_at) AS at FROM work WHERE $1::text[] IS NULL OR kind = ANY ($1::text[])',
-    kinds ?? null,
+    `SELECT min(item.available_at) AS at FROM unnest($1::text[]) AS wanted (kind) CROSS JOIN LATERAL (
+       SELECT available_at FROM work WHERE kind = wanted.kind ORDER BY available_at LIMIT 1) AS item`,
+    kindsOf(kinds),
   );
   const at = found?.['at'];
   return typeof at === 'number' ? at : undefined;
