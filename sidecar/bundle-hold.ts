@@ -6,6 +6,7 @@ import type {
   HoldCommand,
   HoldEvent,
   OpenedEvent,
+  RevokedReason,
 } from '../src/rpc/client/hold-messages.ts';
 import { createBundleFiles } from './bundle-files.ts';
 import type { BundleConfig } from './config.ts';
@@ -70,6 +71,8 @@ export interface BundleHoldOptions {
   readonly onDelivered: () => void;
   /** Refused; `isDecided` when nothing that a holder can do changes it. */
   readonly onRefused?: (code: ErrorCode, isDecided: boolean) => void;
+  /** The broker took a session away; its files are gone. */
+  readonly onRevoked?: (reason: RevokedReason) => void;
   /** This bundle cannot be served in the way it was asked for; only with `staticOnly`. */
   readonly onImpossible: (error: LeaseholdError) => void;
 }
@@ -237,6 +240,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     if (opened !== undefined && opened.session !== session) return;
     opened = undefined;
     requestKey = undefined;
+    options.onRevoked?.(reason);
     askAfter(pace[paceAfterRevoke(reason, event.mayReopen)]());
   }
 

@@ -1,7 +1,7 @@
 import type { LogLevel } from '../src/platform/log.ts';
 import { readYamlValue } from '../src/platform/yaml-document.ts';
 import { LeaseholdError } from '../src/platform/error.ts';
-import { parseHostPort, type HostPort } from '../src/rpc/client/host-port.ts';
+import type { HostPort } from '../src/rpc/client/host-port.ts';
 import type { FileSpec } from '../src/rpc/client/hold-messages.ts';
 import {
   broken,
@@ -15,17 +15,14 @@ import {
   whole,
   type ReadValue,
 } from './checked-value.ts';
+import { absolutePath, brokerConfig, hostPort, logConfig, type BrokerConfig } from './config-values.ts';
 import { readFileLayout } from './config-files.ts';
 import { pathProblem } from './deliver/layout.ts';
 import { notifySignals, type Notification } from './notify.ts';
 
 /** What `sidecar.yaml` says, checked. Holds no secret. */
 export interface SidecarConfig {
-  readonly broker: {
-    readonly address: readonly string[];
-    readonly ca: string;
-    readonly serverName: string | undefined;
-  };
+  readonly broker: BrokerConfig;
   /** File of the projected service-account token. */
   readonly credential: string;
   /** Folder on a memory filesystem; each bundle has a folder in it. */
@@ -60,33 +57,11 @@ const maxId = 2 ** 31 - 1;
 const maxBundles = 64;
 const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
-const absolutePath = text(
-  /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+$/u,
-  'must be an absolute path without . and .. segments, and not the root',
-);
-
-const address: ReadValue<string> = (value, path) => {
-  if (typeof value !== 'string') throw broken(path, 'must be host:port');
-  hostPort(value, path);
-  return value;
-};
-
-const addresses: ReadValue<readonly string[]> = (value, path) =>
-  Array.isArray(value) ? list(address, { min: 1, max: 16 })(value, path) : [address(value, path)];
-
 /** Port 0 takes any that is free. */
 const listen: ReadValue<HostPort> = (value, path) => {
   if (typeof value !== 'string') throw broken(path, 'must be host:port');
   return hostPort(value, path, { minPort: 0 });
 };
-
-function hostPort(value: string, path: string, limits?: { readonly minPort: 0 }): HostPort {
-  try {
-    return parseHostPort(value, limits);
-  } catch (error) {
-    throw broken(path, LeaseholdError.from(error).detail ?? 'must be host:port');
-  }
-}
 
 const folder: ReadValue<string> = (value, path) => {
   const segment = text(/^[^/]+$/, 'must be one path segment')(value, path);
@@ -147,11 +122,7 @@ const bundle: ReadValue<BundleConfig> = (value, path) => {
 };
 
 const document = mapping<SidecarConfig>({
-  broker: mapping<SidecarConfig['broker']>({
-    address: addresses,
-    ca: absolutePath,
-    serverName: optional(text(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name')),
-  }),
+  broker: brokerConfig,
   credential: absolutePath,
   target: absolutePath,
   allowDisk: optional(flag, false),
@@ -166,10 +137,7 @@ const document = mapping<SidecarConfig>({
     }),
     { listen: undefined, startedFile: undefined, readyFile: undefined },
   ),
-  log: optional(
-    mapping<SidecarConfig['log']>({ level: oneOf(['debug', 'info', 'warn', 'error'] as const) }),
-    { level: 'info' },
-  ),
+  log: logConfig,
   onceSeconds: optional(whole({ min: 1, max: 86_400 }), 300),
   bundles: list(bundle, { min: 1, max: maxBundles }),
 });

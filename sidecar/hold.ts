@@ -42,10 +42,10 @@ export interface HoldLoopOptions {
   readonly counters: Counters;
   readonly onWelcome?: NonNullable<LinkOptions['onWelcome']>;
   /**
-   * A stream was not opened, or has ended, with an error. `workload_ended` and `workload_unknown` speak of all bundles, whose files go; what
-   * is returned then says when to try again, `slow` where this is left out.
+   * The main stream was not opened, or has ended. `workload_ended` and `workload_unknown` speak of all bundles, whose files go; what is returned
+   * then says when to try again, `slow` where this is left out.
    */
-  readonly onFailed?: (error: LeaseholdError) => 'slow' | 'soon';
+  readonly onEnd?: (error: LeaseholdError | undefined) => 'slow' | 'soon';
 }
 
 export const reconnectMs = { first: 500, cap: 30_000 };
@@ -131,7 +131,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
 
   function pauseAfter(error: LeaseholdError | undefined): number {
     const wishMs = error?.retryAfterMs ?? 0;
-    const wish = error === undefined ? 'soon' : (options.onFailed?.(error) ?? 'slow');
+    const wish = options.onEnd?.(error) ?? 'slow';
     if (!isWorkloadGone(error?.code)) return Math.max(backoff.next(), wishMs * (1 + random() / 4));
     // Its pod was deleted while no stream stood that could have said so: what is left in place is nobody's.
     for (const bundle of bundles) bundle.workloadGone(error.code);

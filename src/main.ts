@@ -14,6 +14,8 @@ async function run(argv: readonly string[]): Promise<number> {
       return (await import('./broker/main.ts')).runBroker(rest);
     case 'sidecar':
       return (await import('../sidecar/main.ts')).runSidecar(rest);
+    case 'node-agent':
+      return (await import('../sidecar/node/main.ts')).runNodeAgent(rest);
     case 'demo':
       return (await import('./demo/main.ts')).runDemo(rest);
     default:

@@ -118,7 +118,7 @@ async function checkTarget({ fileSystem, target, effectiveUid }: SafeFolderOptio
   }
 }
 
-function isMemoryType(type: number): boolean {
+export function isMemoryType(type: number): boolean {
   // Some kernels hand the magic number out as a signed word.
   const unsigned = type >>> 0;
   return unsigned === tmpfsMagic || unsigned === ramfsMagic;

@@ -56,4 +56,20 @@ export const parts: readonly CommandText[] = [
     },
     examples: ['leasehold sidecar --config /etc/leasehold/sidecar.yaml'],
   },
+  {
+    name: 'node-agent',
+    summary: 'run the agent of one compute node',
+    details: [
+      'Answers the prolog and epilog of a batch scheduler, holds the bundles of every run on the node, and writes them as files of the user of the job on a memory filesystem. Needs root. Goes down on SIGTERM and leaves the files.',
+    ],
+    arguments: {},
+    options: {
+      config: { ...configFile, help: 'node-agent.yaml' },
+      check: { kind: 'switch', help: 'validate it and the certificate it names, and stop' },
+    },
+    examples: [
+      'leasehold node-agent --config /etc/leasehold/node-agent.yaml --check',
+      'leasehold node-agent --config /etc/leasehold/node-agent.yaml',
+    ],
+  },
 ];

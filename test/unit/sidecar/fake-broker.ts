@@ -3,13 +3,14 @@ import type { HoldRequest__Output } from '../../../src/rpc/gen/leasehold/v1/Hold
 import type { HoldResponse } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
 import type { WorkloadServiceHandlers } from '../../../src/rpc/gen/leasehold/v1/WorkloadService.ts';
 import { loadWorkloadApi } from '../../../src/rpc/proto.ts';
-import { createTestCa } from '../../support/certificates.ts';
+import { createTestCa, type TestCa } from '../../support/certificates.ts';
 
 /** A broker that does what a test tells it: real TLS, real gRPC, no logic. */
 export interface FakeBroker extends AsyncDisposable {
   readonly address: string;
   /** PEM of the authority its certificate is from. */
   readonly ca: string;
+  readonly authority: TestCa;
   /** The next stream that a holder opens. */
   nextStream(): Promise<FakeStream>;
 }
@@ -28,17 +29,19 @@ export interface FakeStream {
 
 type Kind = 'hello' | 'open' | 'delivered' | 'credential' | 'wiped' | 'release';
 
-export async function startFakeBroker(options: { readonly port?: number } = {}): Promise<FakeBroker> {
-  const authority = createTestCa();
+export async function startFakeBroker(
+  options: { readonly port?: number; readonly authority?: TestCa; readonly wantsClients?: boolean } = {},
+): Promise<FakeBroker> {
+  const authority = options.authority ?? createTestCa();
   const { certificate, key } = authority.issueServer();
   const streams = createMailbox<FakeStream>();
   const handlers: WorkloadServiceHandlers = { Hold: (call) => streams.put(fakeStream(call)) };
   const server = new Server();
   server.addService(loadWorkloadApi().leasehold.v1.WorkloadService.service, handlers);
   const credentials = ServerCredentials.createSsl(
-    null,
+    options.wantsClients === true ? Buffer.from(authority.certificate) : null,
     [{ cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) }],
-    false,
+    options.wantsClients === true,
   );
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
@@ -48,6 +51,7 @@ export async function startFakeBroker(options: { readonly port?: number } = {}):
   return {
     address: `127.0.0.1:${port}`,
     ca: authority.certificate,
+    authority,
     nextStream: () => streams.take(),
     [Symbol.asyncDispose]: async () => server.forceShutdown(),
   };

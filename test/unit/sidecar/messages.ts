@@ -11,6 +11,27 @@ export const welcome = (): HoldResponse => ({
   },
 });
 
+/** Of run 1700000000 of job 7. */
+export const runWelcome = (
+  options: {
+    readonly bundles?: readonly string[];
+    readonly uid?: number;
+    readonly gid?: number;
+    readonly job?: number;
+    readonly start?: number;
+  } = {},
+): HoldResponse => {
+  const { bundles = ['db'], uid = 12_345, gid = 12_346, job = 7, start = 1_700_000_000 } = options;
+  return {
+    welcome: {
+      spiffeId: `spiffe://example/slurm/one/user/u/job/${job}/run/${start}`,
+      workload: `run/one/${job}/${start}`,
+      credentialExpiresAtMs: Date.now() + 3_600_000,
+      run: { bundles: [...bundles], uid, gid, start, restarts: 0 },
+    },
+  };
+};
+
 export const opened = (options: {
   readonly bundle?: string;
   readonly session?: string;

@@ -1,0 +1,180 @@
+import type { Clock } from '../../src/platform/clock.ts';
+import type { Log } from '../../src/platform/log.ts';
+import type { DialHold } from '../../src/rpc/client/hold-client.ts';
+import { createCounters } from '../counters.ts';
+import { readNodeCertificate } from './certificate.ts';
+import type { NodeAgentConfig } from './config.ts';
+import { type HookRequest, readSeenJob, type SeenJob } from './hook-request.ts';
+import { type HookAnswer, listenForHooks } from './hook-socket.ts';
+import { reasons } from './marker.ts';
+import { prepareRoot } from './memory-root.ts';
+import { createNodeRun, type NodeRun, type Outcome, type RunSubject } from './node-run.ts';
+import { createRenewal } from './renewal.ts';
+import type { RunRecord } from './run-record.ts';
+import { openRunStore } from './run-store.ts';
+
+/** A whole node agent, with its parts put together. Disposing leaves every run's files for the next process. */
+export interface NodeAgent extends AsyncDisposable {
+  /** Runs that it answers for, those that have ended and that no broker has been told of included. */
+  runs(): number;
+}
+
+export interface NodeAgentOptions {
+  readonly config: NodeAgentConfig;
+  readonly dial: DialHold;
+  readonly clock: Clock;
+  /** 0 up to but not including 1; for jitter only. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly version: string;
+}
+
+/** Throws `config_invalid` or `delivery_*` when it cannot serve. Answers hooks when it resolves. */
+export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
+  const { config, clock, log } = options;
+  const files = { ...config, ca: config.broker.ca };
+  await readNodeCertificate(files);
+  await prepareRoot({ ...config.files, log });
+  const store = await openRunStore(config.files.root);
+  const counters = createCounters();
+  /** The run that each job has now. */
+  const current = new Map<number, NodeRun>();
+  const all = new Set<NodeRun>();
+  /** For each job, what is being done about it: a prolog and an epilog never overtake each other. */
+  const turns = new Map<number, Promise<unknown>>();
+  const renewal = createRenewal({
+    read: () => readNodeCertificate(files),
+    clock,
+    log,
+    onRenewed: () => {
+      for (const run of all) run.renew();
+    },
+  });
+
+  function begin(subject: RunSubject, record?: RunRecord): NodeRun {
+    const run = createNodeRun({
+      ...options,
+      subject,
+      ...(record === undefined ? {} : { record }),
+      store,
+      addresses: config.broker.address,
+      serverName: config.broker.serverName,
+      prove: async (credential) => {
+        const { endpoint } = await renewal.read();
+        return {
+          credential,
+          endpoint,
+          keep: () => ({
+            expiresAt: () => undefined,
+            sendNow: () => renewal.look(),
+            close: () => undefined,
+          }),
+        };
+      },
+      agent: `leasehold-node-agent/${options.version}`,
+      counters,
+      allowDisk: false,
+      onEnded: () => drop(run),
+    });
+    all.add(run);
+    void run.over.then(() => all.delete(run));
+    if (record?.owed === undefined) current.set(subject.job, run);
+    return run;
+  }
+
+  function drop(run: NodeRun): void {
+    if (current.get(run.subject.job) === run) current.delete(run.subject.job);
+  }
+
+  function inTurn<T>(job: number, work: () => Promise<T>): Promise<T> {
+    const mine = (turns.get(job) ?? Promise.resolve()).then(work);
+    const settled = mine.catch(() => undefined);
+    turns.set(job, settled);
+    void settled.then(() => turns.get(job) === settled && turns.delete(job));
+    return mine;
+  }
+
+  async function prolog(seen: SeenJob): Promise<HookAnswer> {
+    // Root's own jobs are registered nowhere and have nothing.
+    if (seen.uid === 0) {
+      await store.mark(seen.job, { state: 'nothing', run: undefined, uid: 0, restarts: seen.restarts ?? 0 });
+      return { ok: true };
+    }
+    const run = await inTurn(seen.job, async () => {
+      const known = current.get(seen.job);
+      if (known !== undefined && isSameRun(known, seen)) return known;
+      await known?.end();
+      return begin(seen);
+    });
+    const cancel = clock.after(config.prolog.seconds * 1000, () => {
+      const isServed = config.prolog.unserved === 'start' && run.record() === undefined;
+      void run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: reasons.late });
+    });
+    const outcome = await run.outcome;
+    cancel();
+    return answerOf(outcome);
+  }
+
+  const epilog = (seen: SeenJob): Promise<HookAnswer> =>
+    inTurn(seen.job, async () => {
+      const known = current.get(seen.job);
+      // Where Slurm names runs for good, a late epilog does not end the next run of its job.
+      if (known !== undefined && areOther(known.subject.sluid, seen.sluid)) return { ok: true };
+      await known?.end();
+      if (known === undefined) await store.unmark(seen.job);
+      else drop(known);
+      return { ok: true };
+    });
+
+  async function answer(request: HookRequest): Promise<HookAnswer> {
+    const seen = readSeenJob(request);
+    const { cluster, node } = await renewal.read();
+    if (seen.cluster !== cluster || seen.node !== node) {
+      log.error('a hook of another node or cluster was refused', { job: seen.job });
+      return { ok: false, why: reasons.mismatched };
+    }
+    switch (request.verb) {
+      case 'prolog':
+        return prolog(seen);
+      case 'epilog':
+        return epilog(seen);
+      default:
+        return { ok: false, why: 'the node agent knows prolog and epilog only' };
+    }
+  }
+
+  for (const record of await store.recover()) {
+    begin({ ...record, start: record.start }, record);
+  }
+  const socket = await listenForHooks({ path: config.socket, answer, log });
+  log.info('ready', { runs: all.size });
+
+  return {
+    runs: () => all.size,
+    [Symbol.asyncDispose]: async () => {
+      renewal.close();
+      await socket[Symbol.asyncDispose]();
+      await Promise.all([...all].map((run) => run.leave()));
+    },
+  };
+}
+
+function answerOf(outcome: Outcome): HookAnswer {
+  return outcome.state === 'failed' ? { ok: false, why: outcome.why } : { ok: true };
+}
+
+/** By what both know; what the scheduler tells at a prolog is right. */
+function isSameRun(run: NodeRun, seen: SeenJob): boolean {
+  const { subject } = run;
+  const record = run.record();
+  return (
+    subject.uid === seen.uid &&
+    !areOther(subject.restarts ?? record?.restarts, seen.restarts) &&
+    !areOther(subject.start ?? record?.start, seen.start) &&
+    !areOther(subject.sluid, seen.sluid)
+  );
+}
+
+function areOther<T>(a: T | undefined, b: T | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b;
+}

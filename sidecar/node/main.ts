@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../../src/platform/clock.ts';
+import { LeaseholdError } from '../../src/platform/error.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { ownVersion } from '../../src/platform/own-version.ts';
+import { createSharedDial } from '../../src/rpc/client/hold-client.ts';
+import { startNodeAgent } from './agent.ts';
+import { readNodeCertificate } from './certificate.ts';
+import { type NodeAgentConfig, parseNodeAgentConfig } from './config.ts';
+
+const usage = `usage: leasehold node-agent --config FILE [--check]
+
+  --config FILE  who this node is, where the broker is, and where files go
+  --check        read the configuration and the certificate, say what is wrong with them, and stop
+`;
+
+export interface NodeAgentStreams {
+  /** Words for people. */
+  readonly stderr: { write(text: string): unknown };
+}
+
+/**
+ * The `node-agent` command: exit status 0 done, 1 failed, 2 wrong use, configuration or certificate. Ends on SIGTERM and
+ * SIGINT, and leaves the files of running jobs for the next process.
+ */
+export async function runNodeAgent(
+  argv: readonly string[],
+  { stderr }: NodeAgentStreams = { stderr: process.stderr },
+): Promise<number> {
+  const flags = readFlags(argv);
+  if (flags === undefined) {
+    stderr.write(usage);
+    return 2;
+  }
+  try {
+    const config = parseNodeAgentConfig(await readConfigFile(flags.config));
+    if (!flags.check) return await serve(config);
+    await readNodeCertificate({ ...config, ca: config.broker.ca });
+    return 0;
+  } catch (error) {
+    const { code, message, detail } = LeaseholdError.from(error);
+    stderr.write(`leasehold node-agent: ${message}${detail === undefined ? '' : `\n${detail}`}\n`);
+    return code === 'config_invalid' ? 2 : 1;
+  }
+}
+
+async function serve(config: NodeAgentConfig): Promise<number> {
+  // Nothing is ever made more open than the exact mode it is given afterwards.
+  process.umask(0o077);
+  const log = createLog({ level: config.log.level, name: 'node-agent' });
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<undefined>();
+  const onSignal = () => stop(undefined);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    await using agent = await startNodeAgent({
+      config,
+      dial: createSharedDial(),
+      clock: systemClock,
+      random: Math.random,
+      log,
+      version: ownVersion(),
+    });
+    await stopped;
+    log.info('going down, the files of running jobs stay', { runs: agent.runs() });
+    return 0;
+  } catch (error) {
+    log.error('the node agent has failed', {}, error);
+    throw error;
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}
+
+function readFlags(argv: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      strict: true,
+      options: { config: { type: 'string' }, check: { type: 'boolean' } },
+    });
+    return values.config === undefined ? undefined : { config: values.config, check: values.check === true };
+  } catch {
+    return undefined;
+  }
+}
+
+async function readConfigFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new LeaseholdError('config_invalid', { detail: 'the configuration file cannot be read' });
+  }
+}

@@ -1,0 +1,61 @@
+import type { ErrorCode } from '../../src/platform/error.ts';
+
+/** What the task prolog reads: one file for each job, docs/slurm-protocol.md. */
+export interface Marker {
+  readonly state: 'delivered' | 'nothing' | 'failed';
+  /** Known once the broker has named the run. */
+  readonly run: { readonly workload: string; readonly start: number; readonly folder: string } | undefined;
+  readonly uid: number;
+  readonly restarts: number;
+  /** One of `reasons`; of `failed` only. */
+  readonly why?: string;
+}
+
+export function encodeMarker(marker: Marker): string {
+  const lines = [
+    'leasehold=1',
+    `state=${marker.state}`,
+    ...(marker.run === undefined ? [] : [`run=${marker.run.workload}`]),
+    `uid=${marker.uid}`,
+    `restarts=${marker.restarts}`,
+    ...(marker.run === undefined ? [] : [`start=${marker.run.start}`, `dir=${marker.run.folder}`]),
+    ...(marker.why === undefined ? [] : [`why=${marker.why}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Sentences for the user in the job's output. They name no secret, no bundle and no backend. */
+export const reasons = {
+  late: 'The credentials of this job could not be fetched in time. Please submit it again later.',
+  refused: "The site's policy does not give this job the credentials that it is to run with.",
+  locked: 'The credentials of this job have been withdrawn by an administrator.',
+  lost: 'The credentials of this job are no longer available on this node.',
+  unregistered: 'This job is not known to the credential service, so it has no credentials.',
+  mismatched: 'This node was refused the credentials of this job. Please tell the administrators.',
+  noRoom: 'This node has no room for the credentials of this job. Please tell the administrators.',
+  ended: 'This job is ending, and its credentials have been removed.',
+} as const;
+
+/** For a refusal that ends the wait for a run's files. */
+export function reasonOf(code: ErrorCode): string {
+  switch (code) {
+    case 'not_granted':
+    case 'bundle_unknown':
+      return reasons.refused;
+    case 'locked':
+    case 'tombstoned':
+      return reasons.locked;
+    case 'workload_unknown':
+      return reasons.unregistered;
+    case 'workload_ended':
+    case 'workload_terminating':
+      return reasons.ended;
+    case 'delivery_no_space':
+      return reasons.noRoom;
+    case 'broker_unavailable':
+    case 'deadline_exceeded':
+      return reasons.late;
+    default:
+      return reasons.mismatched;
+  }
+}

@@ -1,0 +1,375 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../src/platform/clock.ts';
+import { LeaseholdError } from '../../src/platform/error.ts';
+import type { Log } from '../../src/platform/log.ts';
+import { randomId } from '../../src/platform/random-id.ts';
+import { Secret } from '../../src/platform/secret.ts';
+import type { DialHold } from '../../src/rpc/client/hold-client.ts';
+import type { FileSpec, HoldCommand } from '../../src/rpc/client/hold-messages.ts';
+import { createBundleHold, type BundleHold } from '../bundle-hold.ts';
+import type { Counters } from '../counters.ts';
+import { createDeliverer } from '../deliver/deliverer.ts';
+import { createHoldLoop } from '../hold.ts';
+import type { Welcome } from '../link.ts';
+import { isWorkloadGone } from '../pace.ts';
+import type { Prove } from '../proof.ts';
+import type { SeenJob } from './hook-request.ts';
+import { type Marker, reasonOf, reasons } from './marker.ts';
+import type { RunRecord } from './run-record.ts';
+import type { RunStore } from './run-store.ts';
+
+/** What a prolog is told. */
+export type Outcome =
+  { readonly state: 'delivered' | 'nothing' } | { readonly state: 'failed'; readonly why: string };
+
+/** What is known of a run before the broker names it. */
+export type RunSubject = Pick<SeenJob, 'job' | 'uid' | 'gid' | 'restarts' | 'start' | 'sluid'>;
+
+/**
+ * One run on this node.
+ *
+ * States: asking (no welcome yet) → opening (bundles known, files on their way) → served (all delivered, or nothing granted), or failed; from each of them
+ * → ended (files gone) → over (the broker knows). Its marker says delivered or failed while it is served, and goes when it ends.
+ */
+export interface NodeRun {
+  readonly subject: RunSubject;
+  /** As the broker named it; undefined while asking. */
+  record(): RunRecord | undefined;
+  /** The first outcome; never rejects. */
+  readonly outcome: Promise<Outcome>;
+  /** No outcome in time, or none to be had: gives everything back and marks the run as failed, or as one that has nothing. */
+  giveUp(outcome: Outcome): Promise<void>;
+  /** Resolves when no file and no marker is left; the broker is told then or later. Any number of times. */
+  end(): Promise<void>;
+  /** Opens its stream anew, with the certificate of now. */
+  renew(): void;
+  /** Leaves the files, for the next process. */
+  leave(): Promise<void>;
+  /** Resolves when there is nothing left to do for it, by itself or after `leave`. */
+  readonly over: Promise<void>;
+}
+
+export interface NodeRunOptions {
+  readonly subject: RunSubject;
+  /** Of an earlier process. */
+  readonly record?: RunRecord;
+  readonly store: RunStore;
+  readonly addresses: readonly string[];
+  readonly serverName: string | undefined;
+  /** Proof for a stream with this reference. */
+  readonly prove: (reference: Secret) => ReturnType<Prove>;
+  readonly agent: string;
+  readonly dial: DialHold;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly allowDisk: boolean;
+  /** The broker's word that it is over, or another's: it has ended by itself. */
+  readonly onEnded: () => void;
+}
+
+/** For the broker to take in the last messages: it answers none of them. */
+const lastWordsMs = 250;
+const workloadPattern = /^run\/[A-Za-z0-9._-]{1,255}\/([1-9][0-9]{0,9})\/([0-9]{1,16})$/;
+const bundlePattern = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
+
+export function createNodeRun(options: NodeRunOptions): NodeRun {
+  const { subject, store, clock } = options;
+  const log = options.log.child({ job: subject.job });
+  const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
+  const { promise: over, resolve: resolveOver } = Promise.withResolvers<undefined>();
+  const bundles = new Map<string, BundleHold>();
+  const delivered = new Set<string>();
+  let record = options.record;
+  let phase: 'live' | 'failed' | 'ended' = record?.owed === undefined ? 'live' : 'ended';
+  let wasServed = false;
+  let marked = '';
+  let isGone = false;
+  let isFinished = false;
+  let ending: Promise<void> | undefined;
+  let stream: ((command: HoldCommand) => void) | undefined;
+  let queue: Promise<void> = Promise.resolve();
+
+  /** What changes the disk, one after the other: a marker never comes after the wipe that it would belie. */
+  function enqueue(work: () => Promise<void>): Promise<void> {
+    queue = queue.then(work).catch((error: unknown) => {
+      log.error('a change to the files of a run failed', {}, error);
+      if (phase === 'live') void giveUp({ state: 'failed', why: reasonOf(LeaseholdError.from(error).code) });
+    });
+    return queue;
+  }
+
+  const loop = createHoldLoop({
+    ...options,
+    bundles: [],
+    log,
+    prove: () => options.prove(reference()),
+    onWelcome,
+    onEnd: (error) => {
+      stream = undefined;
+      const code = error?.code;
+      if (phase === 'ended') {
+        if (isWorkloadGone(code)) finish();
+        return 'soon';
+      }
+      if (!isWorkloadGone(code)) {
+        const isFinal = code === 'credential_wrong_workload' || code === 'workload_terminating';
+        if (isFinal && record === undefined) void giveUp({ state: 'failed', why: reasonOf(code) });
+        return 'soon';
+      }
+      // Not registered yet, or never: the prolog's own deadline decides how long to ask.
+      if (record === undefined && code === 'workload_unknown') return 'soon';
+      isGone = true;
+      log.info('the broker says that the run is over', { code });
+      void end().then(options.onEnded);
+      return 'slow';
+    },
+  });
+
+  function reference(): Secret {
+    const { job, uid } = subject;
+    const run = record === undefined ? {} : { run: record.workload };
+    return Secret.ofText(JSON.stringify({ job, uid, ...run }));
+  }
+
+  function onWelcome(welcome: Welcome, send: (command: HoldCommand) => void): void {
+    stream = send;
+    if (phase === 'ended') {
+      sayGoodbye(send);
+      return;
+    }
+    const { run } = welcome;
+    const [, job, start] = workloadPattern.exec(welcome.workload) ?? [];
+    const isSame =
+      run !== undefined &&
+      Number(job) === subject.job &&
+      Number(start) === run.start &&
+      run.uid === subject.uid &&
+      run.gid === subject.gid &&
+      run.uid !== 0 &&
+      run.bundles.every((name) => bundlePattern.test(name)) &&
+      (record === undefined || record.workload === welcome.workload);
+    if (!isSame) {
+      log.error('the broker speaks of another run, or another owner, than this node', {
+        workload: welcome.workload,
+      });
+      void giveUp({ state: 'failed', why: reasons.mismatched });
+      return;
+    }
+    if (record !== undefined) return;
+    record = {
+      ...subject,
+      workload: welcome.workload,
+      start: run.start,
+      // The prolog's count is that of this run; what tasks see is compared with it.
+      restarts: subject.restarts ?? run.restarts,
+      bundles: run.bundles,
+      owed: undefined,
+    };
+    void take(record);
+  }
+
+  function take(taken: RunRecord): Promise<void> {
+    return enqueue(async () => {
+      if (phase !== 'live') return;
+      // Before the first file: whatever comes to lie there is found again.
+      await store.save(taken);
+      await store.makeFolder(taken);
+      for (const name of taken.bundles) {
+        const bundle = createHold(name, taken);
+        await bundle.recover();
+        bundles.set(name, bundle);
+        if (bundle.isReady()) delivered.add(name);
+      }
+      update();
+      for (const bundle of bundles.values()) loop.add(bundle);
+    });
+  }
+
+  function createHold(name: string, taken: RunRecord): BundleHold {
+    return createBundleHold({
+      ...options,
+      config: { name, folder: name, files: undefined, notify: { kind: 'none' }, requireAck: false },
+      deliverer: createDeliverer({
+        target: store.folder(taken),
+        folder: name,
+        allowDisk: options.allowDisk,
+        defaultUid: undefined,
+        defaultGid: undefined,
+        effectiveUid: process.geteuid?.() ?? 0,
+        folderMode: 0o711,
+        limit: (file) => limitFile(file, taken),
+        randomName: () => randomBytes(8).toString('hex'),
+      }),
+      newRequestKey: () => randomId('req_'),
+      log,
+      staticOnly: false,
+      onChange: update,
+      onDelivered: () => {
+        delivered.add(name);
+        update();
+      },
+      onRefused: (code, isDecided) => {
+        if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
+      },
+      onRevoked: (reason) => {
+        if (reason !== 'workload_ended') return;
+        isGone = true;
+        void end().then(options.onEnded);
+      },
+      onImpossible: () => undefined,
+    });
+  }
+
+  /** Brings the marker in line with the files. */
+  function update(): void {
+    if (phase !== 'live' || record === undefined || bundles.size < record.bundles.length) return;
+    const isServed = [...bundles].every(([name, bundle]) => delivered.has(name) && bundle.isReady());
+    if (!isServed && !wasServed) return;
+    wasServed = true;
+    if (!isServed) void mark({ state: 'failed', why: reasons.lost });
+    else if (bundles.size > 0) void mark({ state: 'delivered' });
+    else {
+      void mark({ state: 'nothing' });
+      // Nobody has to be told when it ends, and an open stream is memory at both ends.
+      void loop.stop();
+    }
+  }
+
+  function mark(state: Outcome): Promise<void> {
+    const key = JSON.stringify(state);
+    if (key === marked) return Promise.resolve();
+    marked = key;
+    return enqueue(async () => {
+      if (phase === 'ended') return;
+      await store.mark(subject.job, markerOf(state));
+      settle(state);
+    });
+  }
+
+  function markerOf(state: Outcome): Marker {
+    return {
+      ...state,
+      uid: subject.uid,
+      restarts: subject.restarts ?? record?.restarts ?? 0,
+      run:
+        record === undefined
+          ? undefined
+          : { workload: record.workload, start: record.start, folder: store.folder(record) },
+    };
+  }
+
+  async function giveUp(result: Outcome): Promise<void> {
+    if (phase !== 'live') return;
+    phase = 'failed';
+    log.warn('the run goes without its files', result);
+    await mark(result);
+    // Even where no marker could be written: the task prolog then finds none.
+    settle(result);
+    await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
+    await lastWords();
+    await enqueue(async () => {
+      if (record === undefined) return;
+      await store.removeFolder(record);
+      await store.forget(record);
+    });
+  }
+
+  async function lastWords(): Promise<void> {
+    if (stream !== undefined)
+      await clock.sleep(lastWordsMs, AbortSignal.timeout(lastWordsMs * 2)).catch(() => undefined);
+    await loop.stop();
+    await Promise.all([...bundles.values()].map((bundle) => bundle[Symbol.asyncDispose]()));
+  }
+
+  function end(): Promise<void> {
+    ending ??= endOnce();
+    return ending;
+  }
+
+  async function endOnce(): Promise<void> {
+    const was = phase;
+    phase = 'ended';
+    settle({ state: 'failed', why: reasons.ended });
+    const through = stream;
+    const owed = [...bundles.values()].flatMap((bundle) => bundle.sessions());
+    // First what a process that is killed after this has to know, then the files.
+    await enqueue(async () => {
+      if (record === undefined || was === 'failed') return;
+      record = { ...record, owed };
+      await store.save(record);
+    });
+    await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
+    await enqueue(async () => {
+      await store.unmark(subject.job);
+      if (record !== undefined) await store.removeFolder(record);
+    });
+    log.info('the run has ended on this node, its files are removed', {});
+    if (was === 'failed' || isGone || owed.length === 0) finish();
+    // Each bundle has said so on its stream; with none, the loop goes on asking for a broker to tell it to.
+    else if (through !== undefined) finishAfter(through);
+  }
+
+  function sayGoodbye(send: (command: HoldCommand) => void): void {
+    for (const session of record?.owed ?? []) {
+      send({ kind: 'wiped', session });
+      send({ kind: 'release', session });
+    }
+    finishAfter(send);
+  }
+
+  function finishAfter(told: NonNullable<typeof stream>): void {
+    void clock.sleep(lastWordsMs, AbortSignal.timeout(lastWordsMs * 2)).then(
+      () => {
+        // Lost in the meantime: the next stream is told again.
+        if (stream === told) finish();
+      },
+      () => undefined,
+    );
+  }
+
+  /** There is nobody left to tell. */
+  function finish(): void {
+    if (isFinished) return;
+    isFinished = true;
+    void lastWords()
+      .then(() =>
+        enqueue(async () => {
+          if (record !== undefined) await store.forget(record);
+        }),
+      )
+      .then(() => resolveOver(undefined));
+  }
+
+  if (phase === 'ended') {
+    const left = record;
+    void enqueue(async () => {
+      if (left !== undefined) await store.removeFolder(left);
+    });
+  } else if (record !== undefined) void take(record);
+  void loop.run();
+
+  return {
+    subject,
+    record: () => record,
+    outcome,
+    giveUp,
+    end,
+    renew: () => loop.renew(),
+    leave: async () => {
+      stream = undefined;
+      await loop.stop();
+      await Promise.all([...bundles.values()].map((bundle) => bundle[Symbol.asyncDispose]()));
+      await queue;
+      resolveOver(undefined);
+    },
+    over,
+  };
+}
+
+/** The files are the job's user's, and closed to everybody else unless the site names a group for them. */
+function limitFile(file: FileSpec, { uid, gid }: Pick<RunRecord, 'uid' | 'gid'>): FileSpec {
+  const open = file.gid === undefined ? 0o700 : 0o770;
+  return { ...file, mode: file.mode & open, uid, gid: file.gid ?? gid };
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../../src/platform/clock.ts';
+import type { Log } from '../../src/platform/log.ts';
+import type { NodeCertificate } from './certificate.ts';
+
+/** Notices that the certificate's files were replaced, with one timer for all runs. */
+export interface Renewal {
+  /** The files as they are now. Throws as `readNodeCertificate` does. */
+  read(): Promise<NodeCertificate>;
+  /** Looks at once: the broker asks for a newer one. */
+  look(): void;
+  close(): void;
+}
+
+/** A file that is renewed when two thirds of its life are over is seen with most of the rest to go; rarely, for ticks disturb jobs. */
+const looksPerLife = 12;
+const lookMs = { least: 10_000, most: 1_800_000 };
+
+export function createRenewal(options: {
+  readonly read: () => Promise<NodeCertificate>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Streams are to be opened anew. */
+  readonly onRenewed: () => void;
+}): Renewal {
+  const { clock, log } = options;
+  let known: NodeCertificate | undefined;
+  let isClosed = false;
+  let cancel: () => void = () => undefined;
+
+  const read = async (): Promise<NodeCertificate> => {
+    const found = await options.read();
+    const before = known;
+    known = found;
+    if (before !== undefined && before.digest !== found.digest && !isClosed) {
+      log.info('the certificate of this node was renewed');
+      options.onRenewed();
+    }
+    schedule();
+    return found;
+  };
+  const look = (): void => {
+    read().catch((error: unknown) => {
+      log.error('the certificate of this node cannot be read', {}, error);
+      schedule();
+    });
+  };
+  function schedule(): void {
+    cancel();
+    if (isClosed) return;
+    const leftMs = (known?.expiresAt ?? 0) - clock.now();
+    cancel = clock.after(Math.min(lookMs.most, Math.max(lookMs.least, leftMs / looksPerLife)), look);
+  }
+
+  return {
+    read,
+    look,
+    close: () => {
+      isClosed = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LeaseholdError } from '../../src/platform/error.ts';
+import { randomId } from '../../src/platform/random-id.ts';
+import { deliveryError, orMissing } from '../deliver/file-system.ts';
+import { encodeMarker, type Marker } from './marker.ts';
+import { decodeRunRecord, encodeRunRecord, runName, type RunRecord } from './run-record.ts';
+
+/**
+ * The agent's own folders below its root, all of them root's: `runs` (a folder for each run), `jobs` (a marker for each job)
+ * and `state` (a record for each run, closed to everybody else). Throws `delivery_*` codes.
+ */
+export interface RunStore {
+  /** Whole records of earlier processes, after everything that belongs to none of them has been removed. */
+  recover(): Promise<readonly RunRecord[]>;
+  /** Where the bundles of a run are. */
+  folder(run: Pick<RunRecord, 'job' | 'start'>): string;
+  makeFolder(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
+  removeFolder(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
+  save(record: RunRecord): Promise<void>;
+  forget(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
+  mark(job: number, marker: Marker): Promise<void>;
+  unmark(job: number): Promise<void>;
+}
+
+const runFolder = /^[1-9][0-9]*-[0-9]+$/;
+
+export async function openRunStore(root: string): Promise<RunStore> {
+  const at = (...parts: readonly string[]) => join(root, ...parts);
+  for (const [name, mode] of [
+    ['runs', 0o711],
+    ['jobs', 0o711],
+    ['state', 0o700],
+  ] as const)
+    await ensureFolder(at(name), mode);
+
+  const recordPath = (run: Pick<RunRecord, 'job' | 'start'>) => at('state', `${runName(run)}.json`);
+
+  async function readRecords(): Promise<readonly RunRecord[]> {
+    const records: RunRecord[] = [];
+    for (const name of await readdir(at('state'))) {
+      const record = decodeRunRecord(await readFile(at('state', name)));
+      if (record !== undefined && name === `${runName(record)}.json`) records.push(record);
+      else await rm(at('state', name), { recursive: true, force: true });
+    }
+    return records;
+  }
+
+  const store: RunStore = {
+    recover: async () => {
+      const records = await readRecords();
+      const folders = new Set(records.map(runName));
+      const jobs = new Set(records.filter(({ owed }) => owed === undefined).map(({ job }) => String(job)));
+      for (const name of await readdir(at('runs')))
+        if (!folders.has(name)) await rm(at('runs', name), { recursive: true, force: true });
+      // A marker that nobody answers for would let a later run of its job pass.
+      for (const name of await readdir(at('jobs')))
+        if (!jobs.has(name)) await rm(at('jobs', name), { recursive: true, force: true });
+      return records;
+    },
+    folder: (run) => at('runs', runName(run)),
+    makeFolder: (run) => ensureFolder(at('runs', runName(run)), 0o711),
+    removeFolder: (run) => {
+      const name = runName(run);
+      if (!runFolder.test(name)) throw new LeaseholdError('delivery_unsafe');
+      return rm(at('runs', name), { recursive: true, force: true });
+    },
+    save: (record) => replace(recordPath(record), encodeRunRecord(record), 0o600),
+    forget: (run) => rm(recordPath(run), { force: true }),
+    mark: (job, marker) => replace(at('jobs', String(job)), encodeMarker(marker), 0o644),
+    unmark: (job) => rm(at('jobs', String(job)), { force: true }),
+  };
+  return store;
+}
+
+/** Nothing is synced: what is on a memory filesystem is gone with the machine anyway. */
+async function replace(path: string, text: string, mode: number): Promise<void> {
+  const unfinished = join(path, '..', `.${randomId('')}`);
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const file = await open(unfinished, flags, 0o600);
+    try {
+      await file.writeFile(text);
+      await file.chmod(mode);
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw deliveryError(error);
+  }
+}
+
+async function ensureFolder(path: string, mode: number): Promise<void> {
+  try {
+    if ((await orMissing(lstat(path))) === undefined) await mkdir(path, { mode: 0o700 });
+    const found = await lstat(path);
+    if (!found.isDirectory() || found.uid !== (process.geteuid?.() ?? 0)) {
+      throw new LeaseholdError('delivery_unsafe', {
+        detail: "a folder of the agent's is a link, a file, or somebody else's",
+      });
+    }
+    await chmod(path, mode);
+  } catch (error) {
+    throw deliveryError(error);
+  }
+}

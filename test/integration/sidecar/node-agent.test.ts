@@ -1,0 +1,298 @@
+import { existsSync, statSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { createTestCa } from '../../support/certificates.ts';
+import { startFakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
+import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
+import { createNodeWorld, slurmd, user, type NodeWorld } from './node-world.ts';
+
+const canary = 'canary-77d0b2';
+const login = { user: `${canary}-user`, password: `${canary}-password` };
+const folder = 'run/runs/7-1700000000';
+const clients = { wantsClients: true };
+
+async function deliver(stream: FakeStream, welcome = runWelcome(), session = sessionA): Promise<string> {
+  const { credential } = await stream.next('hello');
+  stream.send(welcome);
+  await stream.next('open');
+  stream.send(opened({ session }));
+  stream.send(generation({ session, login }));
+  await stream.next('delivered');
+  return Buffer.from(credential).toString('utf8');
+}
+
+const modeOf = (world: NodeWorld, name: string) => (statSync(world.path(name)).mode & 0o7777).toString(8);
+
+async function filesLeft(world: NodeWorld): Promise<readonly string[]> {
+  const left = [];
+  for (const name of ['runs', 'jobs', 'state']) left.push(...(await readdir(world.path(`run/${name}`))));
+  return left;
+}
+
+describe('leasehold node-agent', () => {
+  it('answers wrong use, a bad configuration and an unfit certificate with 2, and good ones with 0 under --check', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    for (const wrong of [[], ['--config'], ['--config', world.path('none')], [...world.config, '--once']])
+      expect(await world.spawn(...wrong).exit).toBe(2);
+    expect(await world.spawn(...world.config, '--check').exit).toBe(0);
+    const other = broker.authority.issueClient({
+      commonName: 'n1',
+      uri: 'spiffe://example/slurm/one/signer',
+    });
+    await writeFile(world.path('tls.crt'), other.certificate);
+    await writeFile(world.path('tls.key'), other.key);
+    const unfit = world.spawn(...world.config, '--check');
+    expect(await unfit.exit).toBe(2);
+    expect(unfit.output()).toContain('names no node');
+    await writeFile(world.path('node-agent.yaml'), `x: ${canary}\n`);
+    const bad = world.spawn(...world.config, '--check');
+    expect(await bad.exit).toBe(2);
+    expect(bad.output()).toContain('x: there is no such key');
+    expect(bad.output()).not.toContain(canary);
+  });
+
+  it('holds a run from prolog to epilog, with files of its user, and leaves nothing', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    const agent = await world.start();
+    expect(modeOf(world, 'agent.sock')).toBe('600');
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    expect(JSON.parse(await deliver(stream))).toEqual({ job: 7, uid: user.uid });
+    expect(await prolog).toBe('OK\n');
+    expect(await world.hook('prolog')).toBe('OK\n');
+    expect(world.marker()).toBe(
+      `leasehold=1\nstate=delivered\nrun=run/one/7/1700000000\nuid=${user.uid}\nrestarts=0\nstart=1700000000\ndir=${world.path(folder)}\n`,
+    );
+    for (const name of ['run', 'run/runs', folder, `${folder}/db`]) expect(modeOf(world, name)).toBe('711');
+    expect(modeOf(world, 'run/state')).toBe('700');
+    const file = statSync(world.path(`${folder}/db/password.txt`));
+    expect([file.uid, file.gid, file.mode & 0o7777]).toEqual([user.uid, user.gid, 0o400]);
+    expect(await readFile(world.path(`${folder}/db/password.txt`), 'utf8')).toBe(login.password);
+
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(await filesLeft(world)).toEqual(['7-1700000000.json']);
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    expect((await stream.next('release')).sessionId).toBe(sessionA);
+    await stream.over;
+    stream.end();
+    await vi.waitFor(async () => expect(await filesLeft(world)).toEqual([]));
+    expect(await world.hook('epilog')).toBe('OK\n');
+    agent.signal('SIGTERM');
+    expect(await agent.exit).toBe(0);
+    expect(agent.output()).not.toContain(canary);
+  });
+
+  it('marks a run that is granted nothing, and lets its stream go', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome({ bundles: [] }));
+    expect(await prolog).toBe('OK\n');
+    await stream.over;
+    stream.end();
+    expect(world.marker()).toContain('state=nothing\n');
+    expect(await world.hook('epilog')).toBe('OK\n');
+    await vi.waitFor(async () => expect(await filesLeft(world)).toEqual([]));
+  });
+
+  it('fails a run in time when no broker answers, with a sentence for the user', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(
+      { ...broker, address: '127.0.0.1:1' },
+      'prolog: { seconds: 1 }',
+    );
+    await world.start();
+    expect(await world.hook('prolog')).toMatch(/^FAIL .*could not be fetched in time/);
+    expect(world.marker()).toContain('state=failed\n');
+    expect(world.marker()).toContain('why=The credentials of this job could not be fetched in time');
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(await filesLeft(world)).toEqual([]);
+  });
+
+  it('starts a run without files when no broker answers, where the site says so', async () => {
+    await using broker = await startFakeBroker(clients);
+    const settings = 'prolog: { seconds: 1, unserved: start }';
+    await using world = await createNodeWorld({ ...broker, address: '127.0.0.1:1' }, settings);
+    await world.start();
+    expect(await world.hook('prolog')).toBe('OK\n');
+    expect(world.marker()).toContain('state=nothing\n');
+  });
+
+  it.each([
+    ['uid', { uid: 1 }],
+    ['gid', { gid: 1 }],
+    ['job', { job: 8 }],
+  ])('refuses a run whose %s the prolog saw otherwise', async (_fact, other) => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome(other));
+    expect(await prolog).toMatch(/^FAIL /);
+    await stream.over;
+    stream.end();
+    expect(world.marker()).toContain('state=failed\n');
+    expect(await readdir(world.path('run/runs'))).toEqual([]);
+  });
+
+  it('gives back what came, when another bundle of the run is refused', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome({ bundles: ['db', 'api'] }));
+    await stream.next('open');
+    await stream.next('open');
+    stream.send(opened({}));
+    stream.send(generation({ login }));
+    await stream.next('delivered');
+    stream.send({ refused: { bundle: 'api', code: 'not_granted', message: '', retryAfterMs: 0 } });
+    expect(await prolog).toMatch(/^FAIL The site's policy/);
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    expect((await stream.next('release')).sessionId).toBe(sessionA);
+    await stream.over;
+    stream.end();
+    await vi.waitFor(async () => expect(await readdir(world.path('run/runs'))).toEqual([]));
+  });
+
+  it('wipes what the broker revokes and marks the run, and ends a run that the broker ends', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await deliver(stream);
+    await prolog;
+    stream.send({
+      revoked: { sessionId: sessionA, reason: 'REVOKE_REASON_ADMIN', mayReopen: false },
+    });
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    await vi.waitFor(() => expect(world.marker()).toContain('state=failed\n'));
+    expect(await readdir(world.path(`${folder}/db`))).toEqual([]);
+    stream.refuse('workload_ended');
+    await vi.waitFor(async () => expect(await filesLeft(world)).toEqual([]));
+  });
+
+  it('that is killed leaves the files; the next one takes the runs up, by run, session and generation', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    const first = await world.start();
+    const prolog = world.hook('prolog');
+    await deliver(await broker.nextStream());
+    await prolog;
+    const before = statSync(world.path(`${folder}/db/password.txt`));
+    first.signal('SIGKILL');
+    await first.exit;
+    await writeFile(world.path('run/jobs/99'), 'leasehold=1\nstate=delivered\n');
+
+    await world.start();
+    const stream = await broker.nextStream();
+    const { credential } = await stream.next('hello');
+    expect(JSON.parse(Buffer.from(credential).toString('utf8'))).toEqual({
+      job: 7,
+      uid: user.uid,
+      run: 'run/one/7/1700000000',
+    });
+    stream.send(runWelcome());
+    expect(await stream.next('open')).toMatchObject({
+      sessionId: sessionA,
+      generationId: 'gen_aaaaaaaaaaaaaaaaaaaaaaaaaa',
+    });
+    stream.send(opened({ resumed: true }));
+    await stream.next('delivered');
+    expect(statSync(world.path(`${folder}/db/password.txt`)).ino).toBe(before.ino);
+    expect(world.marker()).toContain('state=delivered\n');
+    expect(world.marker(99)).toBeUndefined();
+    expect(await world.hook('prolog')).toBe('OK\n');
+  });
+
+  it('wipes at once when the broker is away, and tells it later, after a kill too', async () => {
+    const authority = createTestCa();
+    const broker = await startFakeBroker({ ...clients, authority });
+    await using world = await createNodeWorld(broker);
+    const first = await world.start();
+    const prolog = world.hook('prolog');
+    await deliver(await broker.nextStream());
+    await prolog;
+    const port = Number(broker.address.split(':')[1]);
+    await broker[Symbol.asyncDispose]();
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(await filesLeft(world)).toEqual(['7-1700000000.json']);
+    first.signal('SIGKILL');
+    await first.exit;
+
+    await world.start();
+    await using again = await startFakeBroker({ ...clients, authority, port });
+    const stream = await again.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome());
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    expect((await stream.next('release')).sessionId).toBe(sessionA);
+    await stream.over;
+    stream.end();
+    await vi.waitFor(async () => expect(await filesLeft(world)).toEqual([]));
+  });
+
+  it('keeps two jobs of one user, and two users, apart on one connection', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const jobs = [
+      { job: 7, uid: 12_345, gid: 100, session: sessionA },
+      { job: 8, uid: 12_345, gid: 100, session: sessionB },
+      { job: 9, uid: 12_399, gid: 100, session: 'ses_cccccccccccccccccccccccccc' },
+    ];
+    for (const { job, uid, gid, session } of jobs) {
+      const prolog = world.hook(
+        'prolog',
+        slurmd({ SLURM_JOB_ID: job, SLURM_JOB_UID: uid, SLURM_JOB_GID: gid }),
+      );
+      await deliver(await broker.nextStream(), runWelcome({ job, uid, gid }), session);
+      expect(await prolog).toBe('OK\n');
+    }
+    expect(await world.hook('epilog', slurmd({ SLURM_JOB_RESTART_COUNT: 1 }))).toBe('OK\n');
+    expect(existsSync(world.path(folder))).toBe(false);
+    for (const { job, uid } of jobs.slice(1)) {
+      expect(statSync(world.path(`run/runs/${job}-1700000000/db/user.txt`)).uid).toBe(uid);
+      expect(world.marker(job)).toContain('state=delivered\n');
+    }
+  });
+
+  it('ends the run before when a prolog of the next one comes, and an epilog in the middle of a prolog', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    await deliver(await broker.nextStream());
+    await prolog;
+    const next = world.hook('prolog', slurmd({ SLURM_JOB_RESTART_COUNT: 1 }));
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    expect(existsSync(world.path(folder))).toBe(false);
+    expect(world.marker()).toBeUndefined();
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(await next).toMatch(/^FAIL /);
+    expect(world.marker()).toBeUndefined();
+  });
+
+  it('refuses hooks of another node, unknown verbs and bytes that are no request, and goes on', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    expect(await world.hook('prolog', slurmd({ SLURMD_NODENAME: 'n2' }))).toMatch(/^FAIL /);
+    expect(await world.hook('prolog', slurmd({ SLURM_JOB_ID: '../7' }))).toMatch(/^FAIL /);
+    expect(await world.hook('register')).toMatch(/^FAIL /);
+    expect(await world.raw(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toMatch(/^FAIL /);
+    expect(await world.raw(Buffer.alloc(100_000, 0x41))).toMatch(/^FAIL |^$/);
+    expect(await world.hook('epilog')).toBe('OK\n');
+  });
+});

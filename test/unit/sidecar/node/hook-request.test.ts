@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hasCode } from '../../../../src/platform/error.ts';
+import {
+  createRequestReader,
+  hookLimits,
+  readSeenJob,
+  type HookRequest,
+} from '../../../../sidecar/node/hook-request.ts';
+
+const good = {
+  SLURM_CLUSTER_NAME: 'one',
+  SLURMD_NODENAME: 'n1',
+  SLURM_JOB_ID: '7',
+  SLURM_JOB_UID: '1000',
+  SLURM_JOB_GID: '100',
+};
+
+function encode(verb: string, variables: Readonly<Record<string, string>>): Buffer {
+  const entries = Object.entries(variables).map(([name, value]) => `${name}=${value}\0`);
+  return Buffer.from(`leasehold/1 ${verb}\n${entries.join('')}\0`);
+}
+
+/** Fed in pieces of that size. */
+function read(bytes: Uint8Array, size = bytes.byteLength): HookRequest | undefined {
+  const reader = createRequestReader();
+  let request: HookRequest | undefined;
+  for (let at = 0; at < bytes.byteLength; at += size) request = reader(bytes.subarray(at, at + size));
+  return request;
+}
+
+const request = (variables: Readonly<Record<string, string>>): HookRequest => ({
+  verb: 'prolog',
+  variables: new Map(Object.entries(variables)),
+});
+const refused = (work: () => unknown) => {
+  expect(work).toThrow(expect.objectContaining({ code: 'request_invalid' }));
+};
+
+describe('createRequestReader', () => {
+  it.each([
+    ['another protocol', Buffer.from('GET / HTTP/1.1\n')],
+    ['another version', Buffer.from('leasehold/2 prolog\n\0')],
+    ['no end of the first line', Buffer.alloc(65, 0x61)],
+    ['bytes after the end', Buffer.concat([encode('prolog', good), Buffer.from('x')])],
+    ['a variable without a name', Buffer.from('leasehold/1 prolog\n=x\0\0')],
+    ['a variable without =', Buffer.from('leasehold/1 prolog\nA\0\0')],
+    ['a variable that stands twice', Buffer.from('leasehold/1 prolog\nA=1\0A=2\0\0')],
+    ['a value that is not UTF-8', Buffer.from('leasehold/1 prolog\nA=\xff\0\0', 'latin1')],
+    ['more than the limit', Buffer.alloc(hookLimits.maxBytes + 1, 0x61)],
+    [
+      'too many variables',
+      encode('prolog', Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`A${index}`, '']))),
+    ],
+  ])('refuses %s', (_name, bytes) => refused(() => read(bytes)));
+
+  it('gives back what was sent, in whatever pieces it comes, and nothing before it is whole', () => {
+    const value = fc
+      .string({ unit: 'grapheme' })
+      .filter((text) => !text.includes('\0') && text.isWellFormed());
+    const name = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,20}$/);
+    const all = fc.dictionary(name, value, { maxKeys: 20 });
+    fc.assert(
+      fc.property(all, fc.integer({ min: 1, max: 40 }), (variables, size) => {
+        const bytes = encode('epilog', variables);
+        const got = read(bytes, size);
+        expect(got?.verb).toBe('epilog');
+        expect(new Map(got?.variables)).toEqual(new Map(Object.entries(variables)));
+        expect(read(bytes.subarray(0, -1), size)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('answers any bytes with a request, with waiting, or with request_invalid', () => {
+    const start = fc.constantFrom('', 'leasehold/1 prolog\n', 'leasehold/1 prolog\nA=1\0');
+    fc.assert(
+      fc.property(
+        start,
+        fc.uint8Array({ maxLength: 200 }),
+        fc.integer({ min: 1, max: 9 }),
+        (head, tail, size) => {
+          try {
+            read(Buffer.concat([Buffer.from(head), tail]), size);
+          } catch (error) {
+            expect(hasCode(error, 'request_invalid')).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('readSeenJob', () => {
+  it.each([
+    ...Object.keys(good).map((name): [string, string, string] => [name, '', 'nothing']),
+    ['SLURM_JOB_ID', '0', 'zero'],
+    ['SLURM_JOB_ID', '-1', 'a sign'],
+    ['SLURM_JOB_ID', '07', 'a leading zero'],
+    ['SLURM_JOB_ID', '../7', 'a path'],
+    ['SLURM_JOB_ID', '4294967295', 'more than there can be'],
+    ['SLURM_JOB_UID', '1e3', 'an exponent'],
+    ['SLURM_JOB_GID', '4294967295', 'no id'],
+    ['SLURMD_NODENAME', 'n1/../x', 'a path'],
+    ['SLURM_CLUSTER_NAME', 'a\nb', 'a line break'],
+    ['SLURM_JOB_SLUID', '../x', 'a path'],
+  ])('refuses %s %j: %s', (name, value) => refused(() => readSeenJob(request({ ...good, [name]: value }))));
+
+  it('takes what an old Slurm leaves out as unknown', () => {
+    expect(readSeenJob(request({ ...good, SLURM_JOB_START_TIME: '0' }))).toEqual({
+      cluster: 'one',
+      node: 'n1',
+      job: 7,
+      uid: 1000,
+      gid: 100,
+      restarts: undefined,
+      start: undefined,
+      sluid: undefined,
+    });
+  });
+});
