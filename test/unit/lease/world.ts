@@ -101,11 +101,21 @@ export interface World {
   setAudit(hook: (event: AuditEvent) => Promise<void> | void): void;
   /** Runs before each call of the ledger; what it throws is thrown to the engine, and the call is not made. */
   setLedger(hook: (method: string) => Promise<void> | void): void;
+  /** Runs around each call of the ledger, the backend and the audit log: it may refuse, make it twice, or lose its answer. */
+  setAround(around: Around): void;
   /** Runs in the place of the bundle definitions in force. */
   setBundles(bundles: readonly Bundle[]): void;
   setReach(reach: ReachStep): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** One call that leaves the engine. */
+export interface OutwardCall {
+  readonly part: 'ledger' | 'backend' | 'audit';
+  readonly method: string;
+}
+
+export type Around = (call: OutwardCall, proceed: () => Promise<unknown>) => Promise<unknown>;
 
 export interface WorldOptions {
   readonly bundles?: readonly Bundle[];
@@ -127,6 +137,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   });
   const ledger = await openSqliteLedger({ file: `${folder.path}/ledger.sqlite`, log: silentLog });
   const records: AuditEvent[] = [];
+  let around: Around = (_call, proceed) => proceed();
+  const within = <T extends object>(part: OutwardCall['part'], target: T): T =>
+    surrounded(target, (method, proceed) => around({ part, method }, proceed));
   let auditBroken = false;
   let auditHook: (event: AuditEvent) => Promise<void> | void = () => undefined;
   let ledgerHook: (method: string) => Promise<void> | void = () => undefined;
@@ -173,14 +186,17 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const cuts = new Set<number>();
   const start = (index: number, stop: AbortController) =>
     startLeaseEngine({
-      ledger: hooked(ledger, (method) => {
-        if (stop.signal.aborted || cuts.has(index)) throw new LeaseholdError('ledger_unavailable');
-        return ledgerHook(method);
-      }),
-      backend,
+      ledger: within(
+        'ledger',
+        hooked(ledger, (method) => {
+          if (stop.signal.aborted || cuts.has(index)) throw new LeaseholdError('ledger_unavailable');
+          return ledgerHook(method);
+        }),
+      ),
+      backend: within('backend', backend),
       policy,
       states,
-      audit,
+      audit: within('audit', audit),
       admission: createAdmission({
         concurrency: 8,
         queue: 100,
@@ -300,6 +316,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     setAuditBroken: (broken) => void (auditBroken = broken),
     setAudit: (hook) => void (auditHook = hook),
     setLedger: (hook) => void (ledgerHook = hook),
+    setAround: (next) => void (around = next),
     setBundles: (next) => {
       bundles = next;
       for (const listener of policyListeners) listener();
@@ -315,6 +332,24 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
 }
+
+/** The same with something around each of its calls that takes time. */
+function surrounded<T extends object>(
+  target: T,
+  around: (method: string, proceed: () => Promise<unknown>) => Promise<unknown>,
+): T {
+  return new Proxy(target, {
+    get: (from, key) => {
+      const member: unknown = Reflect.get(from, key);
+      if (typeof member !== 'function' || typeof key !== 'string' || instant.has(key)) return member;
+      return (...args: readonly unknown[]): Promise<unknown> =>
+        around(key, async () => Reflect.apply(member, from, args) as unknown);
+    },
+  });
+}
+
+/** Methods that answer at once, without leaving the process. */
+const instant: ReadonlySet<string> = new Set(['now', 'hmac', 'subscribe']);
 
 /** The same ledger with the hook in front of every call. */
 function hooked(ledger: Ledger, hook: (method: string) => Promise<void> | void): Ledger {
