@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { buildHook } from './build-hook.ts';
 
 /**
  * Makes `dist/`: the program as compiled modules beside `dist/proto`, and the sidecar once more as one file, which loads
@@ -35,4 +36,8 @@ await build({
   define: { 'import.meta.dirname': '__dirname' },
   outfile: join(dist, 'leasehold-sidecar.cjs'),
 });
+const hook = buildHook({ folder: join(dist, 'hook') });
 process.stdout.write('dist/src/main.js and dist/leasehold-sidecar.cjs are built\n');
+process.stdout.write(
+  hook.built ? 'dist/hook/leasehold-hook is built\n' : `dist/hook/leasehold-hook is NOT built: ${hook.why}\n`,
+);

@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const sources = join(import.meta.dirname, '..', 'sidecar', 'hook');
+
+const flags = [
+  '-std=c17',
+  '-Wall',
+  '-Wextra',
+  '-Wpedantic',
+  '-Wshadow',
+  '-Wconversion',
+  '-Wformat=2',
+  '-Werror',
+];
+const released = [
+  '-O2',
+  '-static',
+  '-s',
+  '-fstack-protector-strong',
+  '-D_FORTIFY_SOURCE=2',
+  '-Wl,-z,relro,-z,now,-z,noexecstack',
+];
+const sanitized = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+
+export type BuiltHook = { readonly built: true } | { readonly built: false; readonly why: string };
+
+/**
+ * Makes `leasehold-hook`, one static program, in the folder, with the task prolog beside it. The C compiler is `cc`, or what the variable CC
+ * names: one that compiles for arm64 makes the program for arm64. Throws when there is a compiler and it finds fault.
+ */
+export function buildHook(options: { readonly folder: string; readonly sanitize?: boolean }): BuiltHook {
+  const compiler = process.env['CC'] ?? 'cc';
+  mkdirSync(options.folder, { recursive: true });
+  const program = join(options.folder, 'leasehold-hook');
+  const result = spawnSync(
+    compiler,
+    [
+      ...flags,
+      ...(options.sanitize === true ? sanitized : released),
+      '-o',
+      program,
+      join(sources, 'leasehold-hook.c'),
+    ],
+    { encoding: 'utf8' },
+  );
+  if (result.error !== undefined) return { built: false, why: `there is no C compiler ${compiler}` };
+  if (result.status !== 0) throw new Error(`the hook does not compile:\n${result.stderr}`);
+  const taskProlog = join(options.folder, 'leasehold-task-prolog');
+  copyFileSync(join(sources, 'leasehold-task-prolog'), taskProlog);
+  chmodSync(taskProlog, 0o755);
+  return { built: true };
+}
