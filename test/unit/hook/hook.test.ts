@@ -147,7 +147,7 @@ describe('leasehold-hook', () => {
 
   it('sends what the protocol names, as it is, and nothing else', async ({ skip }) => {
     skip(hook === '');
-    let seen = Buffer.alloc(0);
+    let seen: Buffer = Buffer.alloc(0);
     const path = await serve((socket, request) =>
       socket.on('data', () => {
         seen = request();
