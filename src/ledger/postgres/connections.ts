@@ -1,4 +1,5 @@
 import { Client, type ClientBase, type ClientConfig, Pool } from 'pg';
+import { hasCode, LeaseholdError } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
 import type { PostgresConfig } from './postgres-config.ts';
 import { configureSession, readSchemaVersion } from './session-settings.ts';
@@ -48,7 +49,9 @@ export function createConnections(options: {
   const timelines = new WeakMap<ClientBase, string>();
   return {
     acquire: async () => {
-      const client = await pool.connect();
+      const client = await pool.connect().catch((error: unknown) => {
+        throw hasCode(error, 'config_invalid') ? unusable(error) : error;
+      });
       try {
         const timeline = timelines.get(client) ?? (await prepare(client, config));
         timelines.set(client, timeline);
@@ -60,6 +63,14 @@ export function createConnections(options: {
     },
     [Symbol.asyncDispose]: () => pool.end(),
   };
+}
+
+/** The password file is gone, or open to everybody, since the broker started. */
+function unusable(error: LeaseholdError): LeaseholdError {
+  return new LeaseholdError('ledger_unusable', {
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    cause: error,
+  });
 }
 
 async function prepare(client: ClientBase, config: PostgresConfig): Promise<string> {

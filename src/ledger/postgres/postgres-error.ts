@@ -13,6 +13,8 @@ const unusable = (says: string): Meaning => ({ code: 'ledger_unusable', says });
 /** SQLSTATE, or its class (the first two characters). https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const states: Readonly<Record<string, Meaning>> = {
   '08': unavailable('the connection failed'),
+  '22021': { code: 'request_invalid', says: 'a text has a character that the database cannot store' },
+  '22P05': { code: 'request_invalid', says: 'a text has a character that the database cannot store' },
   '23': { code: 'ledger_conflict', says: 'a constraint forbids it' },
   '25006': unavailable('the database is read-only: ledger.postgres must lead to the primary'),
   '25P': unavailable('the transaction stood still for too long'),

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chown, writeFile } from 'node:fs/promises';
+import { chown, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -210,6 +210,37 @@ describeWith(['postgres'], 'a PostgreSQL that refuses', () => {
       }
       await cutAll();
       expect((await ledger.beginSession(aStaticSession())).outcome).toBe('created');
+    });
+
+    it('says that the password has changed, or its file has gone, and goes on with the right one', async () => {
+      const passwordFile = await world.passwordFile(password);
+      const config = world.config();
+      await open(config);
+      await world.server.query(`GRANT USAGE ON SCHEMA "${config.schema}" TO plain`);
+      await world.server.query(`GRANT SELECT ON ALL TABLES IN SCHEMA "${config.schema}" TO plain`);
+      const asRole = await open({ ...config, user: 'plain', passwordFile });
+      await asRole.count();
+      await rm(passwordFile);
+      await cutAll();
+      expect(await refused(asRole.count())).toMatchObject({ code: 'ledger_unusable' });
+      await writeFile(passwordFile, 'wrong-hunter2', { mode: 0o600 });
+      expect(await refused(asRole.count())).toMatchObject({
+        code: 'ledger_unusable',
+        detail: expect.stringContaining('the server refused the log-in') as string,
+      });
+      await writeFile(passwordFile, password, { mode: 0o600 });
+      expect(await asRole.count()).toMatchObject({ work: 0 });
+    });
+
+    it('says that a text cannot be stored', async () => {
+      const ledger = await open(world.config());
+      const { session } = await ledger.beginSession(aStaticSession());
+      const end = { reason: 'admin', note: 'a\0b', by: 'x' } as const;
+      const revoke = () => ledger.beginRevoke({ session: session.id, end, tombstone: true, at: start });
+      expect(await refused(revoke())).toMatchObject({ code: 'request_invalid' });
+      const lock = { id: 'loc_1', selector: { pod: 'a\0b' }, reason: 'x', by: 'x', createdAt: start };
+      expect(await refused(ledger.addLock(lock))).toMatchObject({ code: 'request_invalid' });
+      expect((await ledger.findSession(session.id))?.state).toBe('active');
     });
 
     it('says that a right is missing', async () => {
