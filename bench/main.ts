@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   revoke: async () => (await import('./revoke.ts')).revoke,
   throughput: async () => (await import('./throughput.ts')).throughput,
   'broker-memory': async () => (await import('./broker-memory.ts')).brokerMemory,
+  failover: async () => (await import('./failover.ts')).failover,
   storm: async () => (await import('./storm.ts')).storm,
 };
 

@@ -51,7 +51,9 @@ export interface HoldLoopOptions {
 export const reconnectMs = { first: 500, cap: 30_000 };
 
 export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
-  const { addresses, clock, log, counters, random } = options;
+  const { clock, log, counters, random } = options;
+  // An order of its own: the holders of a broker that dies must not all go to the one that stands next in the common list.
+  const addresses = shuffled(options.addresses, random);
   const stopping = new AbortController();
   const backoff = createBackoff({ firstMs: reconnectMs.first, capMs: reconnectMs.cap, random });
   const pace = createPace(random);
@@ -61,8 +63,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   let main: { readonly link: Link; readonly address: string } | undefined;
   const isStopping = () => stopping.signal.aborted;
   let hasAttached = false;
-  // Many holders with one list must not all begin with its first broker.
-  let turn = Math.floor(random() * addresses.length);
+  let turn = 0;
 
   function link(address: string, carried: readonly BundleHold[], onAttached: () => void): Link {
     return openLink({
@@ -166,4 +167,11 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       await Promise.all([main?.link.stop(), ...[...sideLinks.values()].map((side) => side.stop())]);
     },
   };
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
+  const left = [...items];
+  const drawn: T[] = [];
+  while (left.length > 0) drawn.push(...left.splice(Math.floor(random() * left.length), 1));
+  return drawn;
 }

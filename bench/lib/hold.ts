@@ -7,6 +7,8 @@ import { dialHold } from '../../src/rpc/client/hold-client.ts';
 export interface Held {
   readonly session: string;
   readonly generation: string;
+  /** Resolves when the stream has ended, whoever ended it. */
+  readonly ended: Promise<void>;
   close(): void;
 }
 
@@ -23,6 +25,7 @@ export async function hold(options: {
 }): Promise<Held> {
   const { endpoint, token, bundle, resume, signal } = options;
   const has = Promise.withResolvers<{ readonly session: string; readonly generation: string }>();
+  const ended = Promise.withResolvers<undefined>();
   const stream = await dialHold({
     endpoint,
     connectTimeoutMs: 90_000,
@@ -34,7 +37,10 @@ export async function hold(options: {
           has.resolve({ session: event.session, generation: event.generation.id });
         if (event.kind === 'refused') has.reject(new Error(`refused: ${event.code}`));
       },
-      onEnd: (error) => has.reject(error ?? new Error('the stream ended')),
+      onEnd: (error) => {
+        has.reject(error ?? new Error('the stream ended'));
+        ended.resolve(undefined);
+      },
     },
   });
   stream.send({ kind: 'hello', credential: Secret.ofText(token), agent: 'bench' });
@@ -42,7 +48,7 @@ export async function hold(options: {
   try {
     const held = await has.promise;
     if (resume === undefined) stream.send({ kind: 'delivered', ...held });
-    return { ...held, close: () => stream.close() };
+    return { ...held, ended: ended.promise, close: () => stream.close() };
   } catch (error) {
     stream.close();
     throw error;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { ClusterTrust } from './cluster-config.ts';
@@ -13,6 +13,8 @@ export interface LocalPodSpec {
   readonly name: string;
   readonly serviceAccount: string;
   readonly node: string;
+  /** Any when left out. */
+  readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** `sha256:<64 hex>` of each container's image; without it the images count as unknown. */
   readonly imageDigests?: readonly string[];
@@ -43,10 +45,12 @@ const signOfLifeMs = 1_000;
 export async function createLocalIssuer(options: {
   readonly trust: ClusterTrust;
   readonly clock: Clock;
+  /** ES256, for several brokers that know the same development cluster; one of its own when left out. */
+  readonly keys?: { readonly publicKey: CryptoKey; readonly privateKey: CryptoKey };
 }): Promise<LocalIssuer> {
   const { trust, clock } = options;
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
-  const keyId = randomUUID();
+  const { publicKey, privateKey } = options.keys ?? (await generateKeyPair('ES256'));
+  const keyId = await calculateJwkThumbprint(await exportJWK(publicKey));
   const jwks = Buffer.from(
     JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: keyId, use: 'sig', alg: 'ES256' }] }),
   );
@@ -79,10 +83,17 @@ export async function createLocalIssuer(options: {
       refreshMs: 60_000,
       pods: tableSource({ clock, pods, feeds, find }),
     },
-    addPod: ({ namespace, name, serviceAccount, node, labels = {}, imageDigests = [] }) => {
+    addPod: ({
+      namespace,
+      name,
+      serviceAccount,
+      node,
+      uid = randomUUID(),
+      labels = {},
+      imageDigests = [],
+    }) => {
       if (find(namespace, name) !== undefined)
         throw new LeaseholdError('request_invalid', { detail: 'pod exists' });
-      const uid = randomUUID();
       put({
         uid,
         namespace,
