@@ -148,6 +148,9 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       run.uid === subject.uid &&
       run.gid === subject.gid &&
       run.uid !== 0 &&
+      // Both counts are right at this moment; an earlier run of the job may still be the one that is registered.
+      (subject.restarts === undefined || subject.restarts === run.restarts) &&
+      (subject.start === undefined || subject.start === run.start) &&
       run.bundles.every((name) => bundlePattern.test(name)) &&
       (record === undefined || record.workload === welcome.workload);
     if (!isSame) {
@@ -162,8 +165,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       ...subject,
       workload: welcome.workload,
       start: run.start,
-      // The prolog's count is that of this run; what tasks see is compared with it.
-      restarts: subject.restarts ?? run.restarts,
+      restarts: run.restarts,
       bundles: run.bundles,
       owed: undefined,
     };

@@ -127,6 +127,7 @@ describe('leasehold node-agent', () => {
     ['uid', { uid: 1 }],
     ['gid', { gid: 1 }],
     ['job', { job: 8 }],
+    ['restart count', { restarts: 1 }],
   ])('refuses a run whose %s the prolog saw otherwise', async (_fact, other) => {
     await using broker = await startFakeBroker(clients);
     await using world = await createNodeWorld(broker);

@@ -47,11 +47,12 @@ export interface NodeWorld extends AsyncDisposable {
 export async function createNodeWorld(
   broker: Pick<FakeBroker, 'address' | 'authority' | 'ca'>,
   more = '',
+  uri = 'spiffe://example/slurm/one/node/n1',
 ): Promise<NodeWorld> {
   const home = await createMemoryFolder();
   chmodSync(home.path, 0o711);
   const path = (name: string) => join(home.path, name);
-  const pair = broker.authority.issueClient({ commonName: 'n1', uri: 'spiffe://example/slurm/one/node/n1' });
+  const pair = broker.authority.issueClient({ commonName: 'node', uri });
   await writeFile(path('tls.crt'), pair.certificate);
   await writeFile(path('tls.key'), pair.key, { mode: 0o600 });
   await writeFile(path('ca.pem'), broker.ca);

@@ -19,15 +19,23 @@ export const runWelcome = (
     readonly gid?: number;
     readonly job?: number;
     readonly start?: number;
+    readonly restarts?: number;
   } = {},
 ): HoldResponse => {
-  const { bundles = ['db'], uid = 12_345, gid = 12_346, job = 7, start = 1_700_000_000 } = options;
+  const {
+    bundles = ['db'],
+    uid = 12_345,
+    gid = 12_346,
+    job = 7,
+    start = 1_700_000_000,
+    restarts = 0,
+  } = options;
   return {
     welcome: {
       spiffeId: `spiffe://example/slurm/one/user/u/job/${job}/run/${start}`,
       workload: `run/one/${job}/${start}`,
       credentialExpiresAtMs: Date.now() + 3_600_000,
-      run: { bundles: [...bundles], uid, gid, start, restarts: 0 },
+      run: { bundles: [...bundles], uid, gid, start, restarts },
     },
   };
 };

@@ -1,0 +1,153 @@
+import { existsSync, statSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { brokerChannel } from '../../../src/rpc/client/channel.ts';
+import { loadRunApi } from '../../../src/rpc/proto.ts';
+import {
+  startOfRun,
+  startSlurmBroker,
+  type SlurmBroker,
+  type StatedRun,
+} from '../../support/slurm-broker.ts';
+import { ask } from '../../unit/rpc/server-world.ts';
+import { createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
+
+const alice = { uid: 20_001, gid: 20_001 };
+
+async function createSite() {
+  await using building = new AsyncDisposableStack();
+  const broker = building.use(await startSlurmBroker());
+  const worlds = new Map<string, NodeWorld>();
+  for (const node of ['n1', 'n2']) {
+    const way = { address: broker.nodes, ca: broker.ca.certificate, authority: broker.ca };
+    worlds.set(
+      node,
+      building.use(
+        await createNodeWorld(way, 'prolog: { seconds: 4 }', `spiffe://test/slurm/hpc/node/${node}`),
+      ),
+    );
+  }
+  const { target, credentials, options } = brokerChannel({
+    address: broker.nodes,
+    ca: Buffer.from(broker.ca.certificate),
+    clientCertificate: pairOf(broker.signerCertificate()),
+  });
+  const client = new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
+  building.defer(() => client.close());
+  const owned = building.move();
+  return {
+    broker,
+    world: (node: string) => worlds.get(node) ?? expect.unreachable(),
+    register: async (run: StatedRun) => {
+      const assertion = Buffer.from(await broker.assertion(run));
+      return ask<{ workload: string }>((deadline, answer) =>
+        client.registerRun({ assertion, requestedBundles: [] }, deadline, answer),
+      );
+    },
+    endRun: (jobId: number, start: number) =>
+      ask<{ known: boolean }>((deadline, answer) =>
+        client.endRun({ run: { jobId, start } }, deadline, answer),
+      ),
+    hook: (node: string, verb: string, more: Readonly<Record<string, string | number>> = {}) =>
+      (worlds.get(node) ?? expect.unreachable()).hook(
+        verb,
+        slurmd({
+          SLURM_CLUSTER_NAME: 'hpc',
+          SLURMD_NODENAME: node,
+          SLURM_JOB_ID: 12,
+          SLURM_JOB_UID: alice.uid,
+          SLURM_JOB_GID: alice.gid,
+          ...more,
+        }),
+      ),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const pairOf = ({ certificate, key }: { readonly certificate: string; readonly key: string }) => ({
+  certificate: Buffer.from(certificate),
+  key: Buffer.from(key),
+});
+
+const login = (world: NodeWorld, start: number, job = 12) =>
+  readFile(world.path(`run/runs/${job}-${start}/db/database.env`), 'utf8');
+
+async function sessionStates(broker: SlurmBroker): Promise<readonly string[]> {
+  return (await broker.ledger.listSessions({ limit: 100 })).map(({ state }) => state);
+}
+
+describe('node agents and a broker', () => {
+  it('give all nodes of a run the same login, and take it back when the last node has let go', async () => {
+    await using site = await createSite();
+    await Promise.all(['n1', 'n2'].map((node) => site.world(node).start()));
+    const start = startOfRun();
+    await site.register({ start });
+    expect(await Promise.all([site.hook('n1', 'prolog'), site.hook('n2', 'prolog')])).toEqual([
+      'OK\n',
+      'OK\n',
+    ]);
+    const logins = await Promise.all(['n1', 'n2'].map((node) => login(site.world(node), start)));
+    expect(logins[0]).toBe(logins[1]);
+    const file = statSync(site.world('n2').path(`run/runs/12-${start}/db/database.env`));
+    expect([file.uid, file.gid, file.mode & 0o7777]).toEqual([alice.uid, alice.gid, 0o400]);
+    expect(site.world('n1').marker(12)).toContain('state=delivered\n');
+
+    await site.endRun(12, start);
+    expect(await site.hook('n1', 'epilog')).toBe('OK\n');
+    expect(await site.hook('n2', 'epilog', { SLURM_JOB_RESTART_COUNT: 1 })).toBe('OK\n');
+    await vi.waitFor(async () => expect(await sessionStates(site.broker)).toEqual(['ended']), {
+      timeout: 20_000,
+    });
+    for (const node of ['n1', 'n2']) {
+      const world = site.world(node);
+      await vi.waitFor(async () => expect(await readdir(world.path('run/state'))).toEqual([]), {
+        timeout: 20_000,
+      });
+      expect([
+        ...(await readdir(world.path('run/runs'))),
+        ...(await readdir(world.path('run/jobs'))),
+      ]).toEqual([]);
+    }
+  });
+
+  it('serve no run that is not registered, nor one of another user, nor on another node', async () => {
+    await using site = await createSite();
+    await Promise.all(['n1', 'n2'].map((node) => site.world(node).start()));
+    expect(await site.hook('n1', 'prolog')).toMatch(/^FAIL /);
+    expect(await site.hook('n1', 'epilog')).toBe('OK\n');
+    await site.register({ nodes: ['n1'] });
+    expect(await site.hook('n1', 'prolog', { SLURM_JOB_UID: 20_002 })).toMatch(/^FAIL This node was refused/);
+    expect(await site.hook('n2', 'prolog')).toMatch(/^FAIL /);
+    expect(await sessionStates(site.broker)).toEqual([]);
+    for (const node of ['n1', 'n2']) expect(await readdir(site.world(node).path('run/runs'))).toEqual([]);
+  });
+
+  it('resume after a kill with the same files, end with a run that ended meanwhile, and take up a renewed certificate', async () => {
+    await using site = await createSite();
+    const world = site.world('n1');
+    const first = await world.start();
+    const start = startOfRun();
+    await site.register({ start, nodes: ['n1'] });
+    await site.register({ start, nodes: ['n1'], jobId: 13 });
+    expect(await site.hook('n1', 'prolog')).toBe('OK\n');
+    expect(await site.hook('n1', 'prolog', { SLURM_JOB_ID: 13 })).toBe('OK\n');
+    const before = await login(world, start);
+    first.signal('SIGKILL');
+    await first.exit;
+    // The same node, a newer key: as a site's renewal places it.
+    const renewed = site.broker.nodeCertificate('n1', { notBefore: new Date(Date.now() - 1_000) });
+    await writeFile(world.path('tls.crt'), renewed.certificate);
+    await writeFile(world.path('tls.key'), renewed.key);
+    await site.register({ start: start + 1, nodes: ['n1'], jobId: 13, claims: { restarts: 1 } });
+
+    await world.start();
+    await vi.waitFor(() => expect(existsSync(world.path(`run/runs/13-${start}`))).toBe(false), {
+      timeout: 20_000,
+    });
+    expect(await login(world, start)).toBe(before);
+    expect(await site.hook('n1', 'prolog')).toBe('OK\n');
+    expect(world.marker(13)).toBeUndefined();
+    expect(await site.hook('n1', 'prolog', { SLURM_JOB_ID: 13, SLURM_JOB_RESTART_COUNT: 1 })).toBe('OK\n');
+    expect(world.marker(13)).toContain(`start=${start + 1}\n`);
+  });
+});
