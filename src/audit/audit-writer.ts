@@ -48,6 +48,8 @@ export function createAuditWriter(options: {
   /** Without it the chain has no signed heads. */
   readonly signing?: AuditSigning;
   readonly onWritten: (head: AuditHead) => void;
+  /** When it aborts, nothing is taken any more. */
+  readonly lost?: AbortSignal;
 }): AuditWriter {
   const { file, clock, log, signing } = options;
   let head = file.tail.head;
@@ -145,11 +147,18 @@ export function createAuditWriter(options: {
     writing = undefined;
   };
 
+  const refusalNow = (): string | undefined => {
+    if (closed) return 'the audit log is closed';
+    if (options.lost?.aborted === true) return 'another broker has the name of this replica';
+    return queue.size >= longestQueue ? 'too many records wait for the disk' : undefined;
+  };
+
   return {
     record: (event) =>
       new Promise((resolve, reject) => {
-        if (closed || queue.size >= longestQueue) {
-          reject(unavailable(closed ? 'the audit log is closed' : 'too many records wait for the disk'));
+        const refusal = refusalNow();
+        if (refusal !== undefined) {
+          reject(unavailable(refusal));
           return;
         }
         const cancel = clock.after(options.maxWaitMs, () => {

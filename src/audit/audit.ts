@@ -25,6 +25,7 @@ export type AuditAction =
   | 'refused_summary'
   | 'head'
   | 'file'
+  | 'missed'
   | 'start'
   | 'stop';
 
@@ -52,6 +53,7 @@ export const auditActions = [
   'refused_summary',
   'head',
   'file',
+  'missed',
   'start',
   'stop',
 ] as const satisfies readonly AuditAction[];
@@ -104,6 +106,10 @@ export interface AuditEvent {
   readonly count?: number;
   /** Of the call, stream or work item; the log puts in the current one. */
   readonly trace?: string;
+  /** RFC 3339, milliseconds: when it happened, in a record that was owed and written later. */
+  readonly happenedAt?: string;
+  /** Stable name of the broker, where its life begins. */
+  readonly replica?: string;
   /** Of a signed head: see `SignedHead`. The log fills in all four. */
   readonly nextSeq?: number;
   readonly nextAt?: string;
@@ -117,9 +123,16 @@ export interface AuditEvent {
  */
 export interface Audit {
   record(event: AuditEvent): Promise<void>;
+  /**
+   * For what goes on without its record, such as a revocation. True when the event is durable; false when it is owed: it is then written as soon
+   * as the log can be written again. Never rejects.
+   */
+  recordAnyway(event: AuditEvent): Promise<boolean>;
   /** Refusals of callers that proved nothing: the first of a kind in a window is recorded, the rest counted into a summary. */
   recordStranger(event: AuditEvent): Promise<void>;
   /** Keyed hash (16 hex characters or more) of an accessor or lease id, as it stands in records and output. */
   hmac(reference: string): string;
+  /** Records that are owed now. */
+  owed(): number;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -3,7 +3,8 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuditHead } from './audit-tail.ts';
 
-const key = 'audit_head';
+/** Of a replica: its chain goes on from life to life. */
+const keyOf = (replica: string) => `audit_head/${replica}`;
 
 const headSchema = z.strictObject({
   chain: z.string(),
@@ -12,8 +13,8 @@ const headSchema = z.strictObject({
 });
 
 /** The position of the audit chain that the ledger holds: whoever cuts the log must also be able to write the ledger. */
-export async function readKeptHead(ledger: Ledger): Promise<AuditHead | undefined> {
-  const kept = await ledger.readMeta(key);
+export async function readKeptHead(ledger: Ledger, replica: string): Promise<AuditHead | undefined> {
+  const kept = await ledger.readMeta(keyOf(replica));
   if (kept === undefined) return undefined;
   try {
     return headSchema.parse(JSON.parse(kept));
@@ -27,7 +28,7 @@ export async function readKeptHead(ledger: Ledger): Promise<AuditHead | undefine
  * For `onHead`: keeps the newest head, one write at a time. While one is under way others only replace what is written next, so that records
  * in a storm do not cost the ledger a commit for each; a head that could not be kept is followed by another soon.
  */
-export function keepHeadIn(ledger: Ledger, log: Log): (head: AuditHead) => void {
+export function keepHeadIn(ledger: Ledger, replica: string, log: Log): (head: AuditHead) => void {
   let next: AuditHead | undefined;
   let writing = false;
   const write = async () => {
@@ -36,7 +37,7 @@ export function keepHeadIn(ledger: Ledger, log: Log): (head: AuditHead) => void 
       const { chain, seq, hash } = next;
       next = undefined;
       try {
-        await ledger.writeMeta(key, JSON.stringify({ chain, seq, hash }));
+        await ledger.writeMeta(keyOf(replica), JSON.stringify({ chain, seq, hash }));
       } catch (error) {
         log.warn('the head of the audit chain could not be kept', { seq }, error);
       }

@@ -10,6 +10,7 @@ import type { AuditFileSystem } from './audit-file-system.ts';
 import type { AuditHead, AuditTail } from './audit-tail.ts';
 import { type AuditSigning, type AuditWriter, createAuditWriter } from './audit-writer.ts';
 import { createStreamSink, type WriteSome } from './stream-sink.ts';
+import { createOwedRecords, type OwedRecords, type OwedStore } from './owed.ts';
 import { createStrangers } from './strangers.ts';
 
 export interface OpenAuditOptions {
@@ -30,6 +31,12 @@ export interface OpenAuditOptions {
   readonly onHead?: (head: AuditHead) => void;
   /** Signed heads at the start, at the end, and in between at the given pace. Without it the chain has none. */
   readonly signing?: AuditSigning;
+  /** Stable name of this broker, for the first record of its life. */
+  readonly replica?: string;
+  /** Aborts when another broker writes under this one's name: nothing is recorded any more. */
+  readonly lost?: AbortSignal;
+  /** Keeps the records that are owed. Default: they are kept in memory. */
+  readonly owed?: { readonly store: OwedStore; readonly onOwed: () => void };
   /** Default 10 s. */
   readonly headEveryMs?: number;
   /** A position that was durable in an earlier life: when the file lacks it, the first record says so. */
@@ -54,11 +61,13 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
     clock,
     log,
     ...(signing === undefined ? {} : { signing }),
+    ...(options.lost === undefined ? {} : { lost: options.lost }),
     onWritten: (head) => heads.written(head),
   });
   const sealing =
     signing === undefined ? undefined : sealOften({ writer, everyMs: signing.pace.everyMs, clock, log });
   const strangers = createStrangers({ record: (event) => writer.record(event), clock, log });
+  let owed: OwedRecords;
   try {
     if (file.tail.headDue !== undefined && signing === undefined)
       throw new LeaseholdError('audit_unavailable', {
@@ -66,6 +75,16 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
       });
     await writer.record(startEvent(file.tail, options));
     await sealing?.seal();
+    owed = await createOwedRecords({
+      record: (event) => writer.record(event),
+      store: options.owed?.store ?? {
+        read: () => Promise.resolve(undefined),
+        write: () => Promise.resolve(),
+      },
+      onOwed: options.owed?.onOwed ?? (() => undefined),
+      clock,
+      log,
+    });
   } catch (error) {
     sealing?.stop();
     heads.close();
@@ -76,12 +95,15 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
 
   return {
     record: (event) => writer.record(event),
+    recordAnyway: (event) => owed.recordAnyway(event),
     recordStranger: (event) => strangers.record(event),
+    owed: () => owed.count(),
     hmac: (reference) =>
       createHmac('sha256', options.hmacKey.open()).update(reference).digest('hex').slice(0, hmacLength),
     [Symbol.asyncDispose]: async () => {
       sealing?.stop();
       await strangers.close();
+      await owed.close();
       await writer
         .record({ action: 'stop', outcome: 'ok', actor: 'broker' })
         .catch((error: unknown) => log.error('the end of the audit log has no record', {}, error));
@@ -106,7 +128,8 @@ async function openSink({ file, rotate, files, clock }: OpenAuditOptions): Promi
 /** What was found at the start stands in the chain itself, where nobody can take it back quietly. */
 function startEvent(tail: AuditTail, options: OpenAuditOptions): Parameters<Audit['record']>[0] {
   const { expectedHead } = options;
-  const base = { action: 'start', actor: 'broker' } as const;
+  const { replica } = options;
+  const base = { action: 'start', actor: 'broker', ...(replica === undefined ? {} : { replica }) } as const;
   if (typeof options.file !== 'string')
     return {
       ...base,

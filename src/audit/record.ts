@@ -65,6 +65,8 @@ export const auditRecordSchema = z.strictObject({
   selector: text.optional(),
   count: z.int().optional(),
   trace: text.optional(),
+  happenedAt: z.iso.datetime({ precision: 3 }).optional(),
+  replica: text.optional(),
   nextSeq: z.int().optional(),
   nextAt: z.iso.datetime({ precision: 3 }).optional(),
   keyIds: z.array(text).max(longestList).optional(),

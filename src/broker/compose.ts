@@ -1,19 +1,12 @@
-import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
-import { openAudit } from '../audit/open-audit.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
 import { joinStates } from '../identity/workload-states.ts';
 import type { Advertised } from '../lease/replicas.ts';
 import type { Clock } from '../platform/clock.ts';
-import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { createMetrics } from '../platform/metrics.ts';
-import { Secret } from '../platform/secret.ts';
-import { readSmallFile } from '../platform/small-file.ts';
 import { createPolicyStore } from '../policy/policy-store.ts';
 import { createRpcServer } from '../rpc/server.ts';
-import { auditSink } from './audit-sink.ts';
-import { createAuditSigning } from './audit-signing.ts';
 import type { BrokerConfig } from './config.ts';
 import {
   measuredAudit,
@@ -24,6 +17,7 @@ import {
 } from './measure.ts';
 import { openRuns } from './open-runs.ts';
 import { openLedger } from './open-ledger.ts';
+import { startAudit } from './start-audit.ts';
 import { startEngine } from './start-engine.ts';
 import { openStatusEndpoint } from './status-endpoint.ts';
 
@@ -39,8 +33,6 @@ export interface RunningBroker {
   drain(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-const shortestHmacKey = 16;
 
 function advertised({ replica }: BrokerConfig): Advertised {
   const { workloads, nodes } = replica.advertise;
@@ -59,39 +51,22 @@ export async function composeBroker(options: {
   const { config, clock, log } = options;
   const stopped = new AbortController();
   await using building = new AsyncDisposableStack();
-  const hmacKey = Secret.ofBytes(await readSmallFile(config.audit.hmacKeyFile, { maxBytes: 4096 }));
-  if (hmacKey.byteLength < shortestHmacKey)
-    throw new LeaseholdError('config_invalid', {
-      detail: `audit.hmacKeyFile: must hold at least ${shortestHmacKey} bytes`,
-    });
   const metrics = building.use(createMetrics());
   const measuring = { metrics, clock };
   const ledger = measuredLedger(
     building.use(await openLedger(config.ledger, { clock, log, signal: stopped.signal })),
     measuring,
   );
-  const expectedHead = await readKeptHead(ledger);
-  const signing =
-    config.audit.signing === undefined
-      ? undefined
-      : building.use(
-          await createAuditSigning({
-            config: config.audit.signing,
-            log,
-            onLostHead: () => metrics.count('auditHeadsLost', {}),
-          }),
-        );
   const audit = measuredAudit(
     building.use(
-      await openAudit({
-        ...auditSink(config.audit.sink),
-        hmacKey,
-        maxWaitMs: config.audit.maxWaitMs,
+      await startAudit({
+        config: config.audit,
+        replica: config.replica.name,
+        ledger,
+        metrics,
         clock,
         log,
-        onHead: keepHeadIn(ledger, log),
-        ...(expectedHead === undefined ? {} : { expectedHead }),
-        ...(signing === undefined ? {} : { signing }),
+        signal: stopped.signal,
       }),
     ),
     measuring,

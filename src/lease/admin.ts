@@ -53,21 +53,17 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       readonly count?: number;
     },
   ) => {
-    try {
-      await parts.audit.record({
-        action,
-        outcome: 'ok',
-        actor: request.by,
-        reason: request.reason,
-        ...(request.lock === undefined ? {} : { lock: request.lock }),
-        ...(request.selector === undefined ? {} : { selector: JSON.stringify(request.selector) }),
-        ...(request.count === undefined ? {} : { count: request.count }),
-      });
-    } catch (error) {
-      // Taking back goes on without the record; the ledger has who and why.
-      parts.events.count('audit_missed');
-      parts.log.error('an administrator acted without an audit record', { action }, error);
-    }
+    // Taking back goes on without the record; the ledger has who and why.
+    const isRecorded = await parts.audit.recordAnyway({
+      action,
+      outcome: 'ok',
+      actor: request.by,
+      reason: request.reason,
+      ...(request.lock === undefined ? {} : { lock: request.lock }),
+      ...(request.selector === undefined ? {} : { selector: JSON.stringify(request.selector) }),
+      ...(request.count === undefined ? {} : { count: request.count }),
+    });
+    if (!isRecorded) parts.events.count('audit_missed');
   };
 
   const require = (selector: Selector) => {

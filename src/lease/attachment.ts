@@ -23,23 +23,19 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     parts.events.count('refused');
     if (known.code === 'internal') parts.log.error('an open failed', { workload, bundle }, error);
     attached.send({ kind: 'refused', bundle, code, retryAfterMs });
-    try {
-      await parts.audit.record({
-        action: 'open',
-        outcome: isRefusal(known) ? 'refused' : 'failed',
-        code: known.code,
-        actor: attached.verified.identity.spiffeId,
-        ...identityFacts(attached.verified.identity),
-        holder: attached.verified.holder,
-        credentialId: attached.verified.credentialId,
-        bundle,
-        ...(known.detail !== undefined && known.code === 'not_granted' ? { rule: known.detail } : {}),
-        policyRevision: parts.policy.revision,
-      });
-    } catch (auditError) {
-      parts.events.count('audit_missed');
-      parts.log.error('a refusal has no audit record', { workload }, auditError);
-    }
+    const isRecorded = await parts.audit.recordAnyway({
+      action: 'open',
+      outcome: isRefusal(known) ? 'refused' : 'failed',
+      code: known.code,
+      actor: attached.verified.identity.spiffeId,
+      ...identityFacts(attached.verified.identity),
+      holder: attached.verified.holder,
+      credentialId: attached.verified.credentialId,
+      bundle,
+      ...(known.detail !== undefined && known.code === 'not_granted' ? { rule: known.detail } : {}),
+      policyRevision: parts.policy.revision,
+    });
+    if (!isRecorded) parts.events.count('audit_missed');
   };
 
   /** The session, if it is this workload's; the same error whether it exists or not. */
@@ -75,12 +71,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
 
   /** What a holder says has happened, whether it can be recorded or not; ending its stream for it would take its secrets away. */
   const recordWord = async (event: AuditEvent): Promise<void> => {
-    try {
-      await parts.audit.record(event);
-    } catch (error) {
-      parts.events.count('audit_missed');
-      parts.log.error("a holder's word has no audit record", { workload, action: event.action }, error);
-    }
+    if (!(await parts.audit.recordAnyway(event))) parts.events.count('audit_missed');
   };
 
   /** The successor of one session near its deadline. */

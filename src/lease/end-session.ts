@@ -1,5 +1,4 @@
 import type { EndReason, Session } from '../ledger/ledger.ts';
-import { LeaseholdError } from '../platform/error.ts';
 import { sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
 import type { RevokedReason } from './sessions.ts';
@@ -32,22 +31,14 @@ export async function endSession(
   // It was ending already, for the reason on record; only a tombstone adds something to that.
   if (!options.tombstone && (end?.reason !== reason || end.note !== note || end.by !== by)) return session;
   parts.events.count('revoked');
-  try {
-    await parts.audit.record({
-      action: 'revoke',
-      outcome: 'ok',
-      actor: by,
-      ...sessionFacts(session),
-      reason: note === '' ? reason : `${reason}: ${note}`,
-    });
-  } catch (error) {
-    parts.events.count('audit_missed');
-    parts.log.error(
-      'revocation goes on without an audit record',
-      { session: id },
-      LeaseholdError.from(error),
-    );
-  }
+  const isRecorded = await parts.audit.recordAnyway({
+    action: 'revoke',
+    outcome: 'ok',
+    actor: by,
+    ...sessionFacts(session),
+    reason: note === '' ? reason : `${reason}: ${note}`,
+  });
+  if (!isRecorded) parts.events.count('audit_missed');
   return session;
 }
 

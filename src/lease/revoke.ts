@@ -185,19 +185,15 @@ async function revokeAtBackend(parts: Parts, { kind, reference, id }: Credential
 async function recordSettled(parts: Parts, session: Session, leaseSetId: string): Promise<void> {
   const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
   if (leaseSet === undefined) return;
-  try {
-    await parts.audit.record({
-      action: 'settle',
-      outcome: 'ok',
-      actor: 'broker',
-      ...sessionFacts(session),
-      ...leaseSetFacts(leaseSet, parts.audit),
-      settlement: settlementOf(leaseSet),
-    });
-  } catch (error) {
-    parts.events.count('audit_missed');
-    parts.log.error('a settled revocation has no audit record', { session: session.id }, error);
-  }
+  const isRecorded = await parts.audit.recordAnyway({
+    action: 'settle',
+    outcome: 'ok',
+    actor: 'broker',
+    ...sessionFacts(session),
+    ...leaseSetFacts(leaseSet, parts.audit),
+    settlement: settlementOf(leaseSet),
+  });
+  if (!isRecorded) parts.events.count('audit_missed');
 }
 
 /**

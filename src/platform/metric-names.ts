@@ -128,6 +128,11 @@ export const histograms = {
 
 /** Read when somebody scrapes. */
 export const gauges = {
+  auditOwed: {
+    name: 'leasehold_audit_records_owed',
+    help: 'Audit records of what went on without them, not written yet',
+    labels: [],
+  },
   sessions: { name: 'leasehold_sessions', help: 'Sessions in the ledger, by state', labels: ['state'] },
   credentials: {
     name: 'leasehold_credentials',

@@ -15,14 +15,14 @@ describe('the head that the ledger keeps', () => {
     const file = join(folder.path, 'audit.jsonl');
     const run = async () => {
       await using ledger = await openSqliteLedger({ file: join(folder.path, 'ledger'), log: silentLog });
-      const expectedHead = await readKeptHead(ledger);
+      const expectedHead = await readKeptHead(ledger, 'one');
       await using audit = await openAudit({
         file,
         hmacKey: Secret.ofText('0123456789abcdef'),
         maxWaitMs: 5_000,
         clock: systemClock,
         log: silentLog,
-        onHead: keepHeadIn(ledger, silentLog),
+        onHead: keepHeadIn(ledger, 'one', silentLog),
         ...(expectedHead === undefined ? {} : { expectedHead }),
       });
       await audit.record({ action: 'open', outcome: 'ok' });
@@ -39,10 +39,10 @@ describe('the head that the ledger keeps', () => {
   it('is nothing when what is kept is no head', async () => {
     await using folder = await createTempFolder({ name: 'audit' });
     await using ledger = await openSqliteLedger({ file: join(folder.path, 'ledger'), log: silentLog });
-    expect(await readKeptHead(ledger)).toBeUndefined();
+    expect(await readKeptHead(ledger, 'one')).toBeUndefined();
     for (const kept of ['', '{}', '{"chain":"a","seq":0,"hash":"x"}']) {
       await ledger.writeMeta('audit_head', kept);
-      expect(await readKeptHead(ledger)).toBeUndefined();
+      expect(await readKeptHead(ledger, 'one')).toBeUndefined();
     }
   });
 });

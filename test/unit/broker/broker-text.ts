@@ -42,7 +42,7 @@ audit: { file: audit.log, rotate: { maxMegabytes: 16, maxHours: 24 }, hmacKeyFil
 admission: { concurrency: 4, queue: 100, maxWaitMs: 5000 }
 log: { level: debug }
 drainSeconds: 90
-replica: { advertise: { workloads: "b1.example.org:8443" } }
+replica: { name: broker-0, advertise: { workloads: "b1.example.org:8443" } }
 `;
 
 /** The least that starts. */

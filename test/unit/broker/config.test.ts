@@ -379,7 +379,7 @@ describe('parseBrokerConfig', () => {
         admission: { concurrency: 4, queue: 100, maxWaitMs: 5000 },
         log: { level: 'debug' },
         drainSeconds: 90,
-        replica: { advertise: { workloads: 'b1.example.org:8443' } },
+        replica: { name: 'broker-0', advertise: { workloads: 'b1.example.org:8443' } },
       },
     });
   });

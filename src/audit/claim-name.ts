@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import { randomId } from '../platform/random-id.ts';
+
+/** A replica's name in the ledger, held by one living broker. */
+export interface NameClaim extends AsyncDisposable {
+  /** Aborts when another broker has taken the name: this one must not write under it any more. */
+  readonly lost: AbortSignal;
+}
+
+const claimSchema = z.strictObject({
+  /** Random id of the broker's life; empty when it has let the name go. */
+  life: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  beat: z.int(),
+});
+
+type Claim = z.infer<typeof claimSchema>;
+
+/** How often a living broker says so. */
+const beatMs = 5_000;
+/** Longer than a beat: a claim that has not moved by then is of a broker that was killed. */
+const watchMs = 6_000;
+
+/**
+ * Two brokers with one name would write over each other's place in the audit chain. Nobody's clock is compared: whoever finds a claim watches
+ * whether it moves. Throws `config_invalid` when another broker lives under the name.
+ */
+export async function claimName(options: {
+  readonly ledger: Pick<Ledger, 'readMeta' | 'writeMeta'>;
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Of a process of this machine. */
+  readonly isAlive: (pid: number) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}): Promise<NameClaim> {
+  const { ledger, name, host, pid, clock, log } = options;
+  const key = `replica_name/${name}`;
+  const life = randomId('lif_');
+  const lost = new AbortController();
+  const read = async (): Promise<Claim | undefined> => {
+    const text = await ledger.readMeta(key);
+    const parsed = claimSchema.safeParse(text === undefined ? undefined : parseJson(text));
+    return parsed.success ? parsed.data : undefined;
+  };
+  const write = (beat: number) => ledger.writeMeta(key, JSON.stringify({ life, host, pid, beat }));
+
+  const found = await read();
+  if (found !== undefined && found.life !== '' && !isGone(found, options)) {
+    log.info('the name of this replica is watched, because its last holder did not let it go', { name });
+    await clock.sleep(watchMs, options.signal);
+    const now = await read();
+    if (now !== undefined && (now.life !== found.life || now.beat !== found.beat))
+      throw new LeaseholdError('config_invalid', {
+        detail: `replica.name: another broker lives under the name ${name}`,
+      });
+  }
+  await write(0);
+
+  let beats = 0;
+  let beating: Promise<void> = Promise.resolve();
+  let cancel: () => void = () => undefined;
+  const beat = async (): Promise<void> => {
+    try {
+      const holder = await read();
+      if (holder !== undefined && holder.life !== life) {
+        log.error('another broker has taken the name of this replica, and nothing is issued here any more', {
+          name,
+        });
+        lost.abort();
+        return;
+      }
+      beats += 1;
+      await write(beats);
+    } catch (error) {
+      // Without the ledger nothing is issued anyway, and nobody else can claim the name there.
+      log.warn('the name of this replica could not be held in the ledger', { name }, error);
+    }
+    wait();
+  };
+  const wait = () => {
+    cancel = clock.after(beatMs, () => {
+      beating = beat();
+    });
+  };
+  wait();
+  return {
+    lost: lost.signal,
+    [Symbol.asyncDispose]: async () => {
+      await beating;
+      cancel();
+      if (lost.signal.aborted) return;
+      // So that whoever comes next need not watch.
+      await ledger
+        .writeMeta(key, JSON.stringify({ life: '', host, pid, beat: 0 }))
+        .catch((error: unknown) => log.warn('the name of this replica could not be let go', { name }, error));
+    },
+  };
+}
+
+/** A process of this machine that is known not to run. Another with the same number may be itself, in a container that was restarted. */
+function isGone(
+  found: Claim,
+  {
+    host,
+    pid,
+    isAlive,
+  }: { readonly host: string; readonly pid: number; readonly isAlive: (pid: number) => boolean },
+): boolean {
+  return found.host === host && found.pid !== pid && !isAlive(found.pid);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

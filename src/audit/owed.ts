@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import type { Clock } from '../platform/clock.ts';
+import { errorMessages, type ErrorCode, LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import { currentTrace } from '../platform/trace.ts';
+import type { AuditEvent } from './audit.ts';
+import { auditRecordSchema } from './record.ts';
+
+/** Where owed records outlive the broker; the ledger. */
+export interface OwedStore {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+}
+
+/** Records of what went on without them: written when the log can be written again, in order, each with the time at which it happened. */
+export interface OwedRecords {
+  /** True when the record is durable; false when it is owed. Never rejects. */
+  recordAnyway(event: AuditEvent): Promise<boolean>;
+  /** How many are owed now. */
+  count(): number;
+  /** Tries once more, and stops. */
+  close(): Promise<void>;
+}
+
+/** Past this they are only counted. */
+const mostKept = 10_000;
+/** Of those, how many outlive the broker; for the rest the ledger has who revoked what, and why. */
+const mostStored = 500;
+const retryMs = 1_000;
+const mostAtOnce = 500;
+
+const owedSchema = z.strictObject({
+  events: z.array(auditRecordSchema.omit({ v: true, chain: true, seq: true, at: true, prev: true })),
+  lost: z.int().min(0),
+});
+
+/** Takes up what an earlier life still owed. */
+export async function createOwedRecords(options: {
+  /** Throws `audit_unavailable`. */
+  readonly record: (event: AuditEvent) => Promise<void>;
+  readonly store: OwedStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told once for each record that could not be written when it was due. */
+  readonly onOwed: () => void;
+}): Promise<OwedRecords> {
+  const { record, store, clock, log } = options;
+  const owed: AuditEvent[] = [];
+  let lost = 0;
+  let cancel: (() => void) | undefined;
+  let paying: Promise<void> | undefined;
+  let storing: Promise<void> | undefined;
+  let isStored = true;
+
+  const keep = async (): Promise<void> => {
+    while (!isStored) {
+      isStored = true;
+      const unstored = Math.max(0, owed.length - mostStored);
+      const text = JSON.stringify({ events: owed.slice(0, mostStored), lost: lost + unstored });
+      try {
+        await store.write(text);
+      } catch (error) {
+        log.error('owed audit records could not be kept in the ledger', { count: owed.length }, error);
+      }
+    }
+    storing = undefined;
+  };
+  const changed = (): void => {
+    isStored = false;
+    storing ??= keep();
+  };
+
+  /** Many at once, so that they share writes; the log keeps them in this order. */
+  const payMany = async (): Promise<void> => {
+    const many = owed.slice(0, mostAtOnce);
+    const outcomes = await Promise.allSettled(many.map((event) => record(event)));
+    const unpaid = many.filter((_event, index) => outcomes[index]?.status === 'rejected');
+    owed.splice(0, many.length, ...unpaid);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw LeaseholdError.from(failed.reason);
+  };
+
+  const pay = async (): Promise<void> => {
+    try {
+      while (owed.length > 0) await payMany();
+      if (lost > 0) await record({ action: 'missed', outcome: 'failed', actor: 'broker', count: lost });
+      lost = 0;
+      log.info('the audit log has what was owed to it');
+    } catch (error) {
+      log.warn('audit records are still owed', { count: owed.length + lost }, error);
+    }
+    changed();
+    paying = undefined;
+    if (owed.length > 0 || lost > 0) later();
+  };
+  const payNow = (): Promise<void> => (paying ??= pay());
+  const later = (): void => {
+    cancel ??= clock.after(retryMs, () => {
+      cancel = undefined;
+      void payNow();
+    });
+  };
+
+  const before = await readOwed(store, log);
+  owed.push(...before.events);
+  lost = before.lost;
+  if (owed.length > 0 || lost > 0) await payNow();
+
+  return {
+    recordAnyway: async (event) => {
+      const trace = event.trace ?? currentTrace();
+      const happenedAt = new Date(clock.now()).toISOString();
+      // While something is owed nothing else is tried: a mass revocation must not wait for the log again and again.
+      if (owed.length === 0 && lost === 0) {
+        try {
+          await record(event);
+          return true;
+        } catch (error) {
+          log.error(
+            'something went on without its audit record, which is owed',
+            { action: event.action },
+            error,
+          );
+        }
+      }
+      options.onOwed();
+      if (owed.length < mostKept)
+        owed.push({ ...event, ...(trace === undefined ? {} : { trace }), happenedAt });
+      else lost += 1;
+      changed();
+      later();
+      return false;
+    },
+    count: () => owed.length + lost,
+    close: async () => {
+      cancel?.();
+      if (owed.length > 0 || lost > 0) await payNow();
+      cancel?.();
+      await storing;
+    },
+  };
+}
+
+async function readOwed(
+  store: OwedStore,
+  log: Log,
+): Promise<{ readonly events: readonly AuditEvent[]; readonly lost: number }> {
+  const text = await store.read();
+  if (text === undefined) return { events: [], lost: 0 };
+  try {
+    const { events, lost } = owedSchema.parse(JSON.parse(text));
+    return { events: events.map(toEvent), lost };
+  } catch (error) {
+    // Of an older or newer broker: that there was something is worth a record, what it was stands in the ledger's sessions.
+    log.error('owed audit records cannot be read', {}, error);
+    return { events: [], lost: 1 };
+  }
+}
+
+/** A code of another version is left out; nothing else of an event has another type than what is read back. */
+function toEvent({ code, ...rest }: z.infer<typeof owedSchema>['events'][number]): AuditEvent {
+  const present = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const known = code !== undefined && isErrorCode(code) ? { code } : {};
+  return { ...present, action: rest.action, outcome: rest.outcome, ...known };
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorMessages, text);
+}

@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import { claimName } from '../audit/claim-name.ts';
+import type { Audit } from '../audit/audit.ts';
+import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
+import { openAudit } from '../audit/open-audit.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { Secret } from '../platform/secret.ts';
+import { readSmallFile } from '../platform/small-file.ts';
+import { auditSink } from './audit-sink.ts';
+import { createAuditSigning } from './audit-signing.ts';
+import type { AuditConfig } from './config-audit.ts';
+
+const shortestHmacKey = 16;
+
+/** The audit log of this replica: a chain of its own, whose head and owed records the ledger keeps under the replica's name. */
+export async function startAudit(options: {
+  readonly config: AuditConfig;
+  readonly replica: string;
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}): Promise<Audit> {
+  const { config, replica, ledger, metrics, clock, log, signal } = options;
+  await using building = new AsyncDisposableStack();
+  const hmacKey = Secret.ofBytes(await readSmallFile(config.hmacKeyFile, { maxBytes: 4096 }));
+  if (hmacKey.byteLength < shortestHmacKey)
+    throw new LeaseholdError('config_invalid', {
+      detail: `audit.hmacKeyFile: must hold at least ${shortestHmacKey} bytes`,
+    });
+  const claim = building.use(
+    await claimName({
+      ledger,
+      name: replica,
+      host: hostname(),
+      pid: process.pid,
+      isAlive,
+      clock,
+      log,
+      signal,
+    }),
+  );
+  const expectedHead = await readKeptHead(ledger, replica);
+  const signing =
+    config.signing === undefined
+      ? undefined
+      : building.use(
+          await createAuditSigning({
+            config: config.signing,
+            log,
+            onLostHead: () => metrics.count('auditHeadsLost', {}),
+          }),
+        );
+  const owedKey = `audit_owed/${replica}`;
+  const audit = building.use(
+    await openAudit({
+      ...auditSink(config.sink),
+      replica,
+      hmacKey,
+      maxWaitMs: config.maxWaitMs,
+      clock,
+      log,
+      lost: claim.lost,
+      owed: {
+        store: {
+          read: () => ledger.readMeta(owedKey),
+          write: (text) => ledger.writeMeta(owedKey, text),
+        },
+        onOwed: () => metrics.count('auditFailures', {}),
+      },
+      onHead: keepHeadIn(ledger, replica, log),
+      ...(expectedHead === undefined ? {} : { expectedHead }),
+      ...(signing === undefined ? {} : { signing }),
+    }),
+  );
+  metrics.gauge('auditOwed', () => [{ value: audit.owed(), labels: {} }]);
+  const owned = building.move();
+  return { ...audit, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Of another user, and so alive.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

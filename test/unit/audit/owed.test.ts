@@ -1,0 +1,117 @@
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openAudit, type OpenAuditOptions } from '../../../src/audit/open-audit.ts';
+import { readAudit } from '../../../src/audit/read.ts';
+import { verifyAudit } from '../../../src/audit/verify.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { silentLog } from '../../../src/platform/log.ts';
+import { Secret } from '../../../src/platform/secret.ts';
+import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
+
+let folder: TempFolder;
+let file: string;
+let kept: string | undefined;
+let owedEvents: number;
+beforeEach(async () => {
+  folder = await createTempFolder({ name: 'audit-owed' });
+  file = join(folder.path, 'audit.jsonl');
+  kept = undefined;
+  owedEvents = 0;
+});
+afterEach(() => folder.remove());
+
+const open = (options: Partial<OpenAuditOptions> = {}) =>
+  openAudit({
+    file,
+    hmacKey: Secret.ofText('0123456789abcdef'),
+    maxWaitMs: 300,
+    clock: systemClock,
+    log: silentLog,
+    owed: {
+      store: {
+        read: () => Promise.resolve(kept),
+        write: async (text) => void (kept = text),
+      },
+      onOwed: () => (owedEvents += 1),
+    },
+    ...options,
+  });
+const revoked = (session: string) => ({ action: 'revoke', outcome: 'ok', session }) as const;
+const records = async () => {
+  const found = [];
+  for await (const record of readAudit({ files: [file], filter: {} })) found.push(record);
+  return found;
+};
+const sessions = async () => (await records()).flatMap(({ session }) => session ?? []);
+
+describe('what goes on without its record', () => {
+  it('is recorded at once where that is possible', async () => {
+    await using audit = await open();
+    expect(await audit.recordAnyway(revoked('s1'))).toBe(true);
+    expect([audit.owed(), owedEvents, kept]).toEqual([0, 0, undefined]);
+    expect((await records())[1]).not.toHaveProperty('happenedAt');
+  });
+
+  it('is owed while the log is away, and written in order, with its time, when it is back', async () => {
+    await using audit = await open();
+    await rename(file, `${file}.1`);
+    const before = Date.now();
+    for (const session of ['s1', 's2', 's3']) expect(await audit.recordAnyway(revoked(session))).toBe(false);
+    expect([audit.owed(), owedEvents]).toEqual([3, 3]);
+    await expect(audit.record({ action: 'open', outcome: 'ok' })).rejects.toMatchObject({
+      code: 'audit_unavailable',
+    });
+    await rename(`${file}.1`, file);
+    await vi.waitUntil(() => audit.owed() === 0, { timeout: 10_000 });
+    expect(await sessions()).toEqual(['s1', 's2', 's3']);
+    for (const { session, happenedAt = '' } of await records())
+      if (session !== undefined) expect(Date.parse(happenedAt)).toBeGreaterThanOrEqual(before);
+    expect(await verifyAudit({ files: [file] })).toMatchObject({ ok: true });
+  });
+
+  it('outlives the broker', async () => {
+    const audit = await open();
+    await rename(file, `${file}.1`);
+    await audit.recordAnyway(revoked('s1'));
+    await audit.recordAnyway(revoked('s2'));
+    await audit[Symbol.asyncDispose]();
+    expect(kept).toContain('"s2"');
+    await rename(`${file}.1`, file);
+    await (await open())[Symbol.asyncDispose]();
+    expect(await sessions()).toEqual(['s1', 's2']);
+    expect(JSON.parse(kept ?? '')).toEqual({ events: [], lost: 0 });
+    await (await open())[Symbol.asyncDispose]();
+    expect(await sessions()).toEqual(['s1', 's2']);
+  });
+
+  it('is counted where it is too much to keep, and where what was kept cannot be read', async () => {
+    const audit = await open();
+    await rename(file, `${file}.1`);
+    for (let count = 0; count < 10_100; count += 1) void audit.recordAnyway(revoked(`s${count}`));
+    await vi.waitUntil(() => audit.owed() === 10_100, { timeout: 10_000 });
+    await rename(`${file}.1`, file);
+    await vi.waitUntil(() => audit.owed() === 0, { timeout: 20_000 });
+    await audit[Symbol.asyncDispose]();
+    expect(new Set(await sessions()).size).toBe(10_000);
+    expect((await records()).at(-2)).toMatchObject({ action: 'missed', outcome: 'failed', count: 100 });
+    kept = '{"events":[{"action":"of another version"}],"lost":0}';
+    await (await open())[Symbol.asyncDispose]();
+    expect((await records()).at(-2)).toMatchObject({ action: 'missed', count: 1 });
+  }, 60_000);
+});
+
+describe('a broker whose name another one has taken', () => {
+  it('records nothing more', async () => {
+    const lost = new AbortController();
+    await using audit = await open({ lost: lost.signal, replica: 'broker-0' });
+    await audit.record({ action: 'open', outcome: 'ok' });
+    lost.abort();
+    const before = await readFile(file);
+    await expect(audit.record({ action: 'open', outcome: 'ok' })).rejects.toMatchObject({
+      code: 'audit_unavailable',
+    });
+    expect(await readFile(file)).toEqual(before);
+    expect((await records())[0]).toMatchObject({ action: 'start', replica: 'broker-0' });
+  });
+});
