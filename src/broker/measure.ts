@@ -74,6 +74,15 @@ export function registerGauges(
       oldestOutstandingAt === undefined ? 0 : Math.max(0, (clock.now() - oldestOutstandingAt) / 1000);
     return [{ value, labels: {} }];
   });
+  metrics.gauge('outstandingCredentials', async () =>
+    (await ledger.listOutstanding()).map(({ path, count }) => ({ value: count, labels: { path } })),
+  );
+  metrics.gauge('outstandingPathSeconds', async () =>
+    (await ledger.listOutstanding()).map(({ path, since }) => ({
+      value: Math.max(0, (clock.now() - since) / 1000),
+      labels: { path },
+    })),
+  );
   metrics.gauge('workItems', async () => [{ value: (await ledger.count()).work, labels: {} }]);
   metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);
   metrics.gauge('admissionRunning', () => [{ value: admission.depth().running, labels: {} }]);

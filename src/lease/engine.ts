@@ -14,7 +14,9 @@ import { createHub, type Attached, type Hub } from './hub.ts';
 import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
 import type { LeaseOptions, Parts } from './parts.ts';
+import { createPathProbes } from './path-probes.ts';
 import { createPathSlots } from './path-slots.ts';
+import { createProbeWork, type ProbeWork } from './probe-work.ts';
 import { createRedirects } from './redirects.ts';
 import { joinReplicas } from './replicas.ts';
 import { renewWork } from './renew.ts';
@@ -82,11 +84,13 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     issuing: new Set(),
     revoked: new Set(),
     pathSlots: createPathSlots({ ...options, slots: options.settings.workConcurrency }),
+    pathProbes: createPathProbes({ ...options, ...options.settings, onOpen: (path) => probes.open(path) }),
     trouble: createTrouble(hub),
     detachments: createDetachments({ ...options, hub, events, serial }),
     wake: () => wake(),
   };
 
+  const probes: ProbeWork = createProbeWork(parts);
   const detachGone = async () => {
     const at = parts.backend.now();
     const dueAt = at + parts.settings.reattachGraceMs;
@@ -144,7 +148,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
   rejoined = () => follow.sweep();
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
-  const background = startBackground(parts, { grants, follow });
+  const background = startBackground(parts, { grants, follow, probes });
   let draining = false;
 
   return {
@@ -207,7 +211,11 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
 
 function startBackground(
   parts: Parts,
-  { grants, follow }: { readonly grants: GrantSweep; readonly follow: Follow },
+  {
+    grants,
+    follow,
+    probes,
+  }: { readonly grants: GrantSweep; readonly follow: Follow; readonly probes: ProbeWork },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
@@ -247,6 +255,8 @@ function startBackground(
   track('backend identity', () =>
     every(parts.settings.sweepMs, 'backend identity', () => parts.identity.check()),
   );
+  track('probes', () => every(parts.settings.retryMinMs, 'probes', () => probes.tick()));
+  track('overdue revocations', () => every(60_000, 'overdue revocations', () => probes.report()));
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),

@@ -14,6 +14,7 @@ import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
 import type { Redirects } from './redirects.ts';
 import type { Advertised, Replicas } from './replicas.ts';
+import type { PathProbes } from './path-probes.ts';
 import type { PathSlots } from './path-slots.ts';
 import type { Serial } from './serial.ts';
 import type { LeaseSettings } from './settings.ts';
@@ -62,6 +63,7 @@ export interface Parts extends LeaseOptions {
   /** Credentials whose revocation the backend has confirmed to us, while their absence is not yet seen. */
   readonly revoked: Set<string>;
   readonly pathSlots: PathSlots;
+  readonly pathProbes: PathProbes;
   readonly events: LeaseEvents;
   readonly identity: BackendIdentity;
   /** Wakes the work loop. */

@@ -62,33 +62,36 @@ export async function endHalfOpen(parts: Parts, id: string): Promise<undefined> 
 /** Undefined when nothing is outstanding any more, else when to try again. */
 async function settleAll(parts: Parts, leaseSet: LeaseSet): Promise<number | undefined> {
   const outstanding = leaseSet.credentials.filter(({ settlement }) => settlement === 'outstanding');
-  const leases = outstanding.filter(({ kind }) => kind === 'lease');
-  const tokens = outstanding.filter(({ kind }) => kind === 'token');
   let retryAt: number | undefined;
-  const later = (at: number) => (retryAt = retryAt === undefined ? at : Math.min(retryAt, at));
-  for (const credential of leases) {
-    const pause = parts.pathSlots.pause('revoke', credential.path);
-    if (pause !== undefined) {
-      // Not a try: paths that answer need the slots.
-      later(Math.round(parts.backend.now() + pause));
-      continue;
+  const settle = async (kind: Credential['kind']) => {
+    for (const credential of outstanding.filter((one) => one.kind === kind)) {
+      const at = await settleInTurn(parts, credential, leaseSet);
+      if (at !== undefined) retryAt = retryAt === undefined ? at : Math.min(retryAt, at);
     }
-    const leave = parts.pathSlots.enter('revoke', credential.path);
-    try {
-      const at = await settleOne(parts, credential, leaseSet);
-      if (at !== undefined) later(at);
-    } finally {
-      leave();
-    }
-  }
+  };
+  await settle('lease');
   // The token stays until its leases are settled: they would go with it, and nobody could say that it was our revocation
   // that ended them. It is not renewed any more, so it ends by itself in any case.
-  if (retryAt !== undefined) return retryAt;
-  for (const credential of tokens) {
-    const at = await settleOne(parts, credential, leaseSet);
-    if (at !== undefined) later(at);
-  }
+  if (retryAt === undefined) await settle('token');
   return retryAt;
+}
+
+/** When its path has room and is not known to fail; else when to try again, and that was not a try. */
+async function settleInTurn(
+  parts: Parts,
+  credential: Credential,
+  leaseSet: LeaseSet,
+): Promise<number | undefined> {
+  const { path } = credential;
+  const pause = parts.pathSlots.pause('revoke', path) ?? parts.pathProbes.enter(path, credential);
+  if (pause !== undefined) return Math.round(parts.backend.now() + pause);
+  const leave = parts.pathSlots.enter('revoke', path);
+  try {
+    return await settleOne(parts, credential, leaseSet);
+  } finally {
+    parts.pathProbes.left(path, credential);
+    leave();
+  }
 }
 
 /** The backend's clock is known to the second, and from below. */
@@ -121,12 +124,14 @@ async function settleOne(
     if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
     await settle('confirmed', undefined, undefined);
     parts.revoked.delete(credential.id);
+    parts.pathProbes.succeeded(credential.path, credential);
     await parts.reach('revoke.settled', credential.id);
     return undefined;
   } catch (error) {
     if (hasCode(error, 'ledger_conflict', 'ledger_unavailable', 'ledger_unusable', 'cancelled')) throw error;
     const known = LeaseholdError.from(error);
-    const nextTryAt = backend.now() + retryPause(parts, credential.attempts);
+    const nextTryAt = backend.now() + pauseAfter(parts, known, credential);
+    if (known.code !== 'backend_changed') parts.pathProbes.failed(credential.path, credential);
     parts.log.warn(
       'a credential could not be revoked and is tried again',
       { path: credential.path, attempts: credential.attempts + 1 },
@@ -157,6 +162,14 @@ async function absence(
   parts.events.count('vanished');
   parts.log.warn('a credential was gone before it was revoked', { path });
   return 'vanished';
+}
+
+/** Another backend will not know more of it soon, and its own end settles it. */
+const changedPauseMs = 300_000;
+
+function pauseAfter(parts: Parts, { code }: LeaseholdError, { attempts, expiresAt }: Credential): number {
+  if (code !== 'backend_changed') return retryPause(parts, attempts);
+  return Math.max(parts.settings.retryMinMs, Math.min(changedPauseMs, expiresAt - parts.backend.now()));
 }
 
 /** Doubling from the shortest to the longest pause, half of it jitter. */

@@ -187,6 +187,18 @@ export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger
     id: string,
   ): Promise<{ readonly credential: Credential; readonly session: string } | undefined>;
 
+  /** Outstanding credentials by their path, the path with the oldest first. */
+  listOutstanding(): Promise<readonly OutstandingPath[]>;
+  /**
+   * Makes `revoke` items due that lie later and are unclaimed: those of revoking lease sets with an outstanding credential of that path, the
+   * least tried first. Returns how many.
+   */
+  hastenRevocations(input: {
+    readonly path: string;
+    readonly at: number;
+    readonly limit: number;
+  }): Promise<number>;
+
   // -- the rest ---------------------------------------------------------------------------------------------------
 
   /** Small facts, such as the backend's cluster id and the head of the audit chain. */
@@ -310,6 +322,15 @@ export interface Credential {
  */
 export type Settlement =
   'held' | 'outstanding' | 'confirmed' | 'vanished' | 'lapsed' | 'expires' | 'written_off';
+
+export interface OutstandingPath {
+  readonly path: string;
+  readonly count: number;
+  /** Of the oldest. */
+  readonly since: number;
+  /** Why one of them could not be settled; undefined before the first try. */
+  readonly why: ErrorCode | undefined;
+}
 
 export interface NewSession {
   readonly id: string;

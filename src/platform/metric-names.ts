@@ -144,6 +144,16 @@ export const gauges = {
     help: 'Age of the oldest credential that must go and has not been confirmed gone; 0 when there is none',
     labels: [],
   },
+  outstandingCredentials: {
+    name: 'leasehold_outstanding_credentials',
+    help: 'Credentials that must go and have not been confirmed gone, by engine path or token role',
+    labels: ['path'],
+  },
+  outstandingPathSeconds: {
+    name: 'leasehold_outstanding_path_seconds',
+    help: 'Age of the oldest credential of a path that must go and has not been confirmed gone',
+    labels: ['path'],
+  },
   workItems: { name: 'leasehold_work_items', help: 'Work items in the ledger', labels: [] },
   connections: { name: 'leasehold_connections', help: 'Open connections', labels: ['listener'] },
   holders: { name: 'leasehold_holders', help: 'Holder streams that are open now', labels: [] },

@@ -14,6 +14,7 @@ import { type Listening, startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
 import * as locks from './locks.ts';
 import { migrate } from './migrate.ts';
+import { hastenRevocations, listOutstanding } from './outstanding.ts';
 import type { PostgresConfig } from './postgres-config.ts';
 import { wrapPostgresError } from './postgres-error.ts';
 import { findLeaseSet, findSession, readSessions } from './read-session.ts';
@@ -110,6 +111,8 @@ function createLedger(
     finishLeaseSet: (input) => change('finish lease set', (sql) => finishLeaseSet(sql, input)),
     findLeaseSet: (id) => each('find lease set', (sql) => findLeaseSet(sql, id)),
     findCredential: (id) => each('find credential', (sql) => findCredential(sql, id)),
+    listOutstanding: () => each('list outstanding', listOutstanding),
+    hastenRevocations: (input) => change('hasten revocations', (sql) => hastenRevocations(sql, input)),
     putWork: (items) => change('put work', (sql) => putWork(sql, items)),
     claimWork: (input) => change('claim work', (sql) => claimWork(sql, input)),
     // A stale version fits nothing, so the second time does nothing.

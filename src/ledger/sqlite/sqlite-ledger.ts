@@ -16,6 +16,7 @@ import * as locks from './locks.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { findLiveRow, findSessionRow, withCredentials, withParts } from './read-session.ts';
 import { leaseSetRow, parseRow } from '../stored/rows.ts';
+import { hastenRevocations, listOutstanding } from './outstanding.ts';
 import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
@@ -104,6 +105,8 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
           ? undefined
           : { credential: toCredential(row), session: String(row['session']) };
       }),
+    listOutstanding: () => read('list outstanding', (sql) => listOutstanding(sql)),
+    hastenRevocations: (input) => run('hasten revocations', (sql) => hastenRevocations(sql, input)),
     putWork: (items) => run('put work', (sql) => putWork(sql, items)),
     claimWork: (input) => run('claim work', (sql) => claimWork(sql, input)),
     finishWork: (input) => run('finish work', (sql) => finishWork(sql, input)),

@@ -89,6 +89,10 @@ export const credentialRow = z.object({
   attempts: z.int(),
 });
 
+export const outstandingRow = z
+  .object({ path: text, count: z.int(), since: instant, why: z.custom<ErrorCode>(isErrorCode).nullable() })
+  .transform(({ why, ...row }) => ({ ...row, why: why ?? undefined }));
+
 export const workRow = z.object({
   version: z.int(),
   kind: z.enum(['settle', 'renew', 'rotate', 'revoke', 'deadline', 'detached']),

@@ -303,4 +303,51 @@ export function revocationContract(open: OpenLedgerWorld): void {
       expect(await finish(leaseSet)).toMatchObject({ id: session, state: 'active', leaseSets: [] });
     });
   });
+
+  describe('what is outstanding', () => {
+    const late = start + 60_000;
+    /** Revoking, with its item put off. */
+    const revoking = async (uid: string, attempts: number) => {
+      const { session, leaseSet } = await anActiveSession(ledger, { workload: `pod/a/${uid}` });
+      await revoke(session);
+      for (let tried = 0; tried < attempts; tried += 1) await settle(await tokenOf(leaseSet), 'outstanding');
+      await ledger.putWork([{ kind: 'revoke', subject: leaseSet, dueAt: late }]);
+      const found = await ledger.findLeaseSet(leaseSet);
+      return { leaseSet, path: found?.credentials.find(({ kind }) => kind === 'token')?.path ?? '' };
+    };
+    /** Claimed, and kept. */
+    const takeDue = async () => {
+      const now = start + 2_000;
+      const claimed = await ledger.claimWork({
+        owner: 'a',
+        now,
+        claimUntil: late,
+        limit: 10,
+        kinds: ['revoke'],
+      });
+      return claimed.map(({ subject }) => subject);
+    };
+
+    it('is counted by path, with its oldest instant and a reason', async () => {
+      expect(await ledger.listOutstanding()).toEqual([]);
+      const { path } = await revoking('u1', 0);
+      await revoking('u2', 1);
+      const found = (await ledger.listOutstanding()).find((one) => one.path === path);
+      expect(found).toEqual({ path, count: 2, since: start + 1_000, why: 'backend_sealed' });
+    });
+
+    it('is called back by path, the least tried first, and no other', async () => {
+      const often = await revoking('u1', 2);
+      const never = await revoking('u2', 0);
+      const hasten = (path: string, limit: number) =>
+        ledger.hastenRevocations({ path, at: start + 2_000, limit });
+      expect(await hasten('database/creds/none', 10)).toBe(0);
+      expect(await hasten(never.path, 1)).toBe(1);
+      expect(await takeDue()).toEqual([never.leaseSet]);
+      expect(await hasten(never.path, 10)).toBe(1);
+      expect(await takeDue()).toEqual([often.leaseSet]);
+      // Both are claimed now.
+      expect(await hasten(never.path, 10)).toBe(0);
+    });
+  });
 }

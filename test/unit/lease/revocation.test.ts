@@ -128,6 +128,76 @@ describe('a backend that was wiped or replaced', () => {
   });
 });
 
+describe('an engine that is down', () => {
+  const count = 60;
+  /** So many sessions were revoked while their database is away; counts the tries. */
+  async function downWorld() {
+    const world = await createWorld();
+    const holders: Holder[] = [];
+    for (let uid = 0; uid < count; uid += 1) {
+      const holder = await world.holder(aVerified(aPod(`u${uid}`)));
+      await holder.take('db');
+      holders.push(holder);
+    }
+    const tries: number[] = [];
+    world.backend.setFault(({ operation }) => {
+      if (operation !== 'revokeLease') return undefined;
+      tries.push(world.clock.now());
+      return { fail: 'backend_rejected' };
+    });
+    await revoke(world);
+    return { world, holders, tries };
+  }
+
+  it('is probed at least every 30 s and by one at a time, and its whole queue goes when a probe succeeds', async () => {
+    const down = await downWorld();
+    await using world = down.world;
+    const { holders, tries } = down;
+    // Each of them once, as the one that might work.
+    await world.pass(120_000);
+    const before = tries.length;
+    await world.pass(300_000);
+    const probes = tries.slice(before);
+    expect(probes.length).toBeLessThanOrEqual(25);
+    for (const [index, at] of probes.entries())
+      expect(at - (tries[before + index - 1] ?? at)).toBeLessThanOrEqual(35_000);
+    expect(probes.length).toBeGreaterThanOrEqual(9);
+    world.backend.setFault(undefined);
+    await world.pass(45_000);
+    for (const holder of holders)
+      expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'confirmed']);
+  });
+
+  it('does not keep a broker that starts afterwards waiting', async () => {
+    const down = await downWorld();
+    await using world = down.world;
+    const { holders } = down;
+    await world.pass(200_000);
+    world.backend.setFault(undefined);
+    await world.restart();
+    await world.pass(5_000);
+    for (const holder of holders)
+      expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'confirmed']);
+  });
+
+  it('is not one of which a few users only cannot be dropped: the others go at once', async () => {
+    await using world = await createWorld();
+    const stuck = new Set<string>();
+    world.backend.setFault(({ operation, target }) =>
+      operation === 'revokeLease' && stuck.has(target) ? { fail: 'backend_rejected' } : undefined,
+    );
+    for (const uid of ['s1', 's2', 's3', 's4']) await (await world.holder(aVerified(aPod(uid)))).take('db');
+    for (const { leaseId } of world.backend.aliveCredentials()) stuck.add(leaseId ?? '');
+    await revoke(world);
+    await world.pass(100_000);
+    const other = await world.holder(aVerified(aPod('other')));
+    await other.take('db');
+    await other.attachment.release({ session: sessionOf(other) });
+    await world.pass(5_000);
+    expect(await settlements(world, sessionOf(other))).toEqual(['confirmed', 'confirmed']);
+  });
+});
+
 describe('a revocation of many', () => {
   it('goes on when the ledger cannot take one of them, and says so', async () => {
     await using world = await createWorld();
