@@ -1,5 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createHeadsFile } from '../audit/heads-file.ts';
+import { createHeadSigner, publicPem } from '../audit/signing-keys.ts';
 import { openAudit } from '../audit/open-audit.ts';
 import { createMemoryBackend } from '../backend/memory/memory-backend.ts';
 import { createVaultBackend } from '../backend/vault/vault-backend.ts';
@@ -30,6 +33,10 @@ async function main({ files, backend: chosen }: BrokerProcessOptions): Promise<v
   const policyFile = join(files.folder, 'policy.yaml');
   writeFileSync(policyFile, demoPolicy);
   const ledger = parts.use(await openSqliteLedger({ file: files.ledger, log }));
+  const signingKey = generateKeyPairSync('ed25519').privateKey;
+  writeFileSync(files.auditKey, publicPem(signingKey));
+  const heads = createHeadsFile({ path: files.auditHeads, log, onFailure: () => undefined });
+  parts.defer(() => heads.close());
   const audit = parts.use(
     await openAudit({
       file: files.audit,
@@ -37,6 +44,11 @@ async function main({ files, backend: chosen }: BrokerProcessOptions): Promise<v
       maxWaitMs: 5_000,
       clock,
       log,
+      signing: {
+        signer: createHeadSigner([signingKey]),
+        pace: { everyRecords: 5, everyMs: 60_000 },
+        onHead: (head) => heads.add(head),
+      },
     }),
   );
   const source = parts.use(

@@ -15,6 +15,9 @@ export interface DemoFiles {
   readonly adminKey: string;
   readonly ledger: string;
   readonly audit: string;
+  /** Public half of the key that signs its heads, and the heads themselves. */
+  readonly auditKey: string;
+  readonly auditHeads: string;
 }
 
 /** Magic number of tmpfs in statfs(2). */
@@ -51,6 +54,8 @@ export function writeDemoFiles(): DemoFiles {
     adminKey: write('admin-key.pem', admin.key),
     ledger: join(folder, 'ledger.sqlite'),
     audit: join(folder, 'audit.log'),
+    auditKey: join(folder, 'audit-public.pem'),
+    auditHeads: join(folder, 'audit-heads.jsonl'),
   };
 }
 
