@@ -36,7 +36,7 @@ export const storm: Benchmark = async ({ quick, say }) => {
 };
 
 /** Server and clients in processes of their own, on the same cores. */
-async function round(kind: 'bare' | 'broker', clients: number): Promise<ClientsReply> {
+export async function round(kind: 'bare' | 'broker', clients: number): Promise<ClientsReply> {
   await using server = await startServer(kind, clients);
   using load = startChild('clients.ts', []);
   const reply = load.next<ClientsReply>();

@@ -17,7 +17,7 @@ process.once('message', (message) => {
 async function run(request: HoldersRequest): Promise<void> {
   const { addresses, tokens } = request;
   const heldAgainAt: number[] = [];
-  let failures = 0;
+  let replaced = 0;
   let away = 0;
 
   const holdAt = (token: string, address: string | undefined, resume: Held | undefined) =>
@@ -46,11 +46,11 @@ async function run(request: HoldersRequest): Promise<void> {
       try {
         const held = await holdAt(token, address, lost);
         heldAgainAt.push(Date.now());
-        if (held.generation !== lost.generation) failures += 1;
+        if (held.generation !== lost.generation) replaced += 1;
         away -= 1;
         return;
       } catch {
-        failures += 1;
+        // Refused, or nobody there: on to the next, later.
       }
     }
   };
@@ -68,7 +68,7 @@ async function run(request: HoldersRequest): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  const say = () => process.send?.({ heldAgainAt, failures } satisfies HoldersReply);
+  const say = () => process.send?.({ heldAgainAt, replaced } satisfies HoldersReply);
   // Told that a broker has gone; answers when nobody has been away for a while.
   process.once('message', () => {
     let quiet = 0;

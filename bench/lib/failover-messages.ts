@@ -37,5 +37,6 @@ export interface HoldersRequest {
 export interface HoldersReply {
   /** For each that is held again: instant, milliseconds since the Unix epoch. */
   readonly heldAgainAt: readonly number[];
-  readonly failures: number;
+  /** How many came back to another generation than they had. */
+  readonly replaced: number;
 }
