@@ -1,3 +1,4 @@
+import { copyFile } from 'node:fs/promises';
 import type { Audit, AuditEvent } from '../../../src/audit/audit.ts';
 import { createAdmission } from '../../../src/backend/admission.ts';
 import { createMemoryBackend, type MemoryBackend } from '../../../src/backend/memory/memory-backend.ts';
@@ -75,6 +76,7 @@ export interface Holder {
 export interface World {
   readonly clock: ManualClock;
   readonly backend: MemoryBackend;
+  /** The one in use. */
   readonly ledger: Ledger;
   readonly records: AuditEvent[];
   /** Of the first replica, or of another one. */
@@ -85,6 +87,10 @@ export interface World {
   leave(replica: number): Promise<void>;
   /** Calls of the ledger by one replica fail, or do not any more. */
   cut(replica: number, isCut: boolean): void;
+  /** A copy of the ledger's files, taken while nothing is written. */
+  copyLedger(): Promise<string>;
+  /** The broker is stopped and started on such a copy. */
+  restore(copy: string): Promise<void>;
   /** Stops the engine as a crash would, without a word to anybody, and starts another on the same ledger. */
   restart(): Promise<void>;
   holder(
@@ -135,7 +141,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     dynamic: { 'database/creds/app': {} },
     secrets: { 'secret/data/api': { key: 'canary-v1' } },
   });
-  const ledger = await openSqliteLedger({ file: `${folder.path}/ledger.sqlite`, log: silentLog });
+  let file = `${folder.path}/ledger.sqlite`;
+  let ledger = await openSqliteLedger({ file, log: silentLog });
   const records: AuditEvent[] = [];
   let around: Around = (_call, proceed) => proceed();
   const within = <T extends object>(part: OutwardCall['part'], target: T): T =>
@@ -223,6 +230,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       reach: (step, subject) => reach(step, subject),
       signal: stop.signal,
     });
+  let copies = 0;
   const running: { stop: AbortController; engine: LeaseEngine }[] = [];
   for (let index = 0; index < (options.replicas ?? 1); index += 1) {
     const stop = new AbortController();
@@ -247,7 +255,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   return {
     clock,
     backend,
-    ledger,
+    get ledger() {
+      return ledger;
+    },
     records,
     engine: (index = 0) => at(index).engine,
     kill: async (index) => {
@@ -258,6 +268,22 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     cut: (index, isCut) => {
       if (isCut) cuts.add(index);
       else cuts.delete(index);
+    },
+    copyLedger: async () => {
+      copies += 1;
+      const copy = `${folder.path}/copy-${copies}.sqlite`;
+      await copyFile(file, copy);
+      await copyFile(`${file}-wal`, `${copy}-wal`);
+      return copy;
+    },
+    restore: async (copy) => {
+      at(0).stop.abort();
+      await end(0);
+      await ledger[Symbol.asyncDispose]();
+      file = copy;
+      ledger = await openSqliteLedger({ file, log: silentLog });
+      const stop = new AbortController();
+      running[0] = { stop, engine: await start(0, stop) };
     },
     restart: async () => {
       at(0).stop.abort();
