@@ -16,6 +16,8 @@ async function run(argv: readonly string[]): Promise<number> {
       return (await import('../sidecar/main.ts')).runSidecar(rest);
     case 'node-agent':
       return (await import('../sidecar/node/main.ts')).runNodeAgent(rest);
+    case 'signer':
+      return (await import('./slurm/main.ts')).runSigner(rest);
     case 'demo':
       return (await import('./demo/main.ts')).runDemo(rest);
     default:

@@ -72,4 +72,21 @@ export const parts: readonly CommandText[] = [
       'leasehold node-agent --config /etc/leasehold/node-agent.yaml',
     ],
   },
+  {
+    name: 'signer',
+    summary: 'run the signer of one Slurm controller',
+    details: [
+      'Says which runs there are: takes what the hooks of slurmctld tell it, asks squeue, signs, and registers each run at the broker.',
+    ],
+    arguments: {},
+    options: {
+      config: { ...configFile, help: 'signer.yaml' },
+      check: { kind: 'switch', help: 'validate it and the keys it names, and stop' },
+      keys: { kind: 'switch', help: 'print the public keys as a JWK set, for the broker, and stop' },
+    },
+    examples: [
+      'leasehold signer --config /etc/leasehold/signer.yaml --check',
+      'leasehold signer --config /etc/leasehold/signer.yaml --keys',
+    ],
+  },
 ];

@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'src/broker',
   ],
   'src/broker': ['src'],
+  'src/slurm': ['src/platform', 'src/rpc/client', 'src/rpc'],
   'src/demo': ['src'],
   sidecar: ['src/platform', 'src/rpc/client', 'src/rpc'],
 };
@@ -90,6 +91,15 @@ describe('import directions', () => {
     const sidecar = all.filter(({ file }) => file.startsWith('sidecar/')).map(({ file }) => file);
     expect(
       closure(all, sidecar).filter((file) =>
+        /^src\/(identity|ledger|lease|backend|audit|broker|cli|demo)\//.test(file),
+      ),
+    ).toEqual([]);
+  });
+
+  it('keeps the broker out of the signer, through every step of the closure', () => {
+    const signer = all.filter(({ file }) => file.startsWith('src/slurm/')).map(({ file }) => file);
+    expect(
+      closure(all, signer).filter((file) =>
         /^src\/(identity|ledger|lease|backend|audit|broker|cli|demo)\//.test(file),
       ),
     ).toEqual([]);

@@ -1,11 +1,12 @@
 import { describe, it } from 'vitest';
 import { findPostgres } from './parts/postgres-programs.ts';
+import { missingSlurm } from './parts/slurm.ts';
 import { SKIP_MARK } from './run/report.ts';
 import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
-export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes';
+export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm';
 
 /** Set by the gate that must not pass with suites left out. */
 const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
@@ -29,6 +30,7 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
     const found = findPostgres();
     return 'missing' in found ? [found.missing] : [];
   },
+  slurm: missingSlurm,
   kubernetes: () => missingTools('etcd', 'kube-apiserver', 'kube-controller-manager'),
 };
 

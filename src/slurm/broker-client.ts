@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import type { CallOptions, requestCallback } from '@grpc/grpc-js';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { readSmallFile } from '../platform/small-file.ts';
+import { adminCallError } from '../rpc/client/admin-call-error.ts';
+import { brokerChannel } from '../rpc/client/channel.ts';
+import type { EndRunResponse__Output as Ended } from '../rpc/gen/leasehold/v1/EndRunResponse.ts';
+import type { GetRunMatchersResponse__Output as Matchers } from '../rpc/gen/leasehold/v1/GetRunMatchersResponse.ts';
+import type { RegisterRunRequest } from '../rpc/gen/leasehold/v1/RegisterRunRequest.ts';
+import type { RegisterRunResponse__Output as Registered } from '../rpc/gen/leasehold/v1/RegisterRunResponse.ts';
+import type { ReportRunsRequest } from '../rpc/gen/leasehold/v1/ReportRunsRequest.ts';
+import type { ReportRunsResponse__Output as Reported } from '../rpc/gen/leasehold/v1/ReportRunsResponse.ts';
+import type { RunName } from '../rpc/gen/leasehold/v1/RunName.ts';
+import type { RunServiceClient } from '../rpc/gen/leasehold/v1/RunService.ts';
+import { loadRunApi } from '../rpc/proto.ts';
+import type { SignerConfig } from './config.ts';
+
+/**
+ * The broker's RunService. Asks one address after the other, the one that answered last first, each call within `timeoutMs` in all. Every call
+ * may be made twice: the broker gives the same answer. Throws the broker's own codes, `broker_unavailable` or `cancelled`.
+ */
+export interface BrokerClient extends Disposable {
+  /** Another one when CA, certificate or key are other ones. */
+  readonly filesId: string;
+  register(request: RegisterRunRequest, signal: AbortSignal): Promise<Registered>;
+  end(run: RunName, signal: AbortSignal): Promise<Ended>;
+  report(request: ReportRunsRequest, signal: AbortSignal): Promise<Reported>;
+  matchers(signal: AbortSignal): Promise<Matchers>;
+}
+
+type Start<Response> = (
+  service: RunServiceClient,
+  options: CallOptions,
+  done: requestCallback<Response>,
+) => { cancel(): void };
+
+/** Throws `config_invalid` when a file cannot be used. */
+export async function connectBroker(
+  broker: SignerConfig['broker'],
+  { timeoutMs }: { readonly timeoutMs: number },
+): Promise<BrokerClient> {
+  const read = (file: string) => readSmallFile(file, { maxBytes: 1_048_576 });
+  const [ca, certificate, key] = [
+    await read(broker.ca),
+    await read(broker.certificate),
+    await read(broker.key),
+  ];
+  const filesId = createHash('sha256').update(ca).update(certificate).update(key).digest('hex');
+  const services = broker.addresses.map((address) => {
+    const { serverName } = broker;
+    const { target, credentials, options } = brokerChannel({
+      address,
+      ca,
+      clientCertificate: { certificate, key },
+      ...(serverName === undefined ? {} : { serverName }),
+    });
+    return new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
+  });
+  key.fill(0);
+  let first = 0;
+
+  const once = <Response>(
+    service: RunServiceClient,
+    start: Start<Response>,
+    until: number,
+    signal: AbortSignal,
+  ) =>
+    new Promise<Response>((resolve, reject) => {
+      if (signal.aborted) {
+        reject(new LeaseholdError('cancelled'));
+        return;
+      }
+      const cancel = () => running.cancel();
+      // grpc-js wants a date of the wall clock, whatever clock the rest runs on.
+      const running = start(service, { deadline: new Date(until) }, (error, response) => {
+        signal.removeEventListener('abort', cancel);
+        if (error !== null) reject(adminCallError(error, signal));
+        else if (response === undefined) reject(new LeaseholdError('internal', { detail: 'empty answer' }));
+        else resolve(response);
+      });
+      signal.addEventListener('abort', cancel, { once: true });
+    });
+
+  const call = async <Response>(start: Start<Response>, signal: AbortSignal): Promise<Response> => {
+    const end = Date.now() + timeoutMs;
+    let trouble = new LeaseholdError('broker_unavailable');
+    for (let index = 0; index < services.length; index += 1) {
+      const chosen = (first + index) % services.length;
+      const service = services[chosen];
+      if (service === undefined) break;
+      // A silent one must leave time for the others.
+      const share = (end - Date.now()) / (services.length - index);
+      try {
+        const response = await once(service, start, Date.now() + share, signal);
+        first = chosen;
+        return response;
+      } catch (error) {
+        if (!hasCode(error, 'broker_unavailable', 'shutting_down', 'ledger_unavailable', 'deadline_exceeded'))
+          throw error;
+        trouble = new LeaseholdError('broker_unavailable', { cause: error });
+      }
+    }
+    throw trouble;
+  };
+
+  return {
+    filesId,
+    register: (request, signal) =>
+      call((service, how, done) => service.registerRun(request, how, done), signal),
+    end: (run, signal) => call((service, how, done) => service.endRun({ run }, how, done), signal),
+    report: (request, signal) => call((service, how, done) => service.reportRuns(request, how, done), signal),
+    matchers: (signal) => call((service, how, done) => service.getRunMatchers({}, how, done), signal),
+    [Symbol.dispose]: () => services.forEach((service) => service.close()),
+  };
+}

@@ -1,0 +1,137 @@
+import { LeaseholdError } from '../platform/error.ts';
+import { expandHostlist } from './hostlist.ts';
+import type { HookRequest } from './hook-request.ts';
+import type { ScheduledRun } from './scheduler.ts';
+
+/** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */
+export interface StartingJob {
+  readonly jobId: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly group: string;
+  readonly account: string;
+  readonly partition: string;
+  readonly qos: string;
+  readonly restarts: number;
+  readonly nodes: readonly string[];
+  readonly array: { readonly job_id: number; readonly task_id: number } | undefined;
+  readonly het: { readonly job_id: number; readonly offset: number } | undefined;
+  readonly sluid: string | undefined;
+  /** Bundles that the user wishes for: no proof of anything. */
+  readonly requested: readonly string[];
+}
+
+const maxId = 4_294_967_294;
+const userName = /^[A-Za-z0-9._@+-][A-Za-z0-9._@+$-]{0,254}$/;
+const label = /^[A-Za-z0-9._@+-]{0,255}$/;
+const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
+const mostRequested = 32;
+const registrationSeconds = 300;
+
+/** `SLURM_JOB_ID` of any request, of this cluster. Throws `request_invalid`. */
+export function readJobId(request: HookRequest, cluster: string): number {
+  const { whole, text } = reader(request);
+  if (text('SLURM_CLUSTER_NAME') !== cluster) throw invalid('SLURM_CLUSTER_NAME is not this cluster');
+  return whole('SLURM_JOB_ID', 1);
+}
+
+/** Throws `request_invalid` that names the variable. */
+export function readStartingJob(request: HookRequest, cluster: string): StartingJob {
+  const { text, whole, match } = reader(request);
+  const pair = (first: string, second: string) =>
+    text(first) === '' ? undefined : ([whole(first, 1), whole(second, 0)] as const);
+  const array = pair('SLURM_ARRAY_JOB_ID', 'SLURM_ARRAY_TASK_ID');
+  const het =
+    text('SLURM_HET_JOB_OFFSET') === '' ? undefined : pair('SLURM_HET_JOB_ID', 'SLURM_HET_JOB_OFFSET');
+  return {
+    jobId: readJobId(request, cluster),
+    uid: whole('SLURM_JOB_UID', 1),
+    gid: whole('SLURM_JOB_GID', 0),
+    user: match('SLURM_JOB_USER', userName),
+    group: match('SLURM_JOB_GROUP', userName),
+    account: match('SLURM_JOB_ACCOUNT', label),
+    partition: match('SLURM_JOB_PARTITION', label),
+    qos: match('SLURM_JOB_QOS', label),
+    restarts: text('SLURM_JOB_RESTART_COUNT') === '' ? 0 : whole('SLURM_JOB_RESTART_COUNT', 0),
+    nodes: expandHostlist(text('SLURM_JOB_NODELIST')),
+    array: array === undefined ? undefined : { job_id: array[0], task_id: array[1] },
+    het: het === undefined ? undefined : { job_id: het[0], offset: het[1] },
+    sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
+    requested: readWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
+  };
+}
+
+/** `db,key`, or one word `leasehold=db,key` of the comment. What is no name of a bundle is no wish. */
+function readWish(spank: string, comment: string): readonly string[] {
+  const word = /(?:^|\s)leasehold=(\S{1,2100})/.exec(comment)?.[1] ?? '';
+  const names = `${spank.slice(0, 2_100)},${word}`.split(',').filter((name) => bundleName.test(name));
+  return [...new Set(names)].slice(0, mostRequested);
+}
+
+/** Claims of docs/slurm-protocol.md. `now` in milliseconds since the Unix epoch. */
+export function claimsOf(
+  job: StartingJob,
+  run: ScheduledRun,
+  site: {
+    readonly cluster: string;
+    readonly audience: string;
+    readonly accountingEnforced: boolean;
+    readonly now: number;
+  },
+): object {
+  // Two sources inside Slurm that disagree are a forgery or a job of another day.
+  if (run.uid !== job.uid) throw invalid('SLURM_JOB_UID is not what the controller says');
+  if (run.start === 0) throw new LeaseholdError('workload_stale', { detail: 'the run has no start yet' });
+  const iat = Math.floor(site.now / 1000);
+  const { sluid, array, het } = job;
+  return {
+    iss: `slurm:${site.cluster}`,
+    aud: site.audience,
+    iat,
+    exp: iat + registrationSeconds,
+    jti: `${site.cluster}/${job.jobId}/${run.start}`,
+    cluster: site.cluster,
+    job_id: job.jobId,
+    start: run.start,
+    ...(sluid === undefined ? {} : { sluid }),
+    restarts: job.restarts,
+    ...(array === undefined ? {} : { array }),
+    ...(het === undefined ? {} : { het }),
+    uid: job.uid,
+    gid: job.gid,
+    user: job.user,
+    group: job.group,
+    account: job.account,
+    partition: job.partition,
+    qos: job.qos,
+    accounting_enforced: site.accountingEnforced,
+    nodes: job.nodes,
+    ends_at: run.endsAt,
+  };
+}
+
+function reader({ variables }: HookRequest) {
+  const text = (key: string): string => {
+    const value = variables.get(key) ?? '';
+    // How Slurm prints what it does not have.
+    return value === '(null)' ? '' : value;
+  };
+  return {
+    text,
+    whole: (key: string, min: number): number => {
+      const value = /^(0|[1-9]\d{0,9})$/.test(text(key)) ? Number(text(key)) : -1;
+      if (value < min || value > maxId) throw invalid(`${key} is not a number in its range`);
+      return value;
+    },
+    match: (key: string, rule: RegExp): string => {
+      const value = text(key);
+      if (!rule.test(value)) throw invalid(`${key} is not a proper name`);
+      return value;
+    },
+  };
+}
+
+function invalid(detail: string): LeaseholdError {
+  return new LeaseholdError('request_invalid', { detail });
+}

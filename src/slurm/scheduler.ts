@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
+
+/** One run as the controller has it now. Every field is one that no user can write. */
+export interface ScheduledRun {
+  readonly jobId: number;
+  readonly uid: number;
+  /** Seconds since the Unix epoch. */
+  readonly start: number;
+  /** By the time limit, seconds since the Unix epoch; 0 without one. */
+  readonly endsAt: number;
+  /** It has resources and may still start: not one that ends. */
+  readonly isStarting: boolean;
+  /** Slurm may put it back into the queue: a batch job that allows it. */
+  readonly canBeHeld: boolean;
+}
+
+/** The few things that the signer asks of Slurm and tells it. */
+export interface Scheduler {
+  /** Every run that has resources, suspended and completing ones included. */
+  runs(signal: AbortSignal): Promise<readonly ScheduledRun[]>;
+  /** One of the latest answer to a question that was asked after this call: callers at the same time share one question. */
+  run(jobId: number, signal: AbortSignal): Promise<ScheduledRun | undefined>;
+  /** Whether only associations that the site has made are accepted, so that an account and a QOS say something. */
+  enforcesAccounting(signal: AbortSignal): Promise<boolean>;
+  /** Puts the run back into the queue, held. */
+  hold(jobId: number, signal: AbortSignal): Promise<void>;
+  /** `other` once an administrator has written another comment, or the job runs or is gone. */
+  heldBy(jobId: number, signal: AbortSignal): Promise<'us' | 'us-ending' | 'other'>;
+  release(jobId: number, signal: AbortSignal): Promise<void>;
+  cancel(jobId: number, signal: AbortSignal): Promise<void>;
+}
+
+// Numbers of fixed width alone: texts that users choose (name, comment, account) can hold line breaks and forge rows.
+const widths = {
+  JobID: 14,
+  UserID: 14,
+  StartTime: 24,
+  EndTime: 24,
+  StateCompact: 6,
+  BatchFlag: 6,
+  Requeue: 6,
+} as const;
+const fields = Object.entries(widths)
+  .map(([field, width]) => `${field}:${width}`)
+  .join(',');
+const states = 'CONFIGURING,RUNNING,SUSPENDED,COMPLETING,STOPPED';
+const holdComment = 'leasehold: held until the credential service can be reached; released by itself';
+const timeoutMs = 15_000;
+const maxBytes = 256 * 1024 * 1024;
+
+/** Throws `workload_stale` when a line is none of ours. */
+export function parseRuns(text: string): readonly ScheduledRun[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      let at = 0;
+      const [jobId = '', uid = '', start = '', end = '', state = '', batch = '', requeue = ''] =
+        Object.values(widths).map((width) => line.slice(at, (at += width)).trim());
+      const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= at;
+      if (!isRow) throw strange('a row of squeue is not understood');
+      return {
+        jobId: Number(jobId),
+        uid: Number(uid),
+        start: /^\d{1,10}$/.test(start) ? Number(start) : 0,
+        endsAt: /^\d{1,10}$/.test(end) ? Number(end) : 0,
+        isStarting: state !== 'CG',
+        canBeHeld: batch === '1' && requeue === '1',
+      };
+    });
+}
+
+export function createScheduler(options: {
+  readonly squeue: string;
+  readonly scontrol: string;
+  /** SLURM_CONF, where it is not the usual file. */
+  readonly conf?: string;
+}): Scheduler {
+  const env = {
+    PATH: '/usr/bin:/bin',
+    // Seconds since the epoch: a local time stands twice when clocks go back.
+    SLURM_TIME_FORMAT: '%s',
+    ...(options.conf === undefined ? {} : { SLURM_CONF: options.conf }),
+  };
+  const call = (program: string, args: readonly string[], signal: AbortSignal): Promise<string> =>
+    new Promise((resolve, reject) => {
+      execFile(
+        program,
+        [...args],
+        { env, signal, timeout: timeoutMs, maxBuffer: maxBytes },
+        (error, stdout) => {
+          if (error === null) resolve(stdout);
+          else if (signal.aborted) reject(new LeaseholdError('cancelled'));
+          else reject(strange('a command of the scheduler has failed', error));
+        },
+      );
+    });
+  const control = async (args: readonly string[], signal: AbortSignal): Promise<void> => {
+    await call(options.scontrol, args, signal);
+  };
+
+  const runs = async (signal: AbortSignal): Promise<readonly ScheduledRun[]> =>
+    parseRuns(
+      await call(options.squeue, ['--noheader', '--all', `--states=${states}`, `--Format=${fields}`], signal),
+    );
+
+  type Answer = Promise<ReadonlyMap<number, ScheduledRun>>;
+  let asked: Answer = Promise.resolve(new Map());
+  let next: Answer | undefined;
+  /** The question under way may have left before the caller's job was there; the next one has not. */
+  const nextAnswer = (signal: AbortSignal): Answer => {
+    next ??= asked
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        asked = runs(signal).then((all) => new Map(all.map((one) => [one.jobId, one])));
+        return asked;
+      });
+    return next;
+  };
+
+  return {
+    runs,
+    run: async (jobId, signal) => (await nextAnswer(signal)).get(jobId),
+    enforcesAccounting: async (signal) => {
+      const text = await call(options.scontrol, ['show', 'config'], signal);
+      const [, value = ''] = /^AccountingStorageEnforce\s*=\s*(\S*)/m.exec(text) ?? [];
+      return /(^|,)(associations|limits|qos|safe|all)(,|$)/.test(value);
+    },
+    hold: async (jobId, signal) => {
+      await control(['update', `JobId=${jobId}`, `AdminComment=${holdComment}`], signal);
+      await control(['requeuehold', String(jobId)], signal);
+    },
+    heldBy: async (jobId, signal) => {
+      const format = `--Format=StateCompact:6,AdminComment:${holdComment.length + 1}`;
+      const args = ['--noheader', '--all', '--states=all', '--jobs', String(jobId), format];
+      const text = await call(options.squeue, args, signal).catch((error: unknown) => {
+        if (hasCode(error, 'cancelled')) throw error;
+        // squeue fails for a job that Slurm has forgotten.
+        return '';
+      });
+      if (text.slice(6).trim() !== holdComment) return 'other';
+      const state = text.slice(0, 6).trim();
+      return state === 'PD' ? 'us' : state === 'CG' ? 'us-ending' : 'other';
+    },
+    release: (jobId, signal) => control(['release', String(jobId)], signal),
+    cancel: (jobId, signal) =>
+      call(options.scontrol.replace(/scontrol$/, 'scancel'), [String(jobId)], signal).then(() => undefined),
+  };
+}
+
+function strange(detail: string, cause?: unknown): LeaseholdError {
+  return new LeaseholdError('workload_stale', { detail, cause });
+}

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { Clock } from '../platform/clock.ts';
+import { hasCode, LeaseholdError } from '../platform/error.ts';
+import type { Log } from '../platform/log.ts';
+import type { BrokerClient } from './broker-client.ts';
+import type { SignerConfig } from './config.ts';
+import type { HookRequest } from './hook-request.ts';
+import type { HookAnswer } from './hook-socket.ts';
+import { keepFile } from './kept-file.ts';
+import { matchersSchema, needsSecrets, type KeptMatchers } from './matchers.ts';
+import { claimsOf, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import type { ScheduledRun, Scheduler } from './scheduler.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+export interface SignerOptions {
+  readonly config: SignerConfig;
+  readonly broker: () => BrokerClient;
+  readonly keys: () => SigningKeys;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface Signer {
+  answer(request: HookRequest): Promise<HookAnswer>;
+  /** Tells the broker which runs there are, fetches matchers, releases what was held for the broker's sake. Throws what went wrong. */
+  reconcile(): Promise<void>;
+}
+
+const runsSchema = z.array(z.tuple([z.number(), z.number()]));
+const heldSchema = z.array(z.number());
+
+/** Throws `config_invalid` when its state cannot be read, `workload_stale` when Slurm does not answer. */
+export async function createSigner(options: SignerOptions): Promise<Signer> {
+  const { config, scheduler, clock, log, signal } = options;
+  /** Start of the run that is registered for each job id: hooks that end a run cannot say which. */
+  const registered = new Map<number, number>();
+  const ending = new Set<number>();
+  const starting = new Map<number, number>();
+  const held = new Set<number>();
+  let matchers: KeptMatchers | undefined;
+  let accountingEnforced = await scheduler.enforcesAccounting(signal);
+
+  const runsFile = keepFile({
+    path: join(config.state, 'runs.json'),
+    schema: runsSchema,
+    current: () => [...registered].map(([jobId, start]): [number, number] => [jobId, start]),
+  });
+  const heldFile = keepFile({
+    path: join(config.state, 'held.json'),
+    schema: heldSchema,
+    current: () => [...held],
+  });
+  const matchersFile = keepFile<KeptMatchers | undefined>({
+    path: join(config.state, 'matchers.json'),
+    schema: matchersSchema,
+    current: () => matchers,
+  });
+  (await runsFile.read())?.forEach(([jobId, start]) => registered.set(jobId, start));
+  (await heldFile.read())?.forEach((jobId) => held.add(jobId));
+  matchers = await matchersFile.read();
+
+  async function register(request: HookRequest): Promise<HookAnswer> {
+    const job = readStartingJob(request, config.cluster);
+    starting.set(job.jobId, (starting.get(job.jobId) ?? 0) + 1);
+    try {
+      const run = await scheduler.run(job.jobId, signal);
+      // Its end has overtaken it, or the hook was killed and asks late.
+      if (run?.isStarting !== true)
+        throw new LeaseholdError('workload_ended', { detail: 'the controller has no such run that starts' });
+      return await registerRun(job, run);
+    } finally {
+      const others = (starting.get(job.jobId) ?? 1) - 1;
+      if (others > 0) starting.set(job.jobId, others);
+      else {
+        starting.delete(job.jobId);
+        ending.delete(job.jobId);
+      }
+    }
+  }
+
+  async function registerRun(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
+    const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
+    const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
+    try {
+      const answer = await options
+        .broker()
+        .register({ assertion, requestedBundles: [...job.requested] }, signal);
+      registered.set(job.jobId, run.start);
+      await runsFile.write();
+      log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
+      const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
+      if (ending.has(job.jobId)) await end(job.jobId);
+      return refused.length === 0
+        ? { ok: true }
+        : { ok: false, why: `refused to job ${job.jobId}: ${refused.join(', ')}` };
+    } catch (error) {
+      if (!hasCode(error, 'broker_unavailable', 'overloaded')) throw error;
+      return withoutBroker(job, run);
+    }
+  }
+
+  /** A job that would fail for want of its secrets waits; whatever needs none is left alone. */
+  async function withoutBroker(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
+    const { jobId } = job;
+    // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
+    if (matchers === undefined || !needsSecrets(job, matchers)) return { ok: true };
+    if (run.canBeHeld) {
+      // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
+      held.add(jobId);
+      await heldFile.write();
+      await scheduler.hold(jobId, signal);
+      log.warn('a job is held until the broker is back', { job: jobId });
+      return { ok: false, why: `job ${jobId} is held until the broker can be reached` };
+    }
+    if (config.outage.unheld === 'start')
+      return { ok: false, why: `job ${jobId} starts without credentials: the broker cannot be reached` };
+    await scheduler.cancel(jobId, signal);
+    return { ok: false, why: `job ${jobId} is cancelled: the broker cannot be reached` };
+  }
+
+  async function end(jobId: number): Promise<void> {
+    const start = registered.get(jobId);
+    // It may be meant for the run whose registration is under way.
+    if (starting.has(jobId)) ending.add(jobId);
+    if (start === undefined) return;
+    await options.broker().end({ jobId, start }, signal);
+    // A registration that came meanwhile is another run.
+    if (registered.get(jobId) === start) registered.delete(jobId);
+    await runsFile.write();
+    log.info('a run ends', { job: jobId, start });
+  }
+
+  async function report(): Promise<void> {
+    // Asked before, so that a run that starts meanwhile is younger than the report.
+    const asOfMs = clock.now();
+    const runs = await scheduler.runs(signal);
+    const there = new Map(runs.map(({ jobId, start }) => [jobId, start]));
+    const { ended } = await options.broker().report(
+      {
+        asOfMs,
+        runs: runs
+          .filter(({ start }) => start > 0)
+          .map(({ jobId, start, endsAt }) => ({ run: { jobId, start }, endsAtMs: endsAt * 1000 })),
+      },
+      signal,
+    );
+    if (ended > 0) log.warn('runs have ended without a word of their hooks', { runs: ended });
+    for (const [jobId, start] of registered)
+      if (there.get(jobId) !== start && start * 1000 < asOfMs) registered.delete(jobId);
+    await runsFile.write();
+  }
+
+  async function releaseHeld(): Promise<void> {
+    for (const jobId of held) {
+      // What a person has taken over, or cancelled, is that person's.
+      const by = await scheduler.heldBy(jobId, signal);
+      if (by === 'us-ending') continue;
+      if (by === 'us') {
+        await scheduler.release(jobId, signal);
+        log.info('a held job is released', { job: jobId });
+      }
+      held.delete(jobId);
+      await heldFile.write();
+    }
+  }
+
+  return {
+    answer: async (request) => {
+      switch (request.verb) {
+        case 'register':
+          return register(request);
+        case 'end':
+          await end(readJobId(request, config.cluster));
+          return { ok: true };
+        default:
+          throw new LeaseholdError('request_invalid', { detail: 'the signer has no such verb' });
+      }
+    },
+    reconcile: async () => {
+      accountingEnforced = await scheduler.enforcesAccounting(signal);
+      const { policyRevision, matchers: fresh } = await options.broker().matchers(signal);
+      matchers = { received: clock.now(), policyRevision, matchers: fresh };
+      await matchersFile.write();
+      await report();
+      await releaseHeld();
+    },
+  };
+}

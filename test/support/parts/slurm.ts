@@ -1,0 +1,248 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { randomBytes } from 'node:crypto';
+import { freePort } from '../free-port.ts';
+import { createTempFolder } from '../temp-folder.ts';
+import { startProcess, type OwnedProcess } from './owned-process.ts';
+
+const programs = {
+  slurmctld: '/usr/sbin/slurmctld',
+  slurmd: '/usr/sbin/slurmd',
+  munged: '/usr/sbin/munged',
+  squeue: '/usr/bin/squeue',
+  scontrol: '/usr/bin/scontrol',
+  sbatch: '/usr/bin/sbatch',
+  scancel: '/usr/bin/scancel',
+} as const;
+
+/** Why no cluster can be started on this machine; empty where one can. */
+export const missingSlurm = (): readonly string[] => [
+  ...Object.values(programs)
+    .filter((path) => !existsSync(path))
+    .map((path) => `there is no ${path}`),
+  ...(process.getuid?.() === 0 ? [] : ['slurmd needs root']),
+];
+
+/** Accounts that every Debian has, so that no test adds any. */
+export type JobUser = 'games' | 'news';
+
+export interface HookLines {
+  readonly PrologSlurmctld?: string;
+  readonly EpilogSlurmctld?: string;
+  readonly Prolog?: string;
+  readonly Epilog?: string;
+  readonly TaskProlog?: string;
+}
+
+export interface SlurmOptions {
+  readonly nodes?: number;
+  /** Body of each hook, run by sh; the folder of the cluster is in $T. */
+  readonly hooks?: (folder: string) => HookLines;
+  /** More lines of slurm.conf. */
+  readonly conf?: readonly string[];
+  readonly slurmUser?: 'root' | 'slurm';
+}
+
+/** A whole cluster on loopback, in a folder of its own: munged, slurmctld, and one slurmd for each node, n1 and so on. */
+export interface SlurmCluster extends AsyncDisposable {
+  /** ClusterName. */
+  readonly name: string;
+  readonly folder: string;
+  /** What a program needs to speak to it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Job id. */
+  submit(
+    script: string,
+    options?: { readonly user?: JobUser; readonly args?: readonly string[] },
+  ): Promise<number>;
+  /** Compact states as squeue has them, or undefined once the job is forgotten or gone. */
+  state(jobId: number): Promise<string | undefined>;
+  waitFor(what: string, isSo: () => Promise<boolean>, seconds?: number): Promise<void>;
+  /** A Slurm command as root; its stdout. */
+  command(program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]): Promise<string>;
+  /** A file that hooks or jobs wrote in the folder; empty when it is not there. */
+  read(name: string): Promise<string>;
+  /** Kills slurmctld without a word and starts it again. */
+  restartController(): Promise<void>;
+  /** States of all nodes, as sinfo's short words. */
+  nodeStates(): Promise<readonly string[]>;
+}
+
+const run = (
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(
+      program,
+      [...args],
+      { env: { PATH: '/usr/bin:/bin:/usr/sbin', ...env }, timeout: 30_000 },
+      (error, stdout, stderr) =>
+        error === null
+          ? resolve(stdout)
+          : reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error })),
+    );
+  });
+
+export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmCluster> {
+  await using building = new AsyncDisposableStack();
+  const { path: folder } = building.use(await createTempFolder({ name: 'slurm' }));
+  // Jobs of other users read their scripts' results and the munge socket here.
+  await chmod(folder, 0o711);
+  const at = (name: string) => join(folder, name);
+  for (const name of ['munge', 'state', 'spool', 'log', 'hooks']) await mkdir(at(name), { mode: 0o755 });
+  await mkdir(at('out'), { mode: 0o777 });
+  await chmod(at('out'), 0o1777);
+  const slurmUser = options.slurmUser ?? 'root';
+  const slurmId = Number(slurmUser === 'root' ? 0 : await run('/usr/bin/id', ['-u', slurmUser], {}));
+  for (const name of ['state', 'log']) await chown(at(name), slurmId, slurmId);
+
+  await writeFile(at('munge/key'), randomBytes(128), { mode: 0o600 });
+  const start = async (name: string, command: string, args: readonly string[]): Promise<OwnedProcess> =>
+    startProcess({
+      name,
+      command,
+      args,
+      logFile: at(`log/${name}.out`),
+      env: { SLURM_CONF: at('slurm.conf'), PATH: '/usr/bin:/bin:/usr/sbin' },
+    });
+  building.use(
+    await start('munged', programs.munged, [
+      '--foreground',
+      '--force',
+      `--key-file=${at('munge/key')}`,
+      `--socket=${at('munge/socket')}`,
+      `--pid-file=${at('munge/pid')}`,
+      `--log-file=${at('munge/log')}`,
+      `--seed-file=${at('munge/seed')}`,
+    ]),
+  );
+
+  const nodes = Array.from({ length: options.nodes ?? 4 }, (_, index) => `n${index + 1}`);
+  const [controllerPort = 0, ...nodePorts] = await Promise.all(
+    Array.from({ length: nodes.length + 1 }, () => freePort()),
+  );
+  const hooks = Object.entries(options.hooks?.(folder) ?? {});
+  for (const [name, body] of hooks)
+    await writeFile(at(`hooks/${name}`), `#!/bin/sh\nT=${folder}\n${body}\n`, { mode: 0o755 });
+  const name = 'hpc';
+  await writeFile(at('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
+  await writeFile(
+    at('slurm.conf'),
+    [
+      `ClusterName=${name}`,
+      `SlurmctldHost=${hostname()}(127.0.0.1)`,
+      `SlurmUser=${slurmUser}`,
+      `SlurmctldPort=${controllerPort}`,
+      'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
+      'AuthType=auth/munge',
+      'CredType=cred/munge',
+      `AuthInfo=socket=${at('munge/socket')},cred_expire=5`,
+      'MpiDefault=none',
+      'SwitchType=switch/none',
+      'ProctrackType=proctrack/linuxproc',
+      'TaskPlugin=task/none',
+      'JobAcctGatherType=jobacct_gather/none',
+      'AccountingStorageType=accounting_storage/none',
+      'SelectType=select/cons_tres',
+      'SelectTypeParameters=CR_Core',
+      'SlurmdParameters=config_overrides',
+      'ReturnToService=2',
+      'PrologFlags=Alloc',
+      'KillWait=5',
+      'MinJobAge=60',
+      'SlurmdTimeout=30',
+      `StateSaveLocation=${at('state')}`,
+      `SlurmdSpoolDir=${at('spool')}/%n`,
+      `SlurmctldPidFile=${at('state')}/slurmctld.pid`,
+      `SlurmdPidFile=${at('spool')}/%n.pid`,
+      `SlurmctldLogFile=${at('log')}/slurmctld.log`,
+      `SlurmdLogFile=${at('log')}/%n.log`,
+      'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0',
+      ...hooks.map(([hook]) => `${hook}=${at(`hooks/${hook}`)}`),
+      ...(options.conf ?? []),
+      ...nodes.map(
+        (node, index) =>
+          `NodeName=${node} NodeHostname=${hostname()} NodeAddr=127.0.0.1 Port=${nodePorts[index] ?? 0} CPUs=4 RealMemory=500 State=UNKNOWN`,
+      ),
+      'PartitionName=gpu Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=NO',
+      'PartitionName=cpu Nodes=ALL MaxTime=60 State=UP OverSubscribe=NO',
+      '',
+    ].join('\n'),
+  );
+  const env = { SLURM_CONF: at('slurm.conf') };
+  const command = (program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]) =>
+    run(programs[program], args, env);
+  const waitFor = async (what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> => {
+    const until = Date.now() + seconds * 1000;
+    while (!(await isSo())) {
+      if (Date.now() > until) throw new Error(`not within ${seconds} s: ${what}`);
+      await delay(100);
+    }
+  };
+  const nodeStates = async () =>
+    (await command('scontrol', '--oneliner', 'show', 'nodes'))
+      .split('\n')
+      .flatMap((line) => /State=(\S+)/.exec(line)?.[1] ?? []);
+
+  await waitFor('munged has its socket', async () => existsSync(at('munge/socket')), 15);
+  const controller = () => start('slurmctld', programs.slurmctld, ['-D', '-i']);
+  let running = await controller();
+  building.defer(() => running.stop());
+  for (const node of nodes) building.use(await start(node, programs.slurmd, ['-D', '-N', node]));
+  await waitFor('all nodes are idle', async () => {
+    const states = await nodeStates().catch(() => []);
+    return states.length === nodes.length && states.every((state) => state === 'IDLE');
+  });
+
+  let scripts = 0;
+  const owned = building.move();
+  return {
+    name,
+    folder,
+    env,
+    command,
+    waitFor,
+    nodeStates,
+    submit: async (script, { user = 'games', args = [] } = {}) => {
+      const file = at(`out/job-${(scripts += 1)}.sh`);
+      await writeFile(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const all = ['--parsable', '--chdir=/', `--output=${at('out')}/%j.out`, ...args, file];
+      const output = await run('/usr/sbin/runuser', ['-u', user, '--', programs.sbatch, ...all], env);
+      return Number(output.trim().split(';')[0]);
+    },
+    state: async (jobId) => {
+      const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
+        () => '',
+      );
+      return text.trim() === '' ? undefined : text.trim();
+    },
+    read: (file) => readFile(at(file), 'utf8').catch(() => ''),
+    restartController: async () => {
+      running.signal('SIGKILL');
+      await running.stop();
+      running = await start('slurmctld', programs.slurmctld, ['-D']);
+      await waitFor('slurmctld answers', () =>
+        command('scontrol', 'ping').then(
+          (text) => text.includes('is UP'),
+          () => false,
+        ),
+      );
+    },
+    [Symbol.asyncDispose]: async () => {
+      // Steps outlive their slurmd; every job ends with its cluster.
+      await command('scancel', '--full', '--signal=KILL', '--state=running').catch(() => '');
+      await command('scancel', '--user=games').catch(() => '');
+      await command('scancel', '--user=news').catch(() => '');
+      await waitFor('no job is left', async () => (await command('squeue', '-h')).trim() === '', 20).catch(
+        () => undefined,
+      );
+      await owned.disposeAsync();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { HookRequest } from '../../../src/slurm/hook-request.ts';
+import { needsSecrets } from '../../../src/slurm/matchers.ts';
+import { claimsOf, readJobId, readStartingJob } from '../../../src/slurm/registration.ts';
+import { parseRuns } from '../../../src/slurm/scheduler.ts';
+
+const variables = {
+  SLURM_CLUSTER_NAME: 'hpc',
+  SLURM_JOB_ID: '12',
+  SLURM_JOB_UID: '5',
+  SLURM_JOB_GID: '60',
+  SLURM_JOB_USER: 'games',
+  SLURM_JOB_GROUP: 'games',
+  SLURM_JOB_ACCOUNT: '(null)',
+  SLURM_JOB_PARTITION: 'gpu',
+  SLURM_JOB_NODELIST: 'n[1-2]',
+  SLURM_JOB_RESTART_COUNT: '1',
+};
+const request = (changes: Readonly<Record<string, string>> = {}): HookRequest => ({
+  verb: 'register',
+  variables: new Map(Object.entries({ ...variables, ...changes })),
+});
+const run = { jobId: 12, uid: 5, start: 1_700_000_000, endsAt: 0, isStarting: true, canBeHeld: true };
+const site = { cluster: 'hpc', audience: 'leasehold', accountingEnforced: false, now: 1_700_000_001_500 };
+
+describe('a registration', () => {
+  it.for([
+    { SLURM_CLUSTER_NAME: 'other' },
+    { SLURM_JOB_ID: '' },
+    { SLURM_JOB_ID: '0' },
+    { SLURM_JOB_ID: '12 ' },
+    { SLURM_JOB_ID: '12\n13' },
+    { SLURM_JOB_ID: '99999999999' },
+    { SLURM_JOB_UID: '0' },
+    { SLURM_JOB_UID: '-1' },
+    { SLURM_JOB_USER: 'root\nx' },
+    { SLURM_JOB_USER: '' },
+    { SLURM_JOB_ACCOUNT: 'physics\nSLURM_JOB_UID=0' },
+    { SLURM_JOB_NODELIST: 'n[1-' },
+    { SLURM_JOB_NODELIST: '' },
+    { SLURM_ARRAY_JOB_ID: '7', SLURM_ARRAY_TASK_ID: 'x' },
+    { SLURM_JOB_SLUID: '../x' },
+  ])('is refused with %j', (changes) => {
+    expect(() => readStartingJob(request(changes), 'hpc')).toThrow(
+      expect.objectContaining({ code: 'request_invalid' }),
+    );
+  });
+
+  it('is refused when the controller knows the job as that of another user, or without a start', () => {
+    const job = readStartingJob(request(), 'hpc');
+    expect(() => claimsOf(job, { ...run, uid: 6 }, site)).toThrow(
+      expect.objectContaining({ code: 'request_invalid' }),
+    );
+    expect(() => claimsOf(job, { ...run, start: 0 }, site)).toThrow(
+      expect.objectContaining({ code: 'workload_stale' }),
+    );
+  });
+
+  it('says what the protocol says, the same name from every controller', () => {
+    const job = readStartingJob(request({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' }), 'hpc');
+    expect(claimsOf(job, run, site)).toEqual({
+      iss: 'slurm:hpc',
+      aud: 'leasehold',
+      iat: 1_700_000_001,
+      exp: 1_700_000_301,
+      jti: 'hpc/12/1700000000',
+      cluster: 'hpc',
+      job_id: 12,
+      start: 1_700_000_000,
+      restarts: 1,
+      array: { job_id: 10, task_id: 0 },
+      uid: 5,
+      gid: 60,
+      user: 'games',
+      group: 'games',
+      account: '',
+      partition: 'gpu',
+      qos: '',
+      accounting_enforced: false,
+      nodes: ['n1', 'n2'],
+      ends_at: 0,
+    });
+  });
+
+  it('takes a wish from the comment and from the option, and nothing else from either', () => {
+    const wish = {
+      SPANK_LEASEHOLD: 'db,../x',
+      SLURM_JOB_COMMENT: 'x leasehold=key,db\nuid=0 notleasehold=no',
+    };
+    expect(readStartingJob(request(wish), 'hpc').requested).toEqual(['db', 'key']);
+  });
+
+  it('needs no more than a job id at the end', () => {
+    const variables = new Map([
+      ['SLURM_CLUSTER_NAME', 'hpc'],
+      ['SLURM_JOB_ID', '12'],
+      ['SLURM_JOB_RESTART_COUNT', '2'],
+    ]);
+    expect(readJobId({ verb: 'end', variables }, 'hpc')).toBe(12);
+  });
+});
+
+describe('rows of squeue', () => {
+  const row = (...values: readonly string[]) =>
+    [14, 14, 24, 24, 6, 6, 6].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
+
+  it('are numbers of fixed width', () => {
+    expect(parseRuns(`${row('12', '5', '1700000000', 'N/A', 'CF', '1', '1')}\n`)).toEqual([run]);
+    expect(parseRuns(row('12', '5', 'N/A', '1700000009', 'CG', '1', '0'))).toEqual([
+      { jobId: 12, uid: 5, start: 0, endsAt: 1_700_000_009, isStarting: false, canBeHeld: false },
+    ]);
+  });
+
+  it.for(['x', row('12', 'root', '1', '2'), `${row('12', '5', '1', '2')}more`, row('', '5')])(
+    'are refused as a whole when one is %j',
+    (text) => {
+      expect(() => parseRuns(text)).toThrow(expect.objectContaining({ code: 'workload_stale' }));
+    },
+  );
+});
+
+describe('matchers', () => {
+  const job = readStartingJob(request(), 'hpc');
+  const any: Record<'users' | 'groups' | 'partitions' | 'accounts' | 'qos', string[]> = {
+    users: [],
+    groups: [],
+    partitions: [],
+    accounts: [],
+    qos: [],
+  };
+  const needs = (matcher: Readonly<Partial<Record<keyof typeof any, string[]>>>) =>
+    needsSecrets(job, { received: 0, policyRevision: '1', matchers: [{ ...any, ...matcher, grant: 'g' }] });
+
+  it('ask for every list that is not empty, with * for any run of characters', () => {
+    expect(needs({})).toBe(true);
+    expect(needs({ users: ['alice', 'g*s'] })).toBe(true);
+    expect(needs({ users: ['g*z*s'] })).toBe(false);
+    expect(needs({ users: ['games*games'] })).toBe(false);
+    expect(needs({ partitions: ['gpu'], users: ['alice'] })).toBe(false);
+    expect(needs({ accounts: ['*'] })).toBe(true);
+  });
+
+  it('leave jobs alone that nothing is granted to, unless they ask', () => {
+    const none = { received: 0, policyRevision: '1', matchers: [] };
+    expect(needsSecrets(job, none)).toBe(false);
+    expect(needsSecrets({ ...job, requested: ['db'] }, none)).toBe(true);
+  });
+});
