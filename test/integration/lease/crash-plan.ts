@@ -80,3 +80,25 @@ export function nameOf({ operation, step, nth, holders, returning, again }: Roun
   const second = again === undefined ? '' : `, and again at ${again}`;
   return `${death}${second}: ${holders} ${returning ? 'coming back' : 'gone'}`;
 }
+
+/** How often the engine is killed in a round. */
+const killsIn = ({ again }: Round): number => (again === undefined ? 1 : 2);
+
+/**
+ * `wanted` rounds of the seed's plan; `all` for whole plans, of this seed and those that follow it, until there are as many kills.
+ */
+export function chooseRounds(
+  wanted: string,
+  { seed, fewestKills }: { readonly seed: number; readonly fewestKills: number },
+): readonly Round[] {
+  if (wanted !== 'all') return planRounds(seed).slice(0, Number(wanted));
+  const rounds: Round[] = [];
+  let kills = 0;
+  for (let next = seed; kills < fewestKills; next += 1) {
+    for (const round of planRounds(next)) {
+      rounds.push(round);
+      kills += killsIn(round);
+    }
+  }
+  return rounds;
+}

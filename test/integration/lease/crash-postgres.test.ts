@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { describeWith } from '../../support/require.ts';
 import { type PostgresWorld, startPostgresWorld } from '../ledger/postgres-world.ts';
-import { nameOf, planRounds } from './crash-plan.ts';
+import { chooseRounds, nameOf } from './crash-plan.ts';
 import { holdersOf, playRound } from './crash-round.ts';
 import { createCrashWorld } from './crash-world.ts';
 
@@ -11,8 +11,7 @@ import { createCrashWorld } from './crash-world.ts';
  */
 const seed = Number(process.env['LEASEHOLD_CRASH_SEED'] ?? 20_260_202);
 const wanted = process.env['LEASEHOLD_CRASH_ROUNDS'] ?? '6';
-const plan = planRounds(seed);
-const rounds = wanted === 'all' ? plan : plan.slice(0, Number(wanted));
+const rounds = chooseRounds(wanted, { seed, fewestKills: 1 });
 
 describeWith(['postgres'], 'with a ledger in PostgreSQL', () => {
   let postgres: PostgresWorld;
