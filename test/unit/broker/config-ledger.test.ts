@@ -132,6 +132,23 @@ describe('the ledger of broker.yaml', () => {
     );
   });
 
+  it('wants an address for redirects where the nodes of a run may be at several brokers', () => {
+    const slurm = `
+nodes: { listen: "0.0.0.0:8445", tls: { certificate: a, key: b, clientCa: c } }
+slurm: [{ name: hpc, audience: leasehold, keys: { file: jwks.json } }]
+`;
+    const outcome = (more: string, ledger: string) =>
+      parseBrokerConfig(leastBroker.replace(sqlite, `ledger: ${ledger}`) + slurm + more, '/etc/leasehold');
+    const postgres = `{ postgres: { ${least} } }`;
+    expect(outcome('', postgres)).toMatchObject({
+      ok: false,
+      problems: [expect.stringContaining('replica.advertise.nodes: is needed for slurm on ledger.postgres')],
+    });
+    const advertised = 'replica: { advertise: { nodes: "b1.example.org:8445" } }';
+    expect(outcome(advertised, postgres)).toMatchObject({ ok: true });
+    expect(outcome('', '{ sqlite: { file: l } }')).toMatchObject({ ok: true });
+  });
+
   it('looks at the files of PostgreSQL', async () => {
     await using folder = await createTempFolder({ name: 'config-ledger' });
     const config = ledgerOf(`{ postgres: { ${least}, passwordFile: pw, tls: { ca: ca.pem } } }`, folder.path);
