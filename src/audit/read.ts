@@ -1,13 +1,24 @@
 import { linesOf } from './lines.ts';
 import { parseRecordText, type ReadRecord } from './record.ts';
 
-/** Which records are wanted; every given field must match exactly. */
-export interface AuditFilter {
-  readonly workload?: string;
-  /** `namespace/name`. */
-  readonly pod?: string;
-  readonly session?: string;
-  readonly bundle?: string;
+/** Fields that a record is selected by; each must match exactly. */
+export const filterFields = [
+  'workload',
+  'pod',
+  'node',
+  'job',
+  'user',
+  'account',
+  'bundle',
+  'session',
+  'action',
+  'trace',
+] as const satisfies readonly (keyof ReadRecord)[];
+
+/** Which records are wanted; every given condition must hold. */
+export interface AuditFilter extends Partial<Readonly<Record<(typeof filterFields)[number], string>>> {
+  /** Of the pod. */
+  readonly namespace?: string;
   /** Milliseconds since the Unix epoch, inclusive. */
   readonly since?: number;
   readonly until?: number;
@@ -29,10 +40,8 @@ export async function* readAudit(options: {
 function matches(record: ReadRecord, filter: AuditFilter): boolean {
   const at = Date.parse(record.at);
   return (
-    (filter.workload === undefined || filter.workload === record.workload) &&
-    (filter.pod === undefined || filter.pod === record.pod) &&
-    (filter.session === undefined || filter.session === record.session) &&
-    (filter.bundle === undefined || filter.bundle === record.bundle) &&
+    filterFields.every((field) => filter[field] === undefined || filter[field] === record[field]) &&
+    (filter.namespace === undefined || record.pod?.startsWith(`${filter.namespace}/`) === true) &&
     (filter.since === undefined || at >= filter.since) &&
     (filter.until === undefined || at <= filter.until)
   );

@@ -1,3 +1,4 @@
+import { auditExport } from './commands/audit-export.ts';
 import { auditKey } from './commands/audit-key.ts';
 import { auditShow } from './commands/audit-show.ts';
 import { auditVerify } from './commands/audit-verify.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   settleLift,
   settleWriteOff,
   auditShow,
+  auditExport,
   auditVerify,
   auditKey,
   setupPrint,

@@ -117,6 +117,7 @@ describe('leasehold audit verify', () => {
     [['audit', 'verify', 'x', '--key', '/no/key'], '/no/key does not exist or cannot be read'],
     [['audit', 'key', '/no/key'], '/no/key does not exist or cannot be read'],
     [['audit', 'show', 'x', '--pod', 'api'], '--pod needs NAMESPACE/NAME here'],
+    [['audit', 'show', 'x', '--action', 'steal'], '--action needs the name of an action'],
     [['audit', 'show', 'x', '--since', 'yesterday'], '--since needs an instant or how long ago'],
   ])('is wrong use: %j', async (argv, said) => {
     const ran = await runHere(argv);
@@ -183,10 +184,34 @@ describe('leasehold audit show', () => {
     expect(ran.stdout).toBe(`${written}\n`);
   });
 
+  it('selects by what a record says', async () => {
+    const lines = async (...flags: readonly string[]) =>
+      (await runHere(['audit', 'show', file, ...flags, '-o', 'json'])).stdout.split('\n').length - 1;
+    expect(await lines('--namespace', 'shop')).toBe(1);
+    expect(await lines('--namespace', 'sho')).toBe(0);
+    expect(await lines('--action', 'open', '--bundle', 'orders-db')).toBe(1);
+    expect(await lines('--job', '7')).toBe(0);
+  });
+
   it('keeps to the given time', async () => {
     const both = await runHere(['audit', 'show', file, '--since', '2026-01-02T04:00:00Z', '-o', 'json']);
     expect(both.stdout.trimEnd().split('\n')).toHaveLength(3);
     const none = await runHere(['audit', 'show', file, '--until', '2026-01-01']);
     expect(none).toEqual({ status: 0, stdout: '', stderr: 'no record matches\n' });
+  });
+});
+
+describe('leasehold audit export', () => {
+  it('writes records as they stand in the file, or as CSV that no spreadsheet computes', async () => {
+    const all = await runHere(['audit', 'export', file]);
+    expect(all).toEqual({ status: 0, stdout: await readFile(file, 'utf8'), stderr: '' });
+    const risky = join(folder.path, 'risky.jsonl');
+    await writeFile(risky, (await readFile(file, 'utf8')).replace('shop-may-order', '=1+\\"1'));
+    const csv = await runHere(['audit', 'export', risky, '--action', 'issue', '--format', 'csv']);
+    const [head = '', row = '', ...rest] = csv.stdout.split('\r\n');
+    expect(head.split(',').slice(0, 6)).toEqual(['v', 'chain', 'seq', 'at', 'prev', 'action']);
+    expect(row).toContain(',issue,ok,,broker,');
+    expect(row).toContain(`,"'=1+""1",`);
+    expect(rest).toEqual(['']);
   });
 });

@@ -1,10 +1,9 @@
+import { auditFilterOf, auditFilterOptions } from '../audit-filter.ts';
 import { allFilesOf, auditFilesArgument } from '../audit-files.ts';
 import { defineCommand } from '../define-command.ts';
-import { momentOf } from '../duration.ts';
 import { exitStatus } from '../exit-status.ts';
 import { lookOf, outputOption, printNext } from '../output.ts';
 import { createRowPrinter } from '../table.ts';
-import { WrongUse } from '../wrong-use.ts';
 
 const head = ['AT', 'ACTION', 'OUTCOME', 'ACTOR', 'POD', 'BUNDLE', 'SESSION', 'DETAIL'];
 const usual = [24, 15, 7, 16, 20, 12, 30];
@@ -18,31 +17,16 @@ export const auditShow = defineCommand({
   ],
   arguments: auditFilesArgument,
   options: {
-    pod: { kind: 'text', value: 'NAMESPACE/NAME', help: 'records about this pod' },
-    workload: { kind: 'text', value: 'ID', help: 'records about this workload' },
-    session: { kind: 'text', value: 'ID', help: 'records about this session' },
-    bundle: { kind: 'text', value: 'NAME', help: 'records about this bundle' },
-    since: { kind: 'text', value: 'TIME', help: 'from then on: an instant, a date, or how long ago (2h)' },
-    until: { kind: 'text', value: 'TIME', help: 'up to then, likewise' },
+    ...auditFilterOptions,
     ...outputOption,
   },
   examples: [
     'leasehold audit show /var/lib/leasehold/audit.jsonl --pod shop/api-7f9c --since 2h',
+    'leasehold audit show audit.jsonl --namespace shop --action revoke',
     'leasehold audit show audit.jsonl --session ses_01jq6x0d3v8k2m4n5p6r7s8t9w --output json',
   ],
   run: async ({ args, options }, world) => {
-    const { pod, workload, session, bundle } = options;
-    if (pod !== undefined && !/^[^/]+\/[^/]+$/.test(pod))
-      throw new WrongUse('--pod needs NAMESPACE/NAME here');
-    const now = world.clock.now();
-    const filter = {
-      ...(pod === undefined ? {} : { pod }),
-      ...(workload === undefined ? {} : { workload }),
-      ...(session === undefined ? {} : { session }),
-      ...(bundle === undefined ? {} : { bundle }),
-      ...(options.since === undefined ? {} : { since: momentOf('--since', options.since, now) }),
-      ...(options.until === undefined ? {} : { until: momentOf('--until', options.until, now) }),
-    };
+    const filter = auditFilterOf(options, world.clock.now());
     const files = await allFilesOf(args.file);
     const { readAudit } = await import('../../audit/read.ts');
     const row = createRowPrinter({ head, usual, isColoured: lookOf(world.stdio.out, world).isColoured });
@@ -59,7 +43,7 @@ export const auditShow = defineCommand({
             record.action,
             record.outcome === 'ok' ? record.outcome : { text: record.outcome, colour: 'red' },
             shortActor(record.actor) ?? record.peer ?? '',
-            record.pod ?? '',
+            record.pod ?? (record.job === undefined ? '' : `job ${record.job}`),
             record.bundle ?? '',
             record.session ?? '',
             detailOf(record),
