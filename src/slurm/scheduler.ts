@@ -133,7 +133,7 @@ export function createScheduler(options: {
       await control(['requeuehold', String(jobId)], signal);
     },
     heldBy: async (jobId, signal) => {
-      const format = `--Format=StateCompact:6,AdminComment:${holdComment.length + 1}`;
+      const format = `--Format=StateCompact:6,admin_comment:${holdComment.length + 1}`;
       const args = ['--noheader', '--all', '--states=all', '--jobs', String(jobId), format];
       const text = await call(options.squeue, args, signal).catch((error: unknown) => {
         if (hasCode(error, 'cancelled')) throw error;

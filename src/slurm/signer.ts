@@ -32,7 +32,7 @@ export interface Signer {
 const runsSchema = z.array(z.tuple([z.number(), z.number()]));
 const heldSchema = z.array(z.number());
 
-/** Throws `config_invalid` when its state cannot be read, `workload_stale` when Slurm does not answer. */
+/** Throws `config_invalid` when its state cannot be read. Slurm need not answer yet: it starts after its signer. */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
   const { config, scheduler, clock, log, signal } = options;
   /** Start of the run that is registered for each job id: hooks that end a run cannot say which. */
@@ -41,7 +41,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const starting = new Map<number, number>();
   const held = new Set<number>();
   let matchers: KeptMatchers | undefined;
-  let accountingEnforced = await scheduler.enforcesAccounting(signal);
+  let accountingEnforced: boolean | undefined;
 
   const runsFile = keepFile({
     path: join(config.state, 'runs.json'),
@@ -82,6 +82,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   }
 
   async function registerRun(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
+    accountingEnforced ??= await scheduler.enforcesAccounting(signal);
     const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
     const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
     try {
