@@ -123,7 +123,7 @@ export async function composeBroker(options: {
     signal: stopped.signal,
   });
   building.use(engine);
-  registerGauges(metrics, { ledger, engine, admission, clusters, clock });
+  registerGauges(metrics, { ledger, engine, admission, clusters, backend });
   const rpc = building.use(
     await createRpcServer({
       workloads: config.workloads,

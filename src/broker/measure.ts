@@ -55,10 +55,10 @@ export function registerGauges(
     readonly engine: LeaseEngine;
     readonly admission: Admission;
     readonly clusters: Clusters;
-    readonly clock: Clock;
+    readonly backend: Pick<Backend, 'now'>;
   },
 ): void {
-  const { ledger, engine, admission, clusters, clock } = parts;
+  const { ledger, engine, admission, clusters, backend } = parts;
   metrics.gauge('sessions', async () =>
     Object.entries((await ledger.count()).sessions).map(([state, value]) => ({ value, labels: { state } })),
   );
@@ -71,7 +71,7 @@ export function registerGauges(
   metrics.gauge('oldestOutstandingSeconds', async () => {
     const { oldestOutstandingAt } = await ledger.count();
     const value =
-      oldestOutstandingAt === undefined ? 0 : Math.max(0, (clock.now() - oldestOutstandingAt) / 1000);
+      oldestOutstandingAt === undefined ? 0 : Math.max(0, (backend.now() - oldestOutstandingAt) / 1000);
     return [{ value, labels: {} }];
   });
   metrics.gauge('outstandingCredentials', async () =>
@@ -79,7 +79,7 @@ export function registerGauges(
   );
   metrics.gauge('outstandingPathSeconds', async () =>
     (await ledger.listOutstanding()).map(({ path, since }) => ({
-      value: Math.max(0, (clock.now() - since) / 1000),
+      value: Math.max(0, (backend.now() - since) / 1000),
       labels: { path },
     })),
   );

@@ -11,6 +11,8 @@ import type { LeaseEvents } from './events.ts';
 export interface BackendIdentity {
   /** Asks, and notes a change. A backend that is away is not a change. Throws `ledger_*`. */
   check(): Promise<void>;
+  /** It has answered in this life of the broker: until then its clock is not known, and the local one may be wrong by hours. */
+  hasAnswered(): boolean;
   /** Whether the backend that answers now made what was made at that instant. Throws `backend_*` when that cannot be asked. */
   made(createdAt: number): Promise<boolean>;
 }
@@ -28,8 +30,10 @@ export function createBackendIdentity(options: {
 }): BackendIdentity {
   const { backend, ledger, events, log, signal } = options;
 
+  let answered = false;
   const ask = async (): Promise<number> => {
     const found = await backend.clusterId({ signal });
+    answered = true;
     // From the ledger each time: another replica may have noticed first.
     const known = await ledger.readMeta(clusterIdKey);
     if (known === undefined) await ledger.writeMeta(clusterIdKey, found);
@@ -63,6 +67,7 @@ export function createBackendIdentity(options: {
         log.warn('the secret backend cannot be asked for its cluster id yet', {}, error);
       }
     },
+    hasAnswered: () => answered,
     made: async (createdAt) => createdAt >= (await since()),
   };
 }

@@ -131,7 +131,8 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
       kinds,
       handlers,
       concurrency: parts.settings.workConcurrency,
-      now: () => parts.backend.now(),
+      // Nothing is due by a clock that may be wrong: it would end what has hours to go.
+      now: () => (parts.identity.hasAnswered() ? parts.backend.now() : 0),
       clock: parts.clock,
       log: parts.log,
     }),
@@ -250,6 +251,13 @@ function startBackground(
     every(parts.settings.sweepMs, 'workload sweep', async () => {
       await sweepWorkloads(parts);
       await grants.retry();
+    }),
+  );
+  track('first answer of the backend', () =>
+    every(parts.settings.retryMinMs, 'first answer of the backend', async () => {
+      if (parts.identity.hasAnswered()) return;
+      await parts.identity.check();
+      parts.wake();
     }),
   );
   track('backend identity', () =>

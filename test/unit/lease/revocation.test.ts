@@ -128,6 +128,21 @@ describe('a backend that was wiped or replaced', () => {
   });
 });
 
+describe('a broker that starts while the backend is away', () => {
+  it('ends nothing by its own clock, which may be hours ahead, and does when it knows the time', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('kv');
+    world.backend.setFault(() => ({ fail: 'backend_unavailable' }));
+    await world.restart();
+    await world.pass(2 * 3_600_000);
+    expect((await world.ledger.findSession(sessionOf(holder)))?.state).toBe('active');
+    world.backend.setFault(undefined);
+    await world.pass(5_000);
+    expect((await world.ledger.findSession(sessionOf(holder)))?.state).toBe('ended');
+  });
+});
+
 describe('an engine that is down', () => {
   const count = 60;
   /** So many sessions were revoked while their database is away; counts the tries. */
