@@ -59,7 +59,7 @@ export interface SlurmCluster extends AsyncDisposable {
     script: string,
     options?: { readonly user?: JobUser; readonly args?: readonly string[] },
   ): Promise<number>;
-  /** Compact states as squeue has them, or undefined once the job is forgotten or gone. */
+  /** Compact state as squeue has it (of an array or het job, each that one of its parts has), or undefined once the job is forgotten or gone. */
   state(jobId: number): Promise<string | undefined>;
   waitFor(what: string, isSo: () => Promise<boolean>, seconds?: number): Promise<void>;
   /** A Slurm command as root; its stdout. */
@@ -220,7 +220,8 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
         () => '',
       );
-      return text.trim() === '' ? undefined : text.trim();
+      const states = new Set(text.split('\n').flatMap((line) => line.trim() || []));
+      return states.size === 0 ? undefined : [...states].join(' ');
     },
     read: (file) => readFile(at(file), 'utf8').catch(() => ''),
     restartController: async () => {
