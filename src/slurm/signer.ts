@@ -40,6 +40,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const ending = new Set<number>();
   const starting = new Map<number, number>();
   const held = new Set<number>();
+  /** Being held now: released in this moment, a job would be held a moment later, for ever. */
+  const holding = new Set<number>();
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
@@ -110,9 +112,14 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     if (matchers === undefined || !needsSecrets(job, matchers)) return { ok: true };
     if (run.canBeHeld) {
       // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
+      holding.add(jobId);
       held.add(jobId);
-      await heldFile.write();
-      await scheduler.hold(jobId, signal);
+      try {
+        await heldFile.write();
+        await scheduler.hold(jobId, signal);
+      } finally {
+        holding.delete(jobId);
+      }
       log.warn('a job is held until the broker is back', { job: jobId });
       return { ok: false, why: `job ${jobId} is held until the broker can be reached` };
     }
@@ -156,6 +163,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
 
   async function releaseHeld(): Promise<void> {
     for (const jobId of held) {
+      if (holding.has(jobId)) continue;
       // What a person has taken over, or cancelled, is that person's.
       const by = await scheduler.heldBy(jobId, signal);
       if (by === 'us-ending') continue;
