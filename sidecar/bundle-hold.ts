@@ -50,7 +50,7 @@ export interface BundleHold extends AsyncDisposable {
   isReady(): boolean;
   /** Sessions whose files may be in place, or that the broker has just opened. */
   sessions(): readonly string[];
-  /** Removes the files and gives the session up. */
+  /** Removes the files and gives the session up, for good. */
   giveUp(): Promise<void>;
 }
 
@@ -96,6 +96,8 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   let cancelAnswer: () => void = () => undefined;
   let cancelNext: () => void = () => undefined;
   let queue: Promise<void> = Promise.resolve();
+  /** Given up for good: whatever a stream brings from now on, no file appears. */
+  let isOver = false;
 
   const outage = createOutage({
     clock,
@@ -129,7 +131,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
 
   function ask(): void {
     cancelNext();
-    if (stream === undefined) return;
+    if (stream === undefined || isOver) return;
     requestKey ??= options.newRequestKey();
     const standing = files.standing();
     const resume = standing && { session: standing.session, generation: standing.generation };
@@ -165,7 +167,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   }
 
   async function deliver(event: GenerationEvent, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || opened?.session !== event.session) return;
+    if (signal.aborted || isOver || opened?.session !== event.session) return;
     cancelAnswer();
     const before = files.standing()?.session;
     const { leased, outage: policy } = opened;
@@ -198,6 +200,10 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   }
 
   async function onOpened(event: OpenedEvent, signal: AbortSignal): Promise<void> {
+    if (isOver) {
+      stream?.send({ kind: 'release', session: event.session });
+      return;
+    }
     if (options.staticOnly && event.leased) {
       stream?.send({ kind: 'release', session: event.session });
       const detail = `bundle ${config.name} has leases, which end when nobody holds them: run without --once`;
@@ -318,6 +324,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     isReady: () => files.standing() !== undefined && !outage.isExpired(),
     sessions: () => held(),
     giveUp: () => {
+      isOver = true;
       newest.abort.abort();
       cancelNext();
       cancelAnswer();

@@ -76,7 +76,11 @@ export interface BrokerTuning {
 export const defaultProbationSeconds = 60;
 
 /** Does at Vault what `leasehold setup print` says, and makes the token that the broker gets: that policy and no other. */
-const setUpVault = async (vault: TestVault, policy: string, probationSeconds: number): Promise<string> => {
+export const setUpVault = async (
+  vault: TestVault,
+  policy: string,
+  probationSeconds: number,
+): Promise<string> => {
   const bundles = [...parsePolicy(policy).bundles.values()];
   const setup = setupDocument({ bundles, probationSeconds, brokerPolicyName });
   for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])

@@ -216,6 +216,29 @@ describe('leasehold node-agent', () => {
     expect(await world.hook('prolog')).toBe('OK\n');
   });
 
+  it('brings no file back to a run that ended while the broker was away, and tells it when it is back', async () => {
+    const authority = createTestCa();
+    const broker = await startFakeBroker({ ...clients, authority });
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    await deliver(await broker.nextStream());
+    await prolog;
+    await broker[Symbol.asyncDispose]();
+    expect(await world.hook('epilog')).toBe('OK\n');
+    const port = Number(broker.address.split(':')[1]);
+    await using again = await startFakeBroker({ ...clients, authority, port });
+    const stream = await again.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome());
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    expect((await stream.next('release')).sessionId).toBe(sessionA);
+    const asked = stream.next('open').then(() => 'asked again');
+    expect(await Promise.race([asked, stream.over.then(() => 'over')])).toBe('over');
+    stream.end();
+    await vi.waitFor(async () => expect(await filesLeft(world)).toEqual([]));
+  });
+
   it('wipes at once when the broker is away, and tells it later, after a kill too', async () => {
     const authority = createTestCa();
     const broker = await startFakeBroker({ ...clients, authority });

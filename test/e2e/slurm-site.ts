@@ -1,0 +1,278 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { buildHook } from '../../scripts/build-hook.ts';
+import { createTestCa } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import type { CommandResult } from '../support/leasehold-process.ts';
+import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
+import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import { startSlurm, type SlurmCluster } from '../support/parts/slurm.ts';
+import {
+  startVaultWithPostgres,
+  vaultPaths,
+  type VaultWithPostgres,
+} from '../support/parts/vault-with-postgres.ts';
+import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
+import { createTempFolder } from '../support/temp-folder.ts';
+import { createMemoryFolder } from '../unit/sidecar/memory-folder.ts';
+import { setUpVault } from './site-files.ts';
+
+const audience = 'leasehold';
+const probationSeconds = 60;
+export const nodes = ['n1', 'n2', 'n3', 'n4'] as const;
+export type Node = (typeof nodes)[number];
+
+/** Every run in the partition gpu gets a database account; those in cpu get nothing. */
+const policyText = stringify({
+  bundles: {
+    app: {
+      tokenRole: 'leasehold-app',
+      ttl: '10m',
+      maxTtl: '1h',
+      overlap: '30s',
+      refresh: '5s',
+      outage: { mode: 'keep' },
+      secrets: { db: { leased: vaultPaths.credentials } },
+      files: {
+        username: { secret: 'db', field: 'username' },
+        password: { secret: 'db', field: 'password' },
+      },
+    },
+  },
+  grants: [{ name: 'gpu', allow: 'app', runs: { cluster: 'hpc', partition: 'gpu' } }],
+});
+
+/** Everything real: a Slurm of four nodes, an agent for each, a Vault with its database, and a broker between them. */
+export interface SlurmSite extends AsyncDisposable {
+  readonly slurm: SlurmCluster;
+  readonly parts: VaultWithPostgres;
+  /** Runs a job script; `$OUT` is a folder that it may write to. */
+  submit: SlurmCluster['submit'];
+  /** What a job wrote there; empty when it is not there. */
+  read(name: string): Promise<string>;
+  /** Makes a file that a job waits for. */
+  tell(name: string, text?: string): Promise<void>;
+  /** Folder of the runs on that node. */
+  runsOn(node: Node): string;
+  /** Names of all files of runs, markers and records that any agent still has. */
+  left(): Promise<readonly string[]>;
+  killAgent(node: Node): Promise<void>;
+  startAgent(node: Node): Promise<void>;
+  stopBroker(): Promise<void>;
+  startBroker(): Promise<void>;
+  command(...args: readonly string[]): Promise<CommandResult>;
+  /** What the broker, the agents and the scheduler wrote last, for the message of a failure. */
+  outputs(): string;
+}
+
+export async function startSlurmSite(): Promise<SlurmSite> {
+  await using building = new AsyncDisposableStack();
+  const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
+  const memory = building.use(await createMemoryFolder());
+  await chmod(memory.path, 0o711);
+  const hook = buildHook({ folder: join(memory.path, 'bin') });
+  if (!hook.built) throw new Error(hook.why);
+  await chmod(join(memory.path, 'bin'), 0o755);
+  const write = async (name: string, text: string) => {
+    const file = join(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  };
+
+  const parts = building.use(await startVaultWithPostgres({ defaultTtl: `${probationSeconds}s` }));
+  const authority = createTestCa();
+  const server = authority.issueServer();
+  const ca = await write('ca.pem', authority.certificate);
+  const tls = {
+    certificate: await write('server.pem', server.certificate),
+    key: await write('server-key.pem', server.key),
+  };
+  const [workloads, admin, nodesAt, http] = await Promise.all(
+    Array.from({ length: 4 }, async () => `127.0.0.1:${await freePort()}`),
+  );
+  const signerPair = authority.issueClient({
+    commonName: 'signer',
+    uri: 'spiffe://example.org/slurm/hpc/signer',
+  });
+  const signerSocket = join(memory.path, 'signer.sock');
+  const signing = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const signerState = join(folder, 'signer-state');
+  await mkdir(signerState, { mode: 0o700 });
+  // The scheduler's configuration is not there yet, and publishing a key needs none.
+  const writeSigner = async (conf?: string) =>
+    write(
+      'signer.yaml',
+      stringify({
+        cluster: 'hpc',
+        audience,
+        broker: {
+          addresses: [nodesAt],
+          ca,
+          certificate: await write('signer.pem', signerPair.certificate),
+          key: await write('signer-key.pem', signerPair.key),
+        },
+        keys: [await write('signing-key.pem', signing)],
+        state: signerState,
+        socket: { path: signerSocket },
+        reconcile: '2s',
+        ...(conf === undefined ? {} : { slurm: { conf } }),
+      }),
+    );
+  const published = await runLeasehold(['signer', '--config', await writeSigner(), '--keys']);
+  if (published.status !== 0) throw new Error(published.stderr);
+  const brokerConfig = await write(
+    'broker.yaml',
+    stringify({
+      trustDomain: 'example.org',
+      workloads: { listen: workloads, tls },
+      nodes: { listen: nodesAt, tls: { ...tls, clientCa: ca } },
+      admin: {
+        listen: admin,
+        tls: { ...tls, clientCa: ca },
+        clients: [{ name: 'on-call', commonName: 'on-call', rights: ['view', 'revoke'] }],
+      },
+      http: { listen: http },
+      clusters: [],
+      slurm: [
+        {
+          name: 'hpc',
+          audience,
+          keys: { file: await write('signer.jwks', published.stdout) },
+          endGraceSeconds: 20,
+        },
+      ],
+      policy: { file: await write('policy.yaml', policyText) },
+      backend: {
+        vault: {
+          address: parts.vault.address,
+          auth: {
+            tokenFile: await write(
+              'vault-token',
+              await setUpVault(parts.vault, policyText, probationSeconds),
+            ),
+          },
+        },
+      },
+      ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
+      audit: {
+        file: join(folder, 'audit.log'),
+        hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
+      },
+    }),
+  );
+  const onCall = authority.issueClient({ commonName: 'on-call' });
+  const connection = [
+    ...['--broker', admin ?? '', '--ca', ca],
+    ...['--cert', await write('on-call.pem', onCall.certificate)],
+    ...['--key', await write('on-call-key.pem', onCall.key)],
+  ];
+
+  let broker: OwnedProcess | undefined;
+  const startBroker = async () => {
+    const started = await startLeasehold({
+      name: 'broker',
+      folder,
+      args: ['broker', '--config', brokerConfig],
+    });
+    broker = started;
+    await waitUntilReady({
+      process: started,
+      ready: async () => (await fetch(`http://${http}/readyz`)).status === 200,
+    });
+  };
+  building.defer(async () => broker?.stop());
+  await startBroker();
+
+  const agents = new Map<Node, OwnedProcess>();
+  const rootOf = (node: Node) => join(memory.path, node, 'run');
+  const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
+  const startAgent = async (node: Node) => {
+    const agent = await startLeasehold({
+      name: `agent-${node}`,
+      folder,
+      args: ['node-agent', '--config', join(folder, `${node}.yaml`)],
+    });
+    agents.set(node, agent);
+    await waitUntilReady({ process: agent, ready: async () => agent.lastOutput().includes('"ready"') });
+  };
+  building.defer(async () => {
+    await Promise.all([...agents.values()].map((agent) => agent.stop()));
+  });
+  for (const node of nodes) {
+    await mkdir(join(memory.path, node), { mode: 0o711 });
+    const uri = `spiffe://example.org/slurm/hpc/node/${node}`;
+    const pair = authority.issueClient({ commonName: node, uri });
+    const config = {
+      broker: { address: nodesAt, ca },
+      certificate: await write(`${node}.pem`, pair.certificate),
+      key: await write(`${node}-key.pem`, pair.key),
+      socket: socketOf(node),
+      files: { root: rootOf(node), mount: 'never' },
+    };
+    await write(`${node}.yaml`, stringify(config));
+    await startAgent(node);
+  }
+
+  const bin = join(memory.path, 'bin', 'leasehold-hook');
+  const slurm = building.use(
+    await startSlurm({
+      nodes: nodes.length,
+      hooks: () => ({
+        PrologSlurmctld: `exec ${bin} register --socket ${signerSocket}`,
+        EpilogSlurmctld: `exec ${bin} end --socket ${signerSocket}`,
+        Prolog: `exec ${bin} prolog --socket ${memory.path}/$SLURMD_NODENAME/agent.sock`,
+        Epilog: `exec ${bin} epilog --socket ${memory.path}/$SLURMD_NODENAME/agent.sock`,
+        TaskProlog: `exec ${join(memory.path, 'bin', 'leasehold-task-prolog')} ${memory.path}/$SLURMD_NODENAME/run/jobs`,
+      }),
+    }),
+  );
+  const out = join(slurm.folder, 'out');
+  const signer = building.use(
+    await startLeasehold({
+      name: 'signer',
+      folder,
+      args: ['signer', '--config', await writeSigner(slurm.env['SLURM_CONF'] ?? '')],
+    }),
+  );
+  await waitUntilReady({
+    process: signer,
+    ready: async () => signer.lastOutput().includes('signer is serving'),
+  });
+
+  const owned = building.move();
+  return {
+    slurm,
+    parts,
+    submit: (script, options) => slurm.submit(`OUT=${out}\nexport OUT\n${script}`, options),
+    read: (name) => readFile(join(out, name), 'utf8').catch(() => ''),
+    tell: async (name, text = '') => {
+      const file = join(out, name);
+      await writeFile(`${file}.new`, text, { mode: 0o644 });
+      await rename(`${file}.new`, file);
+    },
+    runsOn: (node) => join(rootOf(node), 'runs'),
+    left: async () => {
+      const names = nodes.flatMap((node) =>
+        ['runs', 'jobs', 'state'].map(async (kind) =>
+          (await readdir(join(rootOf(node), kind))).map((name) => `${node}/${kind}/${name}`),
+        ),
+      );
+      return (await Promise.all(names)).flat();
+    },
+    killAgent: async (node) => {
+      agents.get(node)?.signal('SIGKILL');
+      await agents.get(node)?.stop();
+    },
+    startAgent,
+    stopBroker: async () => broker?.stop(),
+    startBroker,
+    command: (...args) => runLeasehold([...args, ...connection]),
+    outputs: () =>
+      [broker, ...agents.values()]
+        .map((part) => `${part?.name ?? ''}: ${part?.lastOutput() ?? ''}`)
+        .join('\n'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
