@@ -143,19 +143,15 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
     return Math.min(idleMs, pause > 0 ? pause : othersPauseMs);
   };
 
-  const look = async (): Promise<void> => {
+  /** Returns how long to wait before the next one. */
+  const look = async (): Promise<number> => {
     cancelTimer();
-    let pause = idleMs;
     try {
-      pause = await claim();
+      return await claim();
     } catch (error) {
       log.error('the ledger cannot be asked for work', {}, error);
+      return idleMs;
     }
-    if (isStopped()) return;
-    // With all slots taken, the next one that ends looks again.
-    if (tasks.size < options.concurrency)
-      cancelTimer = clock.after(lookAgain ? 1 : Math.max(pause, 1), () => wake());
-    lookAgain = false;
   };
 
   const wake = (): void => {
@@ -164,7 +160,14 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
       lookAgain = true;
       return;
     }
-    looking = look().finally(() => (looking = undefined));
+    looking = look().then((pause) => {
+      // Before the timer is set: one that fired while a look still counted as under way would be the last.
+      looking = undefined;
+      // With all slots taken, the next one that ends looks again.
+      if (!isStopped() && tasks.size < options.concurrency)
+        cancelTimer = clock.after(lookAgain ? 1 : Math.max(pause, 1), () => wake());
+      lookAgain = false;
+    });
   };
 
   wake();
