@@ -1,16 +1,17 @@
 import type { Clock } from '../../src/platform/clock.ts';
+import type { HookRequest } from '../../src/platform/hook-request.ts';
+import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import { createCounters } from '../counters.ts';
 import { readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
-import { type HookRequest, readSeenJob, type SeenJob } from './hook-request.ts';
-import { type HookAnswer, listenForHooks } from './hook-socket.ts';
 import { reasons } from './marker.ts';
 import { prepareRoot } from './memory-root.ts';
 import { createNodeRun, type NodeRun, type Outcome, type RunSubject } from './node-run.ts';
 import { createRenewal } from './renewal.ts';
 import type { RunRecord } from './run-record.ts';
+import { readSeenJob, type SeenJob } from './seen-job.ts';
 import { openRunStore } from './run-store.ts';
 
 /** A whole node agent, with its parts put together. Disposing leaves every run's files for the next process. */
@@ -146,7 +147,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   for (const record of await store.recover()) {
     begin({ ...record, start: record.start }, record);
   }
-  const socket = await listenForHooks({ path: config.socket, answer, log });
+  const socket = await listenForHooks({ path: config.socket, group: undefined, answer, log });
   log.info('ready', { runs: all.size });
 
   return {

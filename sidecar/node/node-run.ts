@@ -13,7 +13,7 @@ import { createHoldLoop } from '../hold.ts';
 import type { Welcome } from '../link.ts';
 import { isWorkloadGone } from '../pace.ts';
 import type { Prove } from '../proof.ts';
-import type { SeenJob } from './hook-request.ts';
+import type { SeenJob } from './seen-job.ts';
 import { type Marker, reasonOf, reasons } from './marker.ts';
 import type { RunRecord } from './run-record.ts';
 import type { RunStore } from './run-store.ts';

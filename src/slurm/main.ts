@@ -4,7 +4,7 @@ import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { connectBroker, type BrokerClient } from './broker-client.ts';
 import { loadSignerConfig, type SignerConfig } from './config.ts';
-import { listenForHooks } from './hook-socket.ts';
+import { listenForHooks } from '../platform/hook-socket.ts';
 import { createScheduler } from './scheduler.ts';
 import { createSigner, type Signer } from './signer.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';

@@ -1,6 +1,6 @@
 import { LeaseholdError } from '../platform/error.ts';
 import { expandHostlist } from './hostlist.ts';
-import type { HookRequest } from './hook-request.ts';
+import type { HookRequest } from '../platform/hook-request.ts';
 import type { ScheduledRun } from './scheduler.ts';
 
 /** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */

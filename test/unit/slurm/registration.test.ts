@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HookRequest } from '../../../src/slurm/hook-request.ts';
+import type { HookRequest } from '../../../src/platform/hook-request.ts';
 import { needsSecrets } from '../../../src/slurm/matchers.ts';
 import { claimsOf, readJobId, readStartingJob } from '../../../src/slurm/registration.ts';
 import { parseRuns } from '../../../src/slurm/scheduler.ts';

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasCode } from '../../../../src/platform/error.ts';
-import {
-  createRequestReader,
-  hookLimits,
-  readSeenJob,
-  type HookRequest,
-} from '../../../../sidecar/node/hook-request.ts';
+import { readSeenJob } from '../../../../sidecar/node/seen-job.ts';
+import { createRequestReader, hookLimits, type HookRequest } from '../../../../src/platform/hook-request.ts';
 
 const good = {
   SLURM_CLUSTER_NAME: 'one',

@@ -1,4 +1,4 @@
-import { LeaseholdError } from '../platform/error.ts';
+import { LeaseholdError } from './error.ts';
 
 /** What a hook of the scheduler asks for, as it came: every value is still a text. */
 export interface HookRequest {
@@ -10,6 +10,8 @@ export const hookLimits = { maxBytes: 4 * 1024 * 1024, maxVariables: 64 } as con
 
 const head = /^leasehold\/1 ([a-z]{1,16})$/;
 const variableName = /^[A-Z][A-Z0-9_]{0,63}$/;
+/** Bytes of a first line that is none of ours. */
+const longestHead = 64;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -19,29 +21,34 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function createRequestReader(): (chunk: Uint8Array) => HookRequest | undefined {
   const pieces: Uint8Array[] = [];
   let size = 0;
+  let verb: string | undefined;
+  /** Where the variables begin. */
+  let body = 0;
+  let last = -1;
   return (chunk) => {
+    // Joining the pieces only where they may end keeps one of many pieces from costing their square.
+    const mayEnd =
+      verb === undefined ||
+      (chunk[0] === 0 && (last === 0 || size === body)) ||
+      Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).includes('\0\0', 0, 'latin1');
     pieces.push(chunk);
     size += chunk.byteLength;
+    last = chunk.at(-1) ?? last;
     if (size > hookLimits.maxBytes) throw invalid('the request is too large');
-    // A request ends with NUL. Joining the pieces only then keeps one of many pieces from costing their square.
-    if (chunk.at(-1) !== 0) {
-      if (pieces.length === 1 && chunk.byteLength > 64 && chunk.indexOf(0x0a) === -1)
-        throw invalid('the request does not begin as one');
-      return undefined;
-    }
+    if (!mayEnd) return undefined;
     const bytes = Buffer.concat(pieces);
-    const lineEnd = bytes.indexOf(0x0a);
-    if (lineEnd === -1) {
-      if (bytes.byteLength > 64) throw invalid('the request does not begin as one');
-      return undefined;
+    if (verb === undefined) {
+      const lineEnd = bytes.indexOf(0x0a);
+      if (lineEnd === -1 && bytes.byteLength <= longestHead) return undefined;
+      verb = head.exec(bytes.toString('latin1', 0, Math.max(lineEnd, 0)))?.[1];
+      if (verb === undefined) throw invalid('the request does not begin as one');
+      body = lineEnd + 1;
     }
-    const verb = head.exec(bytes.toString('latin1', 0, lineEnd))?.[1];
-    if (verb === undefined) throw invalid('the request does not begin as one');
     // The empty variable ends it: right after the first line, or after another one.
-    const end = bytes[lineEnd + 1] === 0 ? lineEnd : bytes.indexOf('\0\0', lineEnd + 1, 'latin1');
+    const end = bytes[body] === 0 ? body - 1 : bytes.indexOf('\0\0', body, 'latin1');
     if (end === -1) return undefined;
     if (end + 2 !== bytes.byteLength) throw invalid('bytes follow the request');
-    return { verb, variables: readVariables(bytes.subarray(lineEnd + 1, Math.max(end, lineEnd + 1))) };
+    return { verb, variables: readVariables(bytes.subarray(body, Math.max(end, body))) };
   };
 }
 

@@ -1,13 +1,13 @@
 import { chmod, chown, lstat, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { LeaseholdError } from '../platform/error.ts';
-import type { Log } from '../platform/log.ts';
+import { LeaseholdError } from './error.ts';
+import type { Log } from './log.ts';
 import { createRequestReader, type HookRequest } from './hook-request.ts';
 
 export type HookAnswer = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
-/** The socket that the controller's hooks speak to. Disposing closes it and every connection. */
+/** The socket that hooks speak to, of a node agent or of a signer. Disposing closes it and every connection. */
 export type HookSocket = AsyncDisposable;
 
 /** A hook sends its request at once; whoever does not is no hook of ours. */
@@ -17,7 +17,7 @@ const maxConnections = 1_024;
 /**
  * Listens at `path`. Node does not tell a server who its peer is, so the file system must keep others away: only the file's owner and, with
  * `group`, one group (SlurmUser's) may connect, from the first moment on. The folder must not be one that others may write to.
- * Throws `config_invalid` when another signer answers there, or when the path cannot be used.
+ * Throws `config_invalid` when another process answers there, or when the path cannot be used.
  */
 export async function listenForHooks(options: {
   readonly path: string;
@@ -112,7 +112,7 @@ async function checkFolder(folder: string): Promise<void> {
     });
 }
 
-/** A socket file outlives its process; one that somebody answers on is another signer's. */
+/** A socket file outlives its process; one that somebody answers on is another process's. */
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
@@ -123,7 +123,7 @@ async function removeStale(path: string): Promise<void> {
   });
   if (isAnswered || !found.isSocket()) {
     throw new LeaseholdError('config_invalid', {
-      detail: isAnswered ? 'socket: another signer answers there' : 'socket: something else is there',
+      detail: isAnswered ? 'socket: another process answers there' : 'socket: something else is there',
     });
   }
   await unlink(path);

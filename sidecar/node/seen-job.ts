@@ -1,0 +1,55 @@
+import { LeaseholdError } from '../../src/platform/error.ts';
+import type { HookRequest } from '../../src/platform/hook-request.ts';
+
+/** The job that a hook speaks of, as slurmd told it to the hook. */
+export interface SeenJob {
+  readonly cluster: string;
+  readonly node: string;
+  readonly job: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Right in a prolog; at the end of a run that is requeued it is that of the next one. */
+  readonly restarts: number | undefined;
+  /** Seconds since the Unix epoch, where this Slurm tells nodes. */
+  readonly start: number | undefined;
+  readonly sluid: string | undefined;
+}
+
+const name = /^[A-Za-z0-9._-]{1,255}$/;
+
+function invalid(detail: string): LeaseholdError {
+  return new LeaseholdError('request_invalid', { detail });
+}
+
+/** Throws `request_invalid` when a variable that is needed is missing, or one does not look as Slurm writes it. */
+export function readSeenJob({ variables }: HookRequest): SeenJob {
+  const whole = (key: string, min: number, max: number): number | undefined => {
+    const text = variables.get(key) ?? '';
+    if (text === '') return undefined;
+    const value = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : -1;
+    if (value < min || value > max) throw invalid(`${key} is not a number in its range`);
+    return value;
+  };
+  const named = (key: string): string | undefined => {
+    const text = variables.get(key) ?? '';
+    if (text === '') return undefined;
+    if (!name.test(text)) throw invalid(`${key} is not a proper name`);
+    return text;
+  };
+  const needed = <T>(key: string, value: T | undefined): T => {
+    if (value === undefined) throw invalid(`${key} is missing`);
+    return value;
+  };
+  const maxId = 4_294_967_294;
+  const start = whole('SLURM_JOB_START_TIME', 0, 2 ** 40);
+  return {
+    cluster: needed('SLURM_CLUSTER_NAME', named('SLURM_CLUSTER_NAME')),
+    node: needed('SLURMD_NODENAME', named('SLURMD_NODENAME')),
+    job: needed('SLURM_JOB_ID', whole('SLURM_JOB_ID', 1, maxId)),
+    uid: needed('SLURM_JOB_UID', whole('SLURM_JOB_UID', 0, maxId)),
+    gid: needed('SLURM_JOB_GID', whole('SLURM_JOB_GID', 0, maxId)),
+    restarts: whole('SLURM_JOB_RESTART_COUNT', 0, 2 ** 31),
+    start: start === 0 ? undefined : start,
+    sluid: named('SLURM_JOB_SLUID'),
+  };
+}
