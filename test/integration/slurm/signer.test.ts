@@ -34,10 +34,15 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       .filter((line) => line.includes(`"${action}"`) && line.includes(`run/${cluster}/${jobId}/`));
   const ofJob = (jobId: number) => broker.ledger.findRunOfJob({ cluster, jobId });
   const isOver = (jobId: number) =>
-    slurm.waitFor(`job ${jobId} and its run are over`, async () => {
-      const state = await slurm.state(jobId);
-      return (state === undefined || /^(CD|CA|F|TO|NF)$/.test(state)) && (await ofJob(jobId)) === undefined;
-    });
+    slurm.waitFor(
+      `job ${jobId} and its run are over`,
+      async () => {
+        const state = await slurm.state(jobId);
+        return (state === undefined || /^(CD|CA|F|TO|NF)$/.test(state)) && (await ofJob(jobId)) === undefined;
+      },
+      // A hook that scancel kills says nothing; then it is the signer's next report that ends the run.
+      150,
+    );
 
   beforeAll(async () => {
     broker = owned.use(await startSlurmBroker());
@@ -137,8 +142,12 @@ reconcile: 2s
 
   it('registers the same run once when slurmctld is killed in the middle of its hook', async () => {
     await writeFile(join(slurm.folder, 'out/slow'), '');
-    const id = await slurm.submit('sleep 2');
+    const id = await slurm.submit('sleep 2', { args: ['-J', 'mid-hook'] });
     await slurm.waitFor('the hook runs', async () => (await slurm.state(id)) === 'CF');
+    // The controller writes its jobs down every few seconds; one that is killed before has forgotten the job.
+    await slurm.waitFor('the job is on record', async () =>
+      (await slurm.read('state/job_state')).includes('mid-hook'),
+    );
     await slurm.restartController();
     await slurm.waitFor('it is registered', async () => (await ofJob(id)) !== undefined);
     await rm(join(slurm.folder, 'out/slow'));
