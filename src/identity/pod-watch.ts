@@ -174,6 +174,9 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
             failures = 0;
           });
           events.watchEnded(cluster, 'timeout');
+          // One that came to its end without even a bookmark tells nothing about the cluster. A server that hung may go on like that for minutes;
+          // a list says how things are now.
+          if (failures > 1) version = undefined;
         } catch (error) {
           if (isStopped()) return;
           const isExpired =

@@ -33,7 +33,8 @@ export const startOtherBroker = async (
     workloads: { ...section('workloads'), listen: workloads },
     admin: { ...section('admin'), listen: admin },
     http: { listen: http },
-    replica: { ...section('replica'), advertise: { workloads } },
+    // A host has one broker as a rule, and its name is the broker's.
+    replica: { ...section('replica'), name, advertise: { workloads } },
     audit: { ...section('audit'), file: join(folder, `${name}-audit.log`) },
   } as Record<string, unknown>;
   const file = join(folder, `${name}.yaml`);

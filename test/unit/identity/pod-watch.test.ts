@@ -191,6 +191,26 @@ describe('createPodWatch', () => {
     expect(view.freshness()).toBe('fresh');
   });
 
+  it('takes a new list when two watches in a row ended without a word', async () => {
+    const { server, clock, view } = await aWatch();
+    server.end();
+    await clock.advance(1_000);
+    expect(server.requests).toEqual(['GET /api/v1/pods', 'WATCH 100', 'WATCH 100']);
+    server.bookmark();
+    await settle();
+    server.end();
+    await clock.advance(1_000);
+    server.end();
+    await clock.advance(1_000);
+    expect(server.requests.filter((request) => request.startsWith('GET'))).toHaveLength(1);
+    await clock.advance(61_000);
+    expect(view.freshness()).toBe('stale');
+    server.end();
+    await clock.advance(10_000);
+    expect(server.requests.filter((request) => request.startsWith('GET'))).toHaveLength(2);
+    expect(view.freshness()).toBe('fresh');
+  });
+
   it('backs off from a server that refuses or ends every watch at once', async () => {
     const { server, clock } = await aWatch();
     server.failures.push(...Array.from({ length: 100 }, () => 500));
