@@ -169,14 +169,18 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
         failures += 1;
         try {
           version ??= await list(feed, signal);
+          let heard = 0;
+          const startedAt = clock.monotonic();
           await follow(feed, version, signal, (reached) => {
             version = reached;
             failures = 0;
+            heard += 1;
           });
           events.watchEnded(cluster, 'timeout');
-          // One that came to its end without even a bookmark tells nothing about the cluster. A server that hung may go on like that for minutes;
-          // a list says how things are now.
-          if (failures > 1) version = undefined;
+          // A server sends bookmarks only once its own version has moved on, which in a quiet cluster may be never: no failure. What is not told is
+          // asked for, or the view would go stale although all is well.
+          if (heard === 0) version = undefined;
+          if (clock.monotonic() - startedAt >= (watchSeconds * 1000) / 2) failures = 0;
         } catch (error) {
           if (isStopped()) return;
           const isExpired =
