@@ -106,9 +106,11 @@ function receive(socket: Socket): Promise<HookRequest> {
 async function checkFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   // Whoever may write there could put a socket of their own in the place of ours.
-  if (found === undefined || (found.mode & 0o022) !== 0)
+  const isOurs = found !== undefined && (found.uid === 0 || found.uid === process.getuid?.());
+  if (!isOurs || (found.mode & 0o022) !== 0)
     throw new LeaseholdError('config_invalid', {
-      detail: 'socket: its folder must be there, and writable by its owner alone',
+      detail:
+        'socket: its folder must be there, owned by root or by this user, and writable by its owner alone',
     });
 }
 
