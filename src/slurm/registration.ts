@@ -1,7 +1,7 @@
 import { LeaseholdError } from '../platform/error.ts';
 import { expandHostlist } from './hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
-import type { ScheduledRun } from './scheduler.ts';
+import type { JobName, ScheduledRun } from './scheduler.ts';
 
 /** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */
 export interface StartingJob {
@@ -60,6 +60,11 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
     requested: readWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
   };
+}
+
+/** From the controller's own variables. */
+export function jobName({ jobId, array, het }: Pick<StartingJob, 'jobId' | 'array' | 'het'>): JobName {
+  return array === undefined ? String(het?.job_id ?? jobId) : `${array.job_id}_${array.task_id}`;
 }
 
 /** `db,key`, or one word `leasehold=db,key` of the comment. What is no name of a bundle is no wish. */

@@ -1,5 +1,11 @@
 import { execFile } from 'node:child_process';
-import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { LeaseholdError } from '../platform/error.ts';
+
+/**
+ * What a command of Slurm takes for one job and no other: `<array>_<task>`, or the job id (of a heterogeneous job, that of its first component).
+ * The last task of an array to start has the job id of the whole array: by it, all tasks would be put back or cancelled, those that run too.
+ */
+export type JobName = string;
 
 /** One run as the controller has it now. Every field is one that no user can write. */
 export interface ScheduledRun {
@@ -24,11 +30,11 @@ export interface Scheduler {
   /** Whether only associations that the site has made are accepted, so that an account and a QOS say something. */
   enforcesAccounting(signal: AbortSignal): Promise<boolean>;
   /** Puts the run back into the queue, held. */
-  hold(jobId: number, signal: AbortSignal): Promise<void>;
-  /** `other` once an administrator has written another comment, or the job runs or is gone. */
-  heldBy(jobId: number, signal: AbortSignal): Promise<'us' | 'us-ending' | 'other'>;
-  release(jobId: number, signal: AbortSignal): Promise<void>;
-  cancel(jobId: number, signal: AbortSignal): Promise<void>;
+  hold(name: JobName, signal: AbortSignal): Promise<void>;
+  /** What is held in our name: not what runs or is gone, nor what an administrator has written another comment on. */
+  held(signal: AbortSignal): Promise<ReadonlyMap<JobName, 'waiting' | 'ending'>>;
+  release(name: JobName, signal: AbortSignal): Promise<void>;
+  cancel(name: JobName, signal: AbortSignal): Promise<void>;
 }
 
 // Numbers of fixed width alone: texts that users choose (name, comment, account) can hold line breaks and forge rows.
@@ -41,9 +47,18 @@ const widths = {
   BatchFlag: 6,
   Requeue: 6,
 } as const;
-const fields = Object.entries(widths)
-  .map(([field, width]) => `${field}:${width}`)
-  .join(',');
+const formatOf = (columns: Readonly<Record<string, number>>): string =>
+  Object.entries(columns)
+    .map(([field, width]) => `${field}:${width}`)
+    .join(',');
+const cut = (line: string, columns: Readonly<Record<string, number>>): readonly string[] => {
+  let at = 0;
+  return Object.values(columns).map((width) => line.slice(at, (at += width)).trim());
+};
+const widthOf = (columns: Readonly<Record<string, number>>): number =>
+  Object.values(columns).reduce((sum, width) => sum + width, 0);
+// The comment stands last, and only administrators write it.
+const heldWidths = { JobID: 14, ArrayJobID: 14, ArrayTaskID: 14, StateCompact: 6 } as const;
 const states = 'CONFIGURING,RUNNING,SUSPENDED,COMPLETING,STOPPED';
 const holdComment = 'leasehold: held until the credential service can be reached; released by itself';
 const timeoutMs = 15_000;
@@ -55,10 +70,11 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      let at = 0;
-      const [jobId = '', uid = '', start = '', end = '', state = '', batch = '', requeue = ''] =
-        Object.values(widths).map((width) => line.slice(at, (at += width)).trim());
-      const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= at;
+      const [jobId = '', uid = '', start = '', end = '', state = '', batch = '', requeue = ''] = cut(
+        line,
+        widths,
+      );
+      const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= widthOf(widths);
       if (!isRow) throw strange('a row of squeue is not understood');
       return {
         jobId: Number(jobId),
@@ -69,6 +85,19 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
         canBeHeld: batch === '1' && requeue === '1',
       };
     });
+}
+
+/** Rows of jobs that wait, or end in order to wait, with our comment; rows of all others say nothing. */
+export function parseHeld(text: string): ReadonlyMap<JobName, 'waiting' | 'ending'> {
+  const held = new Map<JobName, 'waiting' | 'ending'>();
+  for (const line of text.split('\n')) {
+    const [jobId = '', arrayId = '', taskId = '', state = ''] = cut(line, heldWidths);
+    if (line.slice(widthOf(heldWidths)).trim() !== holdComment || !/^\d{1,10}$/.test(jobId)) continue;
+    const name = /^\d{1,10}$/.test(taskId) ? `${arrayId}_${taskId}` : jobId;
+    if (state === 'PD') held.set(name, 'waiting');
+    else if (['CG', 'RQ', 'RH'].includes(state)) held.set(name, 'ending');
+  }
+  return held;
 }
 
 export function createScheduler(options: {
@@ -102,7 +131,11 @@ export function createScheduler(options: {
 
   const runs = async (signal: AbortSignal): Promise<readonly ScheduledRun[]> =>
     parseRuns(
-      await call(options.squeue, ['--noheader', '--all', `--states=${states}`, `--Format=${fields}`], signal),
+      await call(
+        options.squeue,
+        ['--noheader', '--all', `--states=${states}`, `--Format=${formatOf(widths)}`],
+        signal,
+      ),
     );
 
   type Answer = Promise<ReadonlyMap<number, ScheduledRun>>;
@@ -128,25 +161,21 @@ export function createScheduler(options: {
       const [, value = ''] = /^AccountingStorageEnforce\s*=\s*(\S*)/m.exec(text) ?? [];
       return /(^|,)(associations|limits|qos|safe|all)(,|$)/.test(value);
     },
-    hold: async (jobId, signal) => {
-      await control(['update', `JobId=${jobId}`, `AdminComment=${holdComment}`], signal);
-      await control(['requeuehold', String(jobId)], signal);
+    hold: async (name, signal) => {
+      await control(['update', `JobId=${name}`, `AdminComment=${holdComment}`], signal);
+      await control(['requeuehold', name], signal);
     },
-    heldBy: async (jobId, signal) => {
-      const format = `--Format=StateCompact:6,admin_comment:${holdComment.length + 1}`;
-      const args = ['--noheader', '--all', '--states=all', '--jobs', String(jobId), format];
-      const text = await call(options.squeue, args, signal).catch((error: unknown) => {
-        if (hasCode(error, 'cancelled')) throw error;
-        // squeue fails for a job that Slurm has forgotten.
-        return '';
-      });
-      if (text.slice(6).trim() !== holdComment) return 'other';
-      const state = text.slice(0, 6).trim();
-      return state === 'PD' ? 'us' : state === 'CG' ? 'us-ending' : 'other';
+    // All jobs in one answer: for an array or a heterogeneous job, squeue --jobs would answer with all its parts, and for one that it has
+    // forgotten with the same failure as for a controller that is away.
+    held: async (signal) => {
+      const format = `${formatOf(heldWidths)},admin_comment:${holdComment.length + 1}`;
+      const args = ['--noheader', '--all', '--states=all', `--Format=${format}`];
+      return parseHeld(await call(options.squeue, args, signal));
     },
-    release: (jobId, signal) => control(['release', String(jobId)], signal),
-    cancel: (jobId, signal) =>
-      call(options.scontrol.replace(/scontrol$/, 'scancel'), [String(jobId)], signal).then(() => undefined),
+    release: (name, signal) => control(['release', name], signal),
+    cancel: async (name, signal) => {
+      await call(options.scontrol.replace(/scontrol$/, 'scancel'), [name], signal);
+    },
   };
 }
 

@@ -9,8 +9,8 @@ import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
 import { keepFile } from './kept-file.ts';
 import { matchersSchema, needsSecrets, type KeptMatchers } from './matchers.ts';
-import { claimsOf, readJobId, readStartingJob, type StartingJob } from './registration.ts';
-import type { ScheduledRun, Scheduler } from './scheduler.ts';
+import { claimsOf, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import type { JobName, ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export interface SignerOptions {
@@ -30,7 +30,7 @@ export interface Signer {
 }
 
 const runsSchema = z.array(z.tuple([z.number(), z.number()]));
-const heldSchema = z.array(z.number());
+const heldSchema = z.array(z.string());
 
 /** Throws `config_invalid` when its state cannot be read. Slurm need not answer yet: it starts after its signer. */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
@@ -39,9 +39,10 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const registered = new Map<number, number>();
   const ending = new Set<number>();
   const starting = new Map<number, number>();
-  const held = new Set<number>();
+  /** By which hold: a job that is held again while an earlier hold is released is a job to release. */
+  const held = new Map<JobName, object>();
   /** Being held now: released in this moment, a job would be held a moment later, for ever. */
-  const holding = new Set<number>();
+  const holding = new Map<JobName, Promise<void>>();
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
@@ -53,7 +54,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const heldFile = keepFile({
     path: join(config.state, 'held.json'),
     schema: heldSchema,
-    current: () => [...held],
+    current: () => [...held.keys()],
   });
   const matchersFile = keepFile<KeptMatchers | undefined>({
     path: join(config.state, 'matchers.json'),
@@ -61,7 +62,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     current: () => matchers,
   });
   (await runsFile.read())?.forEach(([jobId, start]) => registered.set(jobId, start));
-  (await heldFile.read())?.forEach((jobId) => held.add(jobId));
+  (await heldFile.read())?.forEach((name) => held.set(name, {}));
   matchers = await matchersFile.read();
 
   async function register(request: HookRequest): Promise<HookAnswer> {
@@ -108,25 +109,32 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   /** A job that would fail for want of its secrets waits; whatever needs none is left alone. */
   async function withoutBroker(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
     const { jobId } = job;
+    const name = jobName(job);
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
     if (matchers === undefined || !needsSecrets(job, matchers)) return { ok: true };
     if (run.canBeHeld) {
-      // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
-      holding.add(jobId);
-      held.add(jobId);
-      try {
-        await heldFile.write();
-        await scheduler.hold(jobId, signal);
-      } finally {
-        holding.delete(jobId);
-      }
+      await hold(name);
       log.warn('a job is held until the broker is back', { job: jobId });
       return { ok: false, why: `job ${jobId} is held until the broker can be reached` };
     }
     if (config.outage.unheld === 'start')
       return { ok: false, why: `job ${jobId} starts without credentials: the broker cannot be reached` };
-    await scheduler.cancel(jobId, signal);
+    await scheduler.cancel(name, signal);
     return { ok: false, why: `job ${jobId} is cancelled: the broker cannot be reached` };
+  }
+
+  /** Once for all components of a heterogeneous job, which Slurm holds as one. */
+  async function hold(name: JobName): Promise<void> {
+    const underWay = holding.get(name);
+    if (underWay !== undefined) return underWay;
+    const started = (async () => {
+      // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
+      held.set(name, {});
+      await heldFile.write();
+      await scheduler.hold(name, signal);
+    })().finally(() => holding.delete(name));
+    holding.set(name, started);
+    return started;
   }
 
   async function end(jobId: number): Promise<void> {
@@ -142,8 +150,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   }
 
   async function report(): Promise<void> {
-    // Asked before, so that a run that starts meanwhile is younger than the report.
-    const asOfMs = clock.now();
+    // Asked before, so that a run that starts meanwhile is younger than the report; in whole seconds, as starts are.
+    const asOfMs = Math.floor(clock.now() / 1000) * 1000;
     const runs = await scheduler.runs(signal);
     const there = new Map(runs.map(({ jobId, start }) => [jobId, start]));
     const { ended } = await options.broker().report(
@@ -162,18 +170,27 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   }
 
   async function releaseHeld(): Promise<void> {
-    for (const jobId of held) {
-      if (holding.has(jobId)) continue;
+    // Chosen before Slurm is asked: what is held meanwhile does not stand in its answer.
+    const holds = [...held].filter(([name]) => !holding.has(name));
+    if (holds.length === 0) return;
+    const found = await scheduler.held(signal);
+    for (const [name, which] of holds) {
+      if (found.get(name) === 'ending') continue;
       // What a person has taken over, or cancelled, is that person's.
-      const by = await scheduler.heldBy(jobId, signal);
-      if (by === 'us-ending') continue;
-      if (by === 'us') {
-        await scheduler.release(jobId, signal);
-        log.info('a held job is released', { job: jobId });
+      if (found.get(name) === 'waiting') {
+        try {
+          await scheduler.release(name, signal);
+        } catch (error) {
+          if (hasCode(error, 'cancelled')) throw error;
+          // One job that Slurm will not let go must not keep the others; the next comparison tries again.
+          log.warn('a held job could not be released', { job: name }, error);
+          continue;
+        }
+        log.info('a held job is released', { job: name });
       }
-      held.delete(jobId);
-      await heldFile.write();
+      if (held.get(name) === which) held.delete(name);
     }
+    await heldFile.write();
   }
 
   return {

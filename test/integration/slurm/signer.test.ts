@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -33,6 +34,20 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       .split('\n')
       .filter((line) => line.includes(`"${action}"`) && line.includes(`run/${cluster}/${jobId}/`));
   const ofJob = (jobId: number) => broker.ledger.findRunOfJob({ cluster, jobId });
+  const loseBroker = async () => {
+    // Without any matchers it holds nothing.
+    await slurm.waitFor(
+      'matchers are kept',
+      async () => (await slurm.read('signer-state/matchers.json')) !== '',
+    );
+    way.close(true);
+  };
+  /** Task and state of each task of an array. */
+  const tasks = async (jobId: number) =>
+    (await slurm.command('squeue', '-h', '-r', '-t', 'all', '-j', String(jobId), '-o', '%K %t'))
+      .trim()
+      .split('\n')
+      .sort();
   const isOver = (jobId: number) =>
     slurm.waitFor(
       `job ${jobId} and its run are over`,
@@ -168,11 +183,7 @@ reconcile: 2s
   });
 
   it('holds jobs that need secrets while the broker is away, leaves others alone, and releases all', async () => {
-    await slurm.waitFor(
-      'matchers are kept',
-      async () => (await slurm.read('signer-state/matchers.json')) !== '',
-    );
-    way.close(true);
+    await loseBroker();
     const needy = await Promise.all(Array.from({ length: 10 }, () => slurm.submit('sleep 0')));
     const other = await slurm.submit('sleep 0', { args: ['-p', 'cpu'] });
     const sticky = await slurm.submit('sleep 0', { args: ['--no-requeue'] });
@@ -207,5 +218,115 @@ reconcile: 2s
     expect(
       (await slurm.read('out/register')).split('\n').filter((line) => line !== '' && !line.startsWith('0 ')),
     ).toEqual([]);
+  });
+
+  it('holds the one task of an array that starts while the broker is away, and no task that runs', async () => {
+    // Three nodes are taken, so that the first task has the fourth and the other one must wait.
+    const blocker = await slurm.submit('sleep 300', { args: ['-p', 'cpu', '-N3', '--exclusive'] });
+    await slurm.waitFor('three nodes are taken', async () => (await slurm.state(blocker)) === 'R');
+    const array = await slurm.submit(`echo "$SLURM_ARRAY_TASK_ID" >>${slurm.folder}/out/array; sleep 20`, {
+      args: ['--array=0-1', '-N1', '--exclusive', '--requeue'],
+    });
+    await slurm.waitFor('the first task runs', async () => (await tasks(array)).includes('0 R'));
+    await loseBroker();
+    await slurm.command('scancel', String(blocker));
+    await slurm.waitFor('the other task is held', async () =>
+      (await slurm.command('squeue', '-h', '-r', '-j', String(array), '-o', '%K %r')).includes(
+        '1 job requeued in held state',
+      ),
+    );
+    expect(await tasks(array)).toEqual(['0 R', '1 PD']);
+    way.close(false);
+    await isOver(array);
+    expect((await slurm.read('out/array')).split('\n').sort()).toEqual(['', '0', '1']);
+  });
+
+  it('holds a heterogeneous job as one, and releases it', async () => {
+    await loseBroker();
+    const het = await slurm.submit(`echo "$SLURM_JOB_ID" >>${slurm.folder}/out/het`, {
+      args: ['-n1', '--requeue', ':', '-n1'],
+    });
+    await slurm.waitFor('it is held', async () =>
+      (await slurm.command('squeue', '-h', '-j', String(het), '-o', '%r')).includes('in held state'),
+    );
+    way.close(false);
+    await slurm.waitFor('it has run', async () => (await slurm.read('out/het')) === `${het}\n`);
+    await isOver(het);
+    expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([]);
+  });
+
+  it('forgets no held job while the controller is away', async () => {
+    await loseBroker();
+    const id = await slurm.submit('sleep 0', { args: ['--requeue'] });
+    await slurm.waitFor('it is held', async () =>
+      (await slurm.command('squeue', '-h', '-j', String(id), '-o', '%r')).includes('in held state'),
+    );
+    // In order: one that is killed may have forgotten that it holds the job.
+    await slurm.restartController({
+      signal: 'SIGTERM',
+      meanwhile: async () => {
+        way.close(false);
+        const from = (await slurm.read('signer.log')).length;
+        await slurm.waitFor('the signer has asked in vain', async () =>
+          (await slurm.read('signer.log')).slice(from).includes('a command of the scheduler has failed'),
+        );
+        expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([String(id)]);
+      },
+    });
+    await slurm
+      .waitFor('it has run', async () => (await slurm.state(id)) === 'CD', 40)
+      .catch(async (e: unknown) => {
+        console.log(
+          'STATE',
+          await slurm.command(
+            'squeue',
+            '-h',
+            '-t',
+            'all',
+            '-O',
+            'JobID:8,StateCompact:5,Reason:40,admin_comment:90',
+          ),
+          (await slurm.read('signer.log')).slice(-2500),
+          await slurm.read('signer-state/held.json'),
+        );
+        throw e;
+      });
+  });
+
+  it('cancels what cannot be held where the site says so, and no other task of its array', async () => {
+    const file = join(slurm.folder, 'signer.yaml');
+    const before = await readFile(file, 'utf8');
+    const restartWith = async (text: string) => {
+      await writeFile(file, text);
+      signer.signal('SIGTERM');
+      await signer.stop();
+      signer = await startSigner();
+      await slurm.waitFor('it answers', async () => existsSync(join(slurm.folder, 'signer/hook.sock')));
+    };
+    await restartWith(before.replace('giveUp: 3s', 'giveUp: 3s, unheld: cancel'));
+    const blocker = await slurm.submit('sleep 300', { args: ['-p', 'cpu', '-N3', '--exclusive'] });
+    await slurm.waitFor('three nodes are taken', async () => (await slurm.state(blocker)) === 'R');
+    const array = await slurm.submit('sleep 300', {
+      args: ['--array=0-1', '-N1', '--exclusive', '--no-requeue'],
+    });
+    await slurm.waitFor('the first task runs', async () => (await tasks(array)).includes('0 R'));
+    await loseBroker();
+    await slurm.command('scancel', String(blocker));
+    await slurm.waitFor('the other task is cancelled', async () => (await tasks(array)).includes('1 CA'));
+    expect(await tasks(array)).toEqual(['0 R', '1 CA']);
+    way.close(false);
+    await slurm.command('scancel', String(array));
+    await isOver(array);
+    await restartWith(before);
+  });
+
+  it('leaves no run behind when a job is cancelled in its hook', async () => {
+    await writeFile(join(slurm.folder, 'out/slow'), '');
+    const id = await slurm.submit('sleep 300');
+    await slurm.waitFor('the hook runs', async () => (await slurm.state(id)) === 'CF');
+    await slurm.command('scancel', String(id));
+    await rm(join(slurm.folder, 'out/slow'));
+    await isOver(id);
+    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
   });
 });

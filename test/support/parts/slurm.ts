@@ -66,8 +66,11 @@ export interface SlurmCluster extends AsyncDisposable {
   command(program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]): Promise<string>;
   /** A file that hooks or jobs wrote in the folder; empty when it is not there. */
   read(name: string): Promise<string>;
-  /** Kills slurmctld without a word and starts it again. */
-  restartController(): Promise<void>;
+  /** Kills slurmctld without a word, or ends it in order, and starts it again after `meanwhile`. */
+  restartController(options?: {
+    readonly signal?: 'SIGKILL' | 'SIGTERM';
+    readonly meanwhile?: () => Promise<void>;
+  }): Promise<void>;
   /** States of all nodes, as sinfo's short words. */
   nodeStates(): Promise<readonly string[]>;
 }
@@ -224,9 +227,10 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       return states.size === 0 ? undefined : [...states].join(' ');
     },
     read: (file) => readFile(at(file), 'utf8').catch(() => ''),
-    restartController: async () => {
-      running.signal('SIGKILL');
+    restartController: async ({ signal = 'SIGKILL', meanwhile } = {}) => {
+      running.signal(signal);
       await running.stop();
+      await meanwhile?.();
       running = await start('slurmctld', programs.slurmctld, ['-D']);
       await waitFor('slurmctld answers', () =>
         command('scontrol', 'ping').then(

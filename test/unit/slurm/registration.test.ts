@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { HookRequest } from '../../../src/platform/hook-request.ts';
 import { needsSecrets } from '../../../src/slurm/matchers.ts';
-import { claimsOf, readJobId, readStartingJob } from '../../../src/slurm/registration.ts';
-import { parseRuns } from '../../../src/slurm/scheduler.ts';
+import { claimsOf, jobName, readJobId, readStartingJob } from '../../../src/slurm/registration.ts';
+import { createScheduler, parseHeld, parseRuns } from '../../../src/slurm/scheduler.ts';
 
 const variables = {
   SLURM_CLUSTER_NAME: 'hpc',
@@ -97,6 +97,49 @@ describe('a registration', () => {
       ['SLURM_JOB_RESTART_COUNT', '2'],
     ]);
     expect(readJobId({ verb: 'end', variables }, 'hpc')).toBe(12);
+  });
+});
+
+describe('the name of a job for a command', () => {
+  it.for<[Readonly<Record<string, string>>, string]>([
+    [{}, '12'],
+    // The last task of an array: its job id is that of the array.
+    [{ SLURM_ARRAY_JOB_ID: '12', SLURM_ARRAY_TASK_ID: '7' }, '12_7'],
+    [{ SLURM_ARRAY_JOB_ID: '9', SLURM_ARRAY_TASK_ID: '0' }, '9_0'],
+    [{ SLURM_HET_JOB_ID: '11', SLURM_HET_JOB_OFFSET: '1' }, '11'],
+  ])('with %j is %s', ([changes, name]) => {
+    expect(jobName(readStartingJob(request(changes), 'hpc'))).toBe(name);
+  });
+});
+
+describe('rows of held jobs', () => {
+  const ours = 'leasehold: held until the credential service can be reached; released by itself';
+  const row = (jobId: string, array: string, task: string, state: string, comment: string) =>
+    `${jobId.padEnd(14)}${array.padEnd(14)}${task.padEnd(14)}${state.padEnd(6)}${comment}\n`;
+
+  it('are those with our comment that wait, or end in order to wait', () => {
+    const text = [
+      row('1', '1', 'N/A', 'PD', ours),
+      row('2', '2', 'N/A', 'CG', ours),
+      row('9', '3', '4', 'PD', ours),
+      row('5', '5', 'N/A', 'R', ours),
+      row('6', '6', 'N/A', 'CA', ours),
+      row('7', '7', 'N/A', 'PD', `${ours} no more`),
+      row('8', '8', 'N/A', 'PD', 'mine'),
+      row('10', '10', 'N/A', 'PD', ''),
+    ].join('');
+    expect([...parseHeld(text)]).toEqual([
+      ['1', 'waiting'],
+      ['2', 'ending'],
+      ['3_4', 'waiting'],
+    ]);
+  });
+});
+
+it('a controller that does not answer says nothing about what is held', async () => {
+  const scheduler = createScheduler({ squeue: '/bin/false', scontrol: '/bin/false' });
+  await expect(scheduler.held(new AbortController().signal)).rejects.toMatchObject({
+    code: 'workload_stale',
   });
 });
 
