@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** fast: no external part, under a minute. real: Vault, PostgreSQL, Kubernetes; every suite says so when it skips. */
 export default defineConfig({
   test: {
+    // Much of a test is waiting; a small machine would play one file at a time by default.
+    maxWorkers: 4,
     projects: [
       {
         test: {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { MemoryFault } from '../../../src/backend/memory/memory-fault.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import type { Bundle } from '../../../src/policy/bundle.ts';
-import { createStormHolder, type StormHolder } from './storm-holder.ts';
-import { aPod, aVerified, createWorld, dbBundle, kvBundle, type World } from './world.ts';
+import { createStormHolder, type StormHolder } from '../../unit/lease/storm-holder.ts';
+import { aPod, aVerified, createWorld, dbBundle, kvBundle, type World } from '../../unit/lease/world.ts';
 
 /*
  * Everything at once, in an order of the seed's: holders that come, go, fall silent and lose their files; rotations, revocations, locks and

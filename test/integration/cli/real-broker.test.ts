@@ -1,14 +1,14 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childEnvironment } from '../../src/demo/child-environment.ts';
-import { writeDemoFiles, writeSidecarFiles } from '../../src/demo/demo-files.ts';
-import type { DemoFiles } from '../../src/demo/demo-files.ts';
-import { createPrograms } from '../../src/demo/programs.ts';
-import type { Programs } from '../../src/demo/programs.ts';
-import { startBroker } from '../../src/demo/start-broker.ts';
-import { runHere } from './run-here.ts';
-import type { Transcript } from './run-leasehold.ts';
+import { childEnvironment } from '../../../src/demo/child-environment.ts';
+import { writeDemoFiles, writeSidecarFiles } from '../../../src/demo/demo-files.ts';
+import type { DemoFiles } from '../../../src/demo/demo-files.ts';
+import { createPrograms } from '../../../src/demo/programs.ts';
+import type { Programs } from '../../../src/demo/programs.ts';
+import { startBroker } from '../../../src/demo/start-broker.ts';
+import { runHere } from '../../cli/run-here.ts';
+import type { Transcript } from '../../cli/run-leasehold.ts';
 
 /** The commands against the broker itself, on the development backend, with one sidecar that holds a bundle. */
 let files: DemoFiles;

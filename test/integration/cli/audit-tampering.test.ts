@@ -4,15 +4,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type KnownHeads, readKnownHeads } from '../../src/audit/known-heads.ts';
-import { createHeadVerifier, type HeadVerifier } from '../../src/audit/signing-keys.ts';
-import { type AuditVerdict, verifyAudit } from '../../src/audit/verify.ts';
-import { childEnvironment } from '../../src/demo/child-environment.ts';
-import { writeDemoFiles, writeSidecarFiles } from '../../src/demo/demo-files.ts';
-import { createPrograms } from '../../src/demo/programs.ts';
-import { startBroker } from '../../src/demo/start-broker.ts';
-import { createTempFolder, type TempFolder } from '../support/temp-folder.ts';
-import { runHere } from './run-here.ts';
+import { type KnownHeads, readKnownHeads } from '../../../src/audit/known-heads.ts';
+import { createHeadVerifier, type HeadVerifier } from '../../../src/audit/signing-keys.ts';
+import { type AuditVerdict, verifyAudit } from '../../../src/audit/verify.ts';
+import { childEnvironment } from '../../../src/demo/child-environment.ts';
+import { writeDemoFiles, writeSidecarFiles } from '../../../src/demo/demo-files.ts';
+import { createPrograms } from '../../../src/demo/programs.ts';
+import { startBroker } from '../../../src/demo/start-broker.ts';
+import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
+import { runHere } from '../../cli/run-here.ts';
 
 /** The log of a real broker that has served, refused and revoked, and what somebody may do to it. */
 let lines: readonly string[];

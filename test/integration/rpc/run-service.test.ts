@@ -14,7 +14,7 @@ import {
   startSlurmBroker,
   type StatedRun,
 } from '../../support/slurm-broker.ts';
-import { ask, type Ended, toEnded } from './server-world.ts';
+import { ask, type Ended, toEnded } from '../../unit/rpc/server-world.ts';
 
 let broker: SlurmBroker;
 const open: { close(): void }[] = [];

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { valueAt } from '../support/json.ts';
-import { createTempFolder } from '../support/temp-folder.ts';
-import { waitFor } from '../support/parts/wait-until-ready.ts';
-import { type DemoRun, documentedFacts, startDemo } from '../support/demo-run.ts';
-import { runLeasehold } from './run-leasehold.ts';
+import { valueAt } from '../../support/json.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
+import { waitFor } from '../../support/parts/wait-until-ready.ts';
+import { type DemoRun, documentedFacts, startDemo } from '../../support/demo-run.ts';
+import { runLeasehold } from '../../cli/run-leasehold.ts';
 
 const deadlineMs = 90_000;
 
