@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     // Much of a test is waiting; a small machine would play one file at a time by default.
-    maxWorkers: 4,
+    maxWorkers: 3,
     projects: [
       {
         test: {
