@@ -9,9 +9,7 @@ export const maxTokenBytes = 8 * 1024;
 export interface TokenRules {
   readonly maxBytes: number;
   readonly maxDepth: number;
-  /** `typ` of the header (RFC 8725 section 3.11), so that a token of one kind never passes for another. */
-  readonly typ: z.ZodType<string | undefined>;
-  readonly algorithms: readonly SignatureAlgorithm[];
+  readonly header: z.ZodType<{ readonly alg: SignatureAlgorithm; readonly kid: string }>;
 }
 
 /** Asymmetric only: with `none` or HS256 anybody who has the public key signs. */
@@ -32,28 +30,31 @@ export interface ParsedToken {
 /** The depth of a service-account token's payload is three. */
 export const payloadLimits = { maxBytes: maxTokenBytes, maxDepth: 6 } as const;
 
-const serviceAccountRules: TokenRules = {
-  ...payloadLimits,
-  typ: z.literal('JWT').optional(),
-  algorithms: signatureAlgorithms,
-};
-
 const headerLimits = { maxBytes: 1024, maxDepth: 1 } as const;
 
 /**
  * Exactly these fields, so that `crit`, `jwk`, `jku`, `x5u`, `x5c`, `b64` and `zip` (keys brought along, addresses to
- * fetch, other ways to read the payload) are refused by not being there.
+ * fetch, other ways to read the payload) are refused by not being there. `typ` (RFC 8725 section 3.11) keeps a token of one kind from
+ * passing for another. To be made once for each kind: making a schema costs more than a token's whole check.
  */
-const headerSchema = (rules: TokenRules) =>
+export const headerRule = (
+  algorithms: readonly SignatureAlgorithm[],
+  typ: z.ZodType<string | undefined>,
+): TokenRules['header'] =>
   z.strictObject({
-    alg: z.enum(rules.algorithms),
+    alg: z.enum(algorithms),
     kid: z
       .string()
       .min(1)
       .max(256)
       .regex(/^[\x21-\x7e]+$/),
-    typ: rules.typ,
+    typ,
   });
+
+const serviceAccountRules: TokenRules = {
+  ...payloadLimits,
+  header: headerRule(signatureAlgorithms, z.literal('JWT').optional()),
+};
 
 const routingSchema = z.object({ iss: z.string().min(1).max(1024) });
 
@@ -67,7 +68,7 @@ export function parseToken(credential: Uint8Array, rules: TokenRules = serviceAc
   const [header, payload, signature, more] = splitSegments(credential);
   if (header === undefined || payload === undefined || signature === undefined || more !== undefined)
     throw malformed('not three segments');
-  const headerResult = headerSchema(rules).safeParse(json('header', decodeSegment(header), headerLimits));
+  const headerResult = rules.header.safeParse(json('header', decodeSegment(header), headerLimits));
   // Which field broke which rule is ours to say; zod's messages quote what they met.
   if (!headerResult.success) throw malformed(`header ${headerResult.error.issues[0]?.code ?? 'invalid'}`);
   const claims = routingSchema.safeParse(json('payload', decodeSegment(payload), rules));

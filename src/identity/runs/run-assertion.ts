@@ -5,7 +5,7 @@ import { clockLeewaySeconds } from '../claims.ts';
 import type { RunIdentity } from '../identity.ts';
 import type { KeySet } from '../keys.ts';
 import { JsonRefused, parseStrictJson } from '../strict-json.ts';
-import { parseToken, type TokenRules } from '../token.ts';
+import { headerRule, parseToken, type TokenRules } from '../token.ts';
 import { runWorkload } from '../workload-name.ts';
 import type { SlurmClusterConfig } from './slurm-cluster.ts';
 import { slurmName } from './slurm-name.ts';
@@ -28,8 +28,7 @@ const mostNodes = 65_536;
 const rules: TokenRules = {
   maxBytes: maxAssertionBytes,
   maxDepth: 3,
-  typ: z.literal('slurm-run+jwt'),
-  algorithms: ['EdDSA', 'ES256'],
+  header: headerRule(['EdDSA', 'ES256'], z.literal('slurm-run+jwt')),
 };
 
 // Up to the year 2286; keeps the arithmetic exact and refuses milliseconds given as seconds.
