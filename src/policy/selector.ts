@@ -46,6 +46,11 @@ export function matchesPattern(pattern: string, value: string): boolean {
   return true;
 }
 
+/** A condition that is absent holds. */
+function holds(pattern: string | undefined, value: string): boolean {
+  return pattern === undefined || matchesPattern(pattern, value);
+}
+
 /** An empty selector matches nothing. */
 export function matchesSelector(
   selector: Selector,
@@ -53,12 +58,10 @@ export function matchesSelector(
 ): boolean {
   if (isEmptySelector(selector)) return false;
   const { identity, bundle, session } = subject;
-  const glob = (pattern: string | undefined, value: string) =>
-    pattern === undefined || matchesPattern(pattern, value);
   return (
     (selector.session === undefined || selector.session === session) &&
-    glob(selector.cluster, identity.cluster) &&
-    glob(selector.bundle, bundle) &&
+    holds(selector.cluster, identity.cluster) &&
+    holds(selector.bundle, bundle) &&
     (identity.kind === 'pod' ? matchesPod(selector, identity) : matchesRun(selector, identity))
   );
 }
@@ -69,14 +72,12 @@ const runFields = ['job', 'array', 'user', 'account', 'partition'] as const;
 function matchesPod(selector: Selector, identity: PodIdentity): boolean {
   if (runFields.some((field) => selector[field] !== undefined)) return false;
   const { namespace, pod, images } = identity;
-  const glob = (pattern: string | undefined, value: string) =>
-    pattern === undefined || matchesPattern(pattern, value);
   return (
-    glob(selector.namespace, namespace) &&
-    glob(selector.serviceAccount, identity.serviceAccount) &&
-    glob(selector.pod, selector.pod?.includes('/') === true ? `${namespace}/${pod}` : pod) &&
+    holds(selector.namespace, namespace) &&
+    holds(selector.serviceAccount, identity.serviceAccount) &&
+    holds(selector.pod, selector.pod?.includes('/') === true ? `${namespace}/${pod}` : pod) &&
     (selector.podUid === undefined || selector.podUid === identity.podUid) &&
-    glob(selector.node, identity.node) &&
+    holds(selector.node, identity.node) &&
     // Who locks an image must also stop what might be it: unknown digests match, as they do for a deny rule.
     (selector.imageDigest === undefined || !images.known || images.digests.includes(selector.imageDigest))
   );
@@ -84,15 +85,13 @@ function matchesPod(selector: Selector, identity: PodIdentity): boolean {
 
 function matchesRun(selector: Selector, identity: RunIdentity): boolean {
   if (podFields.some((field) => selector[field] !== undefined)) return false;
-  const glob = (pattern: string | undefined, value: string) =>
-    pattern === undefined || matchesPattern(pattern, value);
   const { job, array, node } = selector;
   return (
     (job === undefined || [identity.jobId, identity.het?.jobId].some((id) => String(id) === job)) &&
     (array === undefined || String(identity.array?.jobId) === array) &&
-    glob(selector.user, identity.user) &&
-    glob(selector.account, identity.account) &&
-    glob(selector.partition, identity.partition) &&
+    holds(selector.user, identity.user) &&
+    holds(selector.account, identity.account) &&
+    holds(selector.partition, identity.partition) &&
     (node === undefined || identity.nodes.some((name) => matchesPattern(node, name)))
   );
 }
