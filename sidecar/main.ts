@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../src/platform/clock.ts';
 import { hasCode, LeaseholdError } from '../src/platform/error.ts';
@@ -7,6 +6,7 @@ import { ownVersion } from '../src/platform/own-version.ts';
 import { dialHold } from '../src/rpc/client/hold-client.ts';
 import { composeSidecar } from './compose.ts';
 import { parseSidecarConfig, type SidecarConfig } from './config.ts';
+import { readConfigFile } from './read-config-file.ts';
 
 const usage = `usage: leasehold sidecar --config FILE [--check] [--once]
 
@@ -96,13 +96,5 @@ function readFlags(argv: readonly string[]) {
     return { config: values.config, check: values.check === true, once: values.once === true };
   } catch {
     return undefined;
-  }
-}
-
-async function readConfigFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new LeaseholdError('config_invalid', { detail: 'the configuration file cannot be read' });
   }
 }

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/platform/clock.ts';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { ownVersion } from '../../src/platform/own-version.ts';
 import { createSharedDial } from '../../src/rpc/client/hold-client.ts';
+import { readConfigFile } from '../read-config-file.ts';
 import { startNodeAgent } from './agent.ts';
 import { readNodeCertificate } from './certificate.ts';
 import { type NodeAgentConfig, parseNodeAgentConfig } from './config.ts';
@@ -84,13 +84,5 @@ function readFlags(argv: readonly string[]) {
     return values.config === undefined ? undefined : { config: values.config, check: values.check === true };
   } catch {
     return undefined;
-  }
-}
-
-async function readConfigFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new LeaseholdError('config_invalid', { detail: 'the configuration file cannot be read' });
   }
 }
