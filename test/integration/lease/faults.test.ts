@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
+import { seeded } from './crash-plan.ts';
 import {
   aPod,
   aVerified,
@@ -169,17 +170,6 @@ interface Round {
   readonly operation: Operation;
   readonly fault: Fault;
   readonly nth: number;
-}
-
-/** mulberry32 */
-function seeded(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 async function planRounds(): Promise<readonly Round[]> {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { MemoryFault } from '../../../src/backend/memory/memory-fault.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import type { Bundle } from '../../../src/policy/bundle.ts';
+import { seeded } from './crash-plan.ts';
 import { createStormHolder, type StormHolder } from '../../unit/lease/storm-holder.ts';
 import { aPod, aVerified, createWorld, dbBundle, kvBundle, type World } from '../../unit/lease/world.ts';
 
@@ -25,17 +26,6 @@ const bundles: readonly Bundle[] = [
   },
   { ...kvBundle, ttlSeconds: 60, refreshSeconds: 20, maxSeconds: 600 },
 ];
-
-/** mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const faults: readonly MemoryFault[] = [
   { fail: 'backend_unavailable' },
