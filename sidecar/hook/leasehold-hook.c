@@ -35,7 +35,7 @@ static const char *const of_register[] = {
 static const char *const of_end[] = {"SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_SLUID", NULL};
 static const char *const of_node[] = {
     "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_USER", "SLURMD_NODENAME",
-    "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_START_TIME", "SLURM_JOB_SLUID", NULL};
+    "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_START_TIME", "SLURM_JOB_SLUID", "SLURM_HET_JOB_ID", NULL};
 
 /* slurmd gives a prolog twice its MessageTimeout (10 s) before it takes the node out of service. */
 static const struct verb {

@@ -60,14 +60,18 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       store,
       addresses: config.broker.address,
       serverName: config.broker.serverName,
-      prove: async (credential) => {
+      prove: async (reference) => {
         const { endpoint } = await renewal.read();
         return {
-          credential,
+          credential: reference(),
           endpoint,
-          keep: () => ({
+          keep: (send) => ({
             expiresAt: () => undefined,
-            sendNow: () => renewal.look(),
+            sendNow: () => {
+              // Said again on the same connection, it is decided anew: a time limit may have been raised.
+              send(reference());
+              renewal.look();
+            },
             close: () => undefined,
           }),
         };
@@ -98,7 +102,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   async function prolog(seen: SeenJob): Promise<HookAnswer> {
     // Root's own jobs are registered nowhere and have nothing.
     if (seen.uid === 0) {
-      await store.mark(seen.job, { state: 'nothing', run: undefined, uid: 0, restarts: seen.restarts ?? 0 });
+      await store.mark(seen, { state: 'nothing', run: undefined, uid: 0, restarts: seen.restarts ?? 0 });
       return { ok: true };
     }
     const run = await inTurn(seen.job, async () => {
@@ -122,7 +126,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       // Where Slurm names runs for good, a late epilog does not end the next run of its job.
       if (known !== undefined && areOther(known.subject.sluid, seen.sluid)) return { ok: true };
       await known?.end();
-      if (known === undefined) await store.unmark(seen.job);
+      if (known === undefined) await store.unmark(seen);
       else drop(known);
       return { ok: true };
     });

@@ -23,7 +23,7 @@ export type Outcome =
   { readonly state: 'delivered' | 'nothing' } | { readonly state: 'failed'; readonly why: string };
 
 /** What is known of a run before the broker names it. */
-export type RunSubject = Pick<SeenJob, 'job' | 'uid' | 'gid' | 'restarts' | 'start' | 'sluid'>;
+export type RunSubject = Pick<SeenJob, 'job' | 'uid' | 'gid' | 'restarts' | 'start' | 'sluid' | 'het'>;
 
 /**
  * One run on this node.
@@ -56,8 +56,8 @@ export interface NodeRunOptions {
   readonly store: RunStore;
   readonly addresses: readonly string[];
   readonly serverName: string | undefined;
-  /** Proof for a stream with this reference. */
-  readonly prove: (reference: Secret) => ReturnType<Prove>;
+  /** Proof for a stream that speaks of the run by this reference; it says more once the broker has named the run. */
+  readonly prove: (reference: () => Secret) => ReturnType<Prove>;
   readonly agent: string;
   readonly dial: DialHold;
   readonly clock: Clock;
@@ -104,7 +104,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     ...options,
     bundles: [],
     log,
-    prove: () => options.prove(reference()),
+    prove: () => options.prove(reference),
     onWelcome,
     onEnd: (error) => {
       stream = undefined;
@@ -245,7 +245,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     marked = key;
     return enqueue(async () => {
       if (phase === 'ended') return;
-      await store.mark(subject.job, markerOf(state));
+      await store.mark(subject, markerOf(state));
       settle(state);
     });
   }
@@ -304,7 +304,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     });
     await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
     await enqueue(async () => {
-      await store.unmark(subject.job);
+      await store.unmark(subject);
       if (record !== undefined) await store.removeFolder(record);
     });
     log.info('the run has ended on this node, its files are removed', {});

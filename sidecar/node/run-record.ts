@@ -13,6 +13,7 @@ export interface RunRecord {
   readonly start: number;
   readonly restarts: number;
   readonly sluid: string | undefined;
+  readonly het: number | undefined;
   readonly bundles: readonly string[];
   /** Of a run that is over: what the broker has still to be told. */
   readonly owed: readonly string[] | undefined;
@@ -33,14 +34,15 @@ export function encodeRunRecord(record: RunRecord): string {
 export function decodeRunRecord(bytes: Uint8Array): RunRecord | undefined {
   const found = readRecord(parseJson(bytes));
   if (found?.['version'] !== version) return undefined;
-  const { job, uid, gid, workload, start, restarts, sluid } = found;
+  const { job, uid, gid, workload, start, restarts, sluid, het } = found;
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const bundles = readArray(found['bundles'], text);
   const owed = found['owed'] === undefined ? undefined : readArray(found['owed'], text);
   if (![job, uid, gid, start, restarts].every((value) => Number.isSafeInteger(value))) return undefined;
   if (typeof job !== 'number' || typeof uid !== 'number' || typeof gid !== 'number') return undefined;
   if (typeof start !== 'number' || typeof restarts !== 'number') return undefined;
+  if (het !== undefined && typeof het !== 'number') return undefined;
   if (typeof workload !== 'string' || bundles === undefined) return undefined;
   if (found['owed'] !== undefined && owed === undefined) return undefined;
-  return { job, uid, gid, workload, start, restarts, sluid: text(sluid), bundles, owed };
+  return { job, uid, gid, workload, start, restarts, sluid: text(sluid), het, bundles, owed };
 }

@@ -20,9 +20,18 @@ export interface RunStore {
   removeFolder(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
   save(record: RunRecord): Promise<void>;
   forget(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
-  mark(job: number, marker: Marker): Promise<void>;
-  unmark(job: number): Promise<void>;
+  mark(job: MarkedJob, marker: Marker): Promise<void>;
+  unmark(job: MarkedJob): Promise<void>;
 }
+
+/**
+ * A marker has its job's id for a name. The tasks of a heterogeneous job all have the id of its first component, so each other component has
+ * its marker under that id too, as `<id>.het`: a task prolog that finds no marker of its own looks for that one.
+ */
+export type MarkedJob = Pick<RunRecord, 'job' | 'het'>;
+
+const markersOf = ({ job, het }: MarkedJob): readonly string[] =>
+  het === undefined ? [String(job)] : [String(job), `${het}.het`];
 
 const runFolder = /^[1-9][0-9]*-[0-9]+$/;
 
@@ -51,7 +60,7 @@ export async function openRunStore(root: string): Promise<RunStore> {
     recover: async () => {
       const records = await readRecords();
       const folders = new Set(records.map(runName));
-      const jobs = new Set(records.filter(({ owed }) => owed === undefined).map(({ job }) => String(job)));
+      const jobs = new Set(records.filter(({ owed }) => owed === undefined).flatMap(markersOf));
       for (const name of await readdir(at('runs')))
         if (!folders.has(name)) await rm(at('runs', name), { recursive: true, force: true });
       // A marker that nobody answers for would let a later run of its job pass.
@@ -68,8 +77,12 @@ export async function openRunStore(root: string): Promise<RunStore> {
     },
     save: (record) => replace(recordPath(record), encodeRunRecord(record), 0o600),
     forget: (run) => rm(recordPath(run), { force: true }),
-    mark: (job, marker) => replace(at('jobs', String(job)), encodeMarker(marker), 0o644),
-    unmark: (job) => rm(at('jobs', String(job)), { force: true }),
+    mark: async (job, marker) => {
+      for (const name of markersOf(job)) await replace(at('jobs', name), encodeMarker(marker), 0o644);
+    },
+    unmark: async (job) => {
+      for (const name of markersOf(job)) await rm(at('jobs', name), { force: true });
+    },
   };
   return store;
 }

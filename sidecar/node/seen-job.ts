@@ -13,6 +13,8 @@ export interface SeenJob {
   /** Seconds since the Unix epoch, where this Slurm tells nodes. */
   readonly start: number | undefined;
   readonly sluid: string | undefined;
+  /** Of a component of a heterogeneous job other than its first: the first one's job id, by which its tasks know themselves. */
+  readonly het: number | undefined;
 }
 
 const name = /^[A-Za-z0-9._-]{1,255}$/;
@@ -41,15 +43,18 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
     return value;
   };
   const maxId = 4_294_967_294;
+  const job = needed('SLURM_JOB_ID', whole('SLURM_JOB_ID', 1, maxId));
+  const het = whole('SLURM_HET_JOB_ID', 0, maxId);
   const start = whole('SLURM_JOB_START_TIME', 0, 2 ** 40);
   return {
     cluster: needed('SLURM_CLUSTER_NAME', named('SLURM_CLUSTER_NAME')),
     node: needed('SLURMD_NODENAME', named('SLURMD_NODENAME')),
-    job: needed('SLURM_JOB_ID', whole('SLURM_JOB_ID', 1, maxId)),
+    job,
     uid: needed('SLURM_JOB_UID', whole('SLURM_JOB_UID', 0, maxId)),
     gid: needed('SLURM_JOB_GID', whole('SLURM_JOB_GID', 0, maxId)),
     restarts: whole('SLURM_JOB_RESTART_COUNT', 0, 2 ** 31),
     start: start === 0 ? undefined : start,
     sluid: named('SLURM_JOB_SLUID'),
+    het: het === job || het === 0 ? undefined : het,
   };
 }

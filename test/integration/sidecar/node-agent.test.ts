@@ -84,6 +84,30 @@ describe('leasehold node-agent', () => {
     expect(agent.output()).not.toContain(canary);
   });
 
+  it('says again which run it speaks for when the broker wants to decide anew', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await deliver(stream);
+    await prolog;
+    stream.send({ credentialWanted: { byMs: Date.now() + 60_000 } });
+    const { credential } = await stream.next('credential');
+    expect(JSON.parse(Buffer.from(credential).toString('utf8'))).toEqual({
+      job: 7,
+      uid: user.uid,
+      run: 'run/one/7/1700000000',
+    });
+    // The successor of the session brings files of its own, and the marker stands all the while.
+    stream.send(opened({ session: sessionB }));
+    stream.send(generation({ session: sessionB, login: { ...login, password: 'next' } }));
+    expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+    expect((await stream.next('delivered')).sessionId).toBe(sessionB);
+    expect(await readFile(world.path(`${folder}/db/password.txt`), 'utf8')).toBe('next');
+    expect(world.marker()).toContain('state=delivered\n');
+  });
+
   it('marks a run that is granted nothing, and lets its stream go', async () => {
     await using broker = await startFakeBroker(clients);
     await using world = await createNodeWorld(broker);

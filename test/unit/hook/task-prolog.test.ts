@@ -23,7 +23,7 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
     });
     return { status, lines: stdout.split('\n').slice(0, -1), stderr };
   };
-  const mark = (changes: Readonly<Record<string, string>> = {}) => {
+  const mark = (changes: Readonly<Record<string, string>> = {}, name = '12') => {
     const marker = {
       leasehold: '1',
       state: 'delivered',
@@ -35,7 +35,7 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
       ...changes,
     };
     const lines = Object.entries(marker).map(([name, value]) => `${name}=${value}\n`);
-    return writeFile(join(jobs(), '12'), lines.join(''));
+    return writeFile(join(jobs(), name), lines.join(''));
   };
   const refused = (outcome: ReturnType<typeof run>, words: RegExp) => {
     expect(outcome).toMatchObject({ status: 1, stderr: '' });
@@ -127,6 +127,18 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
     };
     for (const env of [{}, hostile])
       expect(run(env)).toEqual({ status: 0, lines: [`export LEASEHOLD_DIR=${delivered()}`], stderr: '' });
+  });
+
+  it('takes the marker of another component where the first one of its heterogeneous job is not on the node', async () => {
+    await symlink(join(folder.path, 'nowhere'), join(jobs(), '12.het'));
+    refused(run(), /not on this node/);
+    await rm(join(jobs(), '12.het'));
+    await mark({ uid: '20002' }, '12.het');
+    refused(run(), /belong to another run/);
+    await mark({ run: 'run/hpc/13/1700000000' }, '12.het');
+    expect(run()).toMatchObject({ status: 0, lines: [`export LEASEHOLD_DIR=${delivered()}`] });
+    await mark({ state: 'failed', why: 'No.' });
+    refused(run(), /No\.$/);
   });
 
   it('lets the task start where nothing is granted, without a folder that the user names', async () => {

@@ -111,6 +111,13 @@ describe('readSeenJob', () => {
       restarts: undefined,
       start: undefined,
       sluid: undefined,
+      het: undefined,
     });
+  });
+
+  it('knows the first component of a heterogeneous job from the others', () => {
+    expect(readSeenJob(request({ ...good, SLURM_HET_JOB_ID: '5' })).het).toBe(5);
+    expect(readSeenJob(request({ ...good, SLURM_HET_JOB_ID: '7' })).het).toBeUndefined();
+    refused(() => readSeenJob(request({ ...good, SLURM_HET_JOB_ID: '../5' })));
   });
 });
