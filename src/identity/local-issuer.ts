@@ -102,6 +102,7 @@ export async function createLocalIssuer(options: {
         node,
         finished: false,
         deletionAt: undefined,
+        gracePeriodSeconds: undefined,
         labels: { ...labels },
         images:
           imageDigests.length === 0 ? { known: false } : { known: true, digests: [...imageDigests].sort() },
@@ -129,7 +130,12 @@ export async function createLocalIssuer(options: {
         .setExpirationTime(issuedAt + lifeSeconds)
         .sign(privateKey);
     },
-    terminatePod: (uid, graceSeconds) => put({ ...get(uid), deletionAt: clock.now() + graceSeconds * 1000 }),
+    terminatePod: (uid, graceSeconds) =>
+      put({
+        ...get(uid),
+        deletionAt: clock.now() + graceSeconds * 1000,
+        gracePeriodSeconds: graceSeconds,
+      }),
     removePod: (uid) => {
       pods.delete(uid);
       for (const feed of feeds) feed.remove(uid);

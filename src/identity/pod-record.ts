@@ -18,6 +18,8 @@ export interface PodRecord {
   readonly finished: boolean;
   /** `deletionTimestamp` in milliseconds since the Unix epoch, grace period included; undefined while nobody deletes it. */
   readonly deletionAt: number | undefined;
+  /** `deletionGracePeriodSeconds`: how long before `deletionAt` it was asked to go. */
+  readonly gracePeriodSeconds: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly images: ImageFacts;
 }
@@ -28,6 +30,7 @@ const podSchema = z.object({
     namespace: namespaceName,
     name: objectName,
     deletionTimestamp: z.iso.datetime({ offset: true }).optional(),
+    deletionGracePeriodSeconds: z.int().nonnegative().optional(),
     labels: z.record(z.string(), z.string()).optional(),
   }),
   spec: z.object({ serviceAccountName: objectName.optional(), nodeName: objectName.optional() }),
@@ -55,6 +58,7 @@ export function parsePod(value: unknown, interner: Interner): PodRecord | undefi
     node: interner.text(spec.nodeName ?? ''),
     finished: phase === 'Succeeded' || phase === 'Failed',
     deletionAt: metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp),
+    gracePeriodSeconds: metadata.deletionGracePeriodSeconds,
     labels: labelsOf(metadata.labels ?? {}, interner),
     images: imagesOf(value, interner),
   };

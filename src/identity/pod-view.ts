@@ -81,7 +81,18 @@ export function createPodView(options: PodViewOptions): PodView {
     if (!wasEnded) listener(uid, 'ended');
   };
 
-  /** Counted on the monotonic clock from the first sight, so that a jump of the wall clock ends nobody. */
+  /**
+   * Until a pod that is being deleted counts as ended. One that was running a moment ago has its whole grace period before it, whatever this
+   * machine's wall clock says: only where the deletion is older than the view does that clock have to tell how much is left.
+   */
+  const leftMs = (record: PodRecord, deletionAt: number, wasKnown: boolean): number => {
+    const byWallClock = deletionAt + deletionGraceMs - clock.now();
+    if (record.gracePeriodSeconds === undefined) return byWallClock;
+    const whole = record.gracePeriodSeconds * 1000 + deletionGraceMs;
+    return wasKnown && freshness() === 'fresh' ? whole : Math.min(whole, byWallClock);
+  };
+
+  /** Counted on the monotonic clock, so that a jump of the wall clock ends nobody. */
   const endAt = (uid: string, monotonicMs: number) => {
     stopTimer(uid);
     const left = monotonicMs - clock.monotonic();
@@ -106,7 +117,7 @@ export function createPodView(options: PodViewOptions): PodView {
     pods.set(record.uid, next);
     if (next.deletionAt === undefined || next.deletionAt === before?.deletionAt) return;
     if (before?.deletionAt === undefined) listener(record.uid, 'terminating');
-    endAt(record.uid, clock.monotonic() + next.deletionAt + deletionGraceMs - clock.now());
+    endAt(record.uid, clock.monotonic() + leftMs(next, next.deletionAt, before !== undefined));
   };
 
   const freshness = (): Freshness => {
@@ -173,5 +184,6 @@ function merge(before: PodRecord, next: PodRecord): PodRecord {
     ...next,
     node: next.node === '' ? before.node : next.node,
     deletionAt: next.deletionAt ?? before.deletionAt,
+    gracePeriodSeconds: next.gracePeriodSeconds ?? before.gracePeriodSeconds,
   };
 }

@@ -22,6 +22,7 @@ describe('parsePod', () => {
     expect(parse({ deletionTimestamp: '2030-01-01T00:00:30Z' })?.deletionAt).toBe(
       Date.parse('2030-01-01T00:00:30Z'),
     );
+    expect(parse({ deletionGracePeriodSeconds: 30 })?.gracePeriodSeconds).toBe(30);
     for (const phase of ['Pending', 'Running', 'Unknown']) expect(parse({ phase })?.finished).toBe(false);
     for (const phase of ['Succeeded', 'Failed']) expect(parse({ phase })?.finished).toBe(true);
   });
@@ -32,6 +33,8 @@ describe('parsePod', () => {
     expect(parse({ name: '../till' })).toBeUndefined();
     expect(parse({ uid: 'till' })).toBeUndefined();
     expect(parse({ deletionTimestamp: 'soon' })).toBeUndefined();
+    for (const period of [-1, 0.5, 1e300])
+      expect(parse({ deletionGracePeriodSeconds: period })).toBeUndefined();
     expect(parse({ spec: { serviceAccountName: 'a/b' } })).toBeUndefined();
   });
 

@@ -90,6 +90,39 @@ describe('createPodView', () => {
     expect(news).toEqual(['pod terminating', 'pod ended']);
   });
 
+  it.each([
+    ['ahead', 3_600_000],
+    ['behind', -3_600_000],
+  ])(
+    'gives a pod that was running its whole grace period, with a wall clock that is an hour %s',
+    async (_where, ms) => {
+      const { view, clock, list, phase } = aView();
+      list(aRecord());
+      const deletionAt = clock.now() + 30_000;
+      clock.setWall(clock.now() + ms);
+      view.put(aRecord({ deletionAt, gracePeriodSeconds: 30 }));
+      await clock.advance(59_999);
+      expect(phase()).toBe('terminating');
+      await clock.advance(1);
+      expect(phase()).toBe('ended');
+    },
+  );
+
+  it('gives a pod that was being deleted before it was seen no more than its grace period', async () => {
+    const { view, clock, list, phase } = aView();
+    const deletionAt = clock.now() + 10_000;
+    list(aRecord({ deletionAt, gracePeriodSeconds: 30 }));
+    list(
+      aRecord({ deletionAt, gracePeriodSeconds: 30 }),
+      aRecord({ uid: uidOf(1), deletionAt: clock.now() + 3_600_000, gracePeriodSeconds: 30 }),
+    );
+    await clock.advance(40_000);
+    expect([phase(), phase(uidOf(1))]).toEqual(['ended', 'terminating']);
+    view.touch(clock.monotonic());
+    await clock.advance(20_000);
+    expect(phase(uidOf(1))).toBe('ended');
+  });
+
   it('ends a pod at once that was to be gone long ago, and one sooner that is deleted again with less grace', async () => {
     const { view, clock, list, phase } = aView();
     list(

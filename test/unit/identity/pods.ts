@@ -12,6 +12,7 @@ export function aRecord(changes: Partial<PodRecord> = {}): PodRecord {
     node: 'node-1',
     finished: false,
     deletionAt: undefined,
+    gracePeriodSeconds: undefined,
     labels: { app: 'till' },
     images: { known: true, digests: [digest('a')] },
     ...changes,
@@ -29,6 +30,7 @@ interface PodChanges {
   readonly node?: string | undefined;
   readonly phase?: string;
   readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
   readonly resourceVersion?: string;
   readonly labels?: Record<string, string>;
   readonly spec?: Record<string, unknown>;
@@ -43,6 +45,7 @@ export function aPodObject(changes: PodChanges = {}): Record<string, unknown> {
     phase = 'Running',
     resourceVersion = '100',
     deletionTimestamp,
+    deletionGracePeriodSeconds,
   } = changes;
   return {
     apiVersion: 'v1',
@@ -54,6 +57,7 @@ export function aPodObject(changes: PodChanges = {}): Record<string, unknown> {
       resourceVersion,
       creationTimestamp: '2030-01-01T00:00:00Z',
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
       labels: changes.labels ?? { app: 'till' },
       annotations: { note: 'canary-annotation' },
       managedFields: [{ manager: 'canary-manager' }],
