@@ -34,7 +34,8 @@ export interface NodeAgentOptions {
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { config, clock, log } = options;
   const files = { ...config, ca: config.broker.ca };
-  await readNodeCertificate(files);
+  // Who this node is stays what it was: a pair that is half replaced must not keep an epilog from removing files.
+  const { cluster, node } = await readNodeCertificate(files);
   await prepareRoot({ ...config.files, log });
   const store = await openRunStore(config.files.root);
   const counters = createCounters();
@@ -133,7 +134,6 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
 
   async function answer(request: HookRequest): Promise<HookAnswer> {
     const seen = readSeenJob(request);
-    const { cluster, node } = await renewal.read();
     if (seen.cluster !== cluster || seen.node !== node) {
       log.error('a hook of another node or cluster was refused', { job: seen.job });
       return { ok: false, why: reasons.mismatched };

@@ -273,7 +273,7 @@ function startBackground(
   track('pruning', () =>
     every(3_600_000, 'pruning', async () => {
       const endedBefore = parts.backend.now() - parts.settings.keepEndedMs;
-      while ((await parts.ledger.prune({ endedBefore, limit: 500 })) === 500);
+      while ((await parts.ledger.prune({ endedBefore, limit: 500 })) >= 500);
       await sweepTombstones(parts);
     }),
   );

@@ -205,7 +205,7 @@ export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger
   readMeta(key: string): Promise<string | undefined>;
   writeMeta(key: string, value: string): Promise<void>;
   count(): Promise<LedgerCount>;
-  /** Deletes sessions that ended before that instant, at most `limit`, and runs of which nothing is left; returns how many sessions. */
+  /** Deletes sessions that ended before that instant, and runs of which nothing is left, at most `limit` of each; returns the larger of the two counts. */
   prune(input: { readonly endedBefore: number; readonly limit: number }): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
 }

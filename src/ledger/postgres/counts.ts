@@ -16,7 +16,7 @@ export async function count(sql: Sql): Promise<LedgerCount> {
 /** Lease sets and credentials go with their session (ON DELETE CASCADE); a run goes after all its sessions. What another broker prunes is left to it. */
 export async function prune(sql: Sql, input: LedgerInput<'prune'>): Promise<number> {
   const limit = Math.max(0, input.limit);
-  const [sessions] = await Promise.all([
+  const [sessions, runs] = await Promise.all([
     sql.run(
       `DELETE FROM session WHERE seq IN
          (SELECT seq FROM session WHERE state = 'ended' AND ended_at < $1
@@ -33,5 +33,5 @@ export async function prune(sql: Sql, input: LedgerInput<'prune'>): Promise<numb
       limit,
     ),
   ]);
-  return sessions;
+  return Math.max(sessions, runs);
 }

@@ -21,7 +21,7 @@ export function prune(sql: Sql, input: { readonly endedBefore: number; readonly 
     input.endedBefore,
     Math.max(0, input.limit),
   );
-  sql.run(
+  const runs = sql.run(
     `DELETE FROM run WHERE seq IN
        (SELECT seq FROM run WHERE state = 'ended' AND ended_at < ?
           AND NOT EXISTS (SELECT 1 FROM session WHERE session.workload = run.workload)
@@ -29,5 +29,5 @@ export function prune(sql: Sql, input: { readonly endedBefore: number; readonly 
     input.endedBefore,
     Math.max(0, input.limit),
   );
-  return sessions;
+  return Math.max(sessions, runs);
 }

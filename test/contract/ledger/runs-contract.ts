@@ -178,6 +178,16 @@ export function runsContract(open: OpenLedgerWorld): void {
       expect(await ledger.findRun(alive.identity.workload)).toBeDefined();
       expect(await ledger.findRun(held.identity.workload)).toBeDefined();
     });
+
+    it('is counted by pruning though it never had a session, so that whoever prunes goes on', async () => {
+      const runs = [aRun(), aRun({ jobId: 13 }), aRun({ jobId: 14 })];
+      for (const run of runs) {
+        await register(run);
+        await ledger.endRun({ workload: run.identity.workload, at: start });
+      }
+      const prune = () => ledger.prune({ endedBefore: start + 1, limit: 2 });
+      expect([await prune(), await prune(), await prune()]).toEqual([2, 1, 0]);
+    });
   });
 
   describe("a node's key", () => {

@@ -84,6 +84,24 @@ describe('leasehold node-agent', () => {
     expect(agent.output()).not.toContain(canary);
   });
 
+  it('removes the files of a run that ends while certificate and key are not a pair', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const prolog = world.hook('prolog');
+    await deliver(await broker.nextStream());
+    await prolog;
+    // Renewed key first, as the documentation asks for, and the certificate not yet.
+    const next = broker.authority.issueClient({
+      commonName: 'n1',
+      uri: 'spiffe://example/slurm/one/node/n1',
+    });
+    await writeFile(world.path('tls.key'), next.key);
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(existsSync(world.path(folder))).toBe(false);
+    expect(world.marker()).toBeUndefined();
+  });
+
   it('says again which run it speaks for when the broker wants to decide anew', async () => {
     await using broker = await startFakeBroker(clients);
     await using world = await createNodeWorld(broker);

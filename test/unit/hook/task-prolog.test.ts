@@ -84,6 +84,12 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
     ['an earlier run, by its start', {}, { SLURM_JOB_START_TIME: '1700009999' }],
     ['another user', { uid: '20002' }, {}],
     ['a forged restart count', {}, { SLURM_RESTART_COUNT: '5' }],
+    ['an earlier run, in a step of this job', {}, { SLURM_RESTART_COUNT: '1', LEASEHOLD_JOB: '12' }],
+    [
+      'a later run, in a job that another one has submitted',
+      { restarts: '2' },
+      { SLURM_RESTART_COUNT: '1', LEASEHOLD_JOB: '11' },
+    ],
     [
       'a restart count forged under its other name',
       {},
@@ -126,7 +132,26 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
       LD_LIBRARY_PATH: '/nonexistent',
     };
     for (const env of [{}, hostile])
-      expect(run(env)).toEqual({ status: 0, lines: [`export LEASEHOLD_DIR=${delivered()}`], stderr: '' });
+      expect(run(env)).toEqual({
+        status: 0,
+        lines: [`export LEASEHOLD_DIR=${delivered()}`, 'export LEASEHOLD_JOB=12'],
+        stderr: '',
+      });
+  });
+
+  it('lets a first run start that a requeued job has submitted, whose count it has inherited, and clears that', async () => {
+    await mark();
+    for (const name of ['SLURM_RESTART_COUNT', 'SLURM_JOB_RESTART_COUNT'])
+      expect(run({ SLURM_RESTART_COUNT: '', [name]: '1', LEASEHOLD_JOB: '11' })).toEqual({
+        status: 0,
+        lines: [
+          `export LEASEHOLD_DIR=${delivered()}`,
+          'export LEASEHOLD_JOB=12',
+          'unset SLURM_RESTART_COUNT',
+          'unset SLURM_JOB_RESTART_COUNT',
+        ],
+        stderr: '',
+      });
   });
 
   it('takes the marker of another component where the first one of its heterogeneous job is not on the node', async () => {
@@ -136,7 +161,10 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
     await mark({ uid: '20002' }, '12.het');
     refused(run(), /belong to another run/);
     await mark({ run: 'run/hpc/13/1700000000' }, '12.het');
-    expect(run()).toMatchObject({ status: 0, lines: [`export LEASEHOLD_DIR=${delivered()}`] });
+    expect(run()).toMatchObject({
+      status: 0,
+      lines: [`export LEASEHOLD_DIR=${delivered()}`, 'export LEASEHOLD_JOB=12'],
+    });
     await mark({ state: 'failed', why: 'No.' });
     refused(run(), /No\.$/);
   });
@@ -145,7 +173,7 @@ describe.for(shells)('leasehold-task-prolog in %s', (shell) => {
     await mark({ state: 'nothing' });
     expect(run({ LEASEHOLD_DIR: '/tmp/mine' })).toEqual({
       status: 0,
-      lines: ['unset LEASEHOLD_DIR'],
+      lines: ['unset LEASEHOLD_DIR', 'export LEASEHOLD_JOB=12'],
       stderr: '',
     });
   });
