@@ -1,5 +1,5 @@
 import type { AuditAction } from '../audit/audit.ts';
-import type { Session, SessionState } from '../ledger/ledger.ts';
+import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import { sessionFacts } from './audit-facts.ts';
@@ -7,6 +7,7 @@ import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
 import { watchSessions } from './watch-sessions.ts';
+import { withHolders } from './with-holders.ts';
 
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
@@ -16,6 +17,13 @@ const endedAtOnce = 64;
 /** What people may do; rights are the caller's to check, records are written here. */
 export function createSessionAdmin(parts: Parts): SessionAdmin {
   const { ledger, locks } = parts;
+  const shown = (sessions: readonly Session[]) => withHolders(ledger, sessions);
+  const findShown = async (id: string): Promise<SessionWithHolders> => {
+    const session = await ledger.findSession(id);
+    const [found] = session === undefined ? [] : await shown([session]);
+    if (found === undefined) throw new LeaseholdError('session_unknown');
+    return found;
+  };
 
   const matching = async (
     selector: Selector | undefined,
@@ -107,18 +115,18 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
   return {
     list: async ({ selector, includeEnded, pageSize: limit, after, by }) => {
       await read(by, selector);
-      return ledger.listSessions({
-        ...(selector === undefined ? {} : { selector }),
-        states: includeEnded ? [...liveStates, 'ended'] : liveStates,
-        limit,
-        ...(after === undefined ? {} : { after }),
-      });
+      return shown(
+        await ledger.listSessions({
+          ...(selector === undefined ? {} : { selector }),
+          states: includeEnded ? [...liveStates, 'ended'] : liveStates,
+          limit,
+          ...(after === undefined ? {} : { after }),
+        }),
+      );
     },
     show: async ({ id, by }) => {
       await read(by, { session: id });
-      const session = await ledger.findSession(id);
-      if (session === undefined) throw new LeaseholdError('session_unknown');
-      return session;
+      return findShown(id);
     },
     watch: ({ selector, by, signal }) => watchSessions(parts, read, { selector, by, signal }),
     revoke: async ({ selector, reason, by, dryRun }) => {
@@ -127,22 +135,22 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       const sessions = selector.session === undefined ? found : await withSuccessors(found);
       const known = new Set(sessions.map(({ id }) => id));
       const revoking = (await matching(selector, ['revoking'])).filter(({ id }) => !known.has(id));
-      if (dryRun) return sessions;
+      if (dryRun) return shown(sessions);
       await wrote('revoke', { by, reason, selector, count: sessions.length });
       const ended = await endAll(sessions, { reason: 'admin', note: reason, by });
       // Those that end for another reason already get their tombstone too.
       const already = await endAll(revoking, { reason: 'admin', note: reason, by });
-      return [...ended, ...already];
+      return shown([...ended, ...already]);
     },
     rotate: async ({ selector, reason, by, dryRun }) => {
       require(selector);
       const sessions = await matching(selector, ['active']);
-      if (dryRun) return sessions;
+      if (dryRun) return shown(sessions);
       await wrote('rotate', { by, reason, selector, count: sessions.length });
       const dueAt = parts.backend.now();
       await ledger.putWork(sessions.map(({ id }) => ({ kind: 'rotate', subject: id, dueAt })));
       parts.wake();
-      return sessions;
+      return shown(sessions);
     },
     addLock: async ({ selector, reason, by, dryRun }) => {
       require(selector);
@@ -155,13 +163,14 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
         by,
         createdAt: parts.backend.now(),
       };
-      if (dryRun) return { lock, sessions: await matching(selector, endableStates) };
+      if (dryRun) return { lock, sessions: await shown(await matching(selector, endableStates)) };
       // First the lock, then the revocations: what opens in between is refused.
       await ledger.addLock(lock);
       locks.reread();
       const sessions = await matching(selector, endableStates);
       await wrote('lock_add', { by, reason, lock: lock.id, selector, count: sessions.length });
-      return { lock, sessions: await endAll(sessions, { reason: 'locked', note: reason, by }) };
+      const ended = await endAll(sessions, { reason: 'locked', note: reason, by });
+      return { lock, sessions: await shown(ended) };
     },
     removeLock: async ({ id, reason, by }) => {
       const lock = await ledger.removeLock(id);
@@ -240,8 +249,7 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
         nextTryAt: undefined,
         at,
       });
-      const session = await ledger.findSession(found.session);
-      if (session === undefined) throw new LeaseholdError('session_unknown');
+      const session = await findShown(found.session);
       const leaseSets = session.leaseSets.filter(({ credentials }) =>
         credentials.some((one) => one.id === id),
       );

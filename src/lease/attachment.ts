@@ -1,13 +1,13 @@
 import type { Verified } from '../identity/identity.ts';
 import type { AuditEvent } from '../audit/audit.ts';
-import type { Session } from '../ledger/ledger.ts';
+import type { Delivered, Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { acknowledged } from './acknowledge.ts';
 import { identityFacts, sessionFacts } from './audit-facts.ts';
 import { nearDeadline } from './deadline.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
-import { open, openSuccessor } from './open.ts';
+import { join, open, openSuccessor } from './open.ts';
 import type { Parts } from './parts.ts';
 import { isRefusal, publicCode } from './refusal.ts';
 import { holdKey } from './serial.ts';
@@ -56,13 +56,26 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     return found;
   };
 
-  const openSerially = (request: OpenRequest, signal: AbortSignal) =>
-    parts.serial.run(holdKey(workload, request.bundle), async () => {
+  const openInTurn = async (request: OpenRequest, signal: AbortSignal): Promise<void> => {
+    const key = holdKey(workload, request.bundle);
+    const opening = { attached, request, signal };
+    const stillAsks = (): void => {
       if (isDraining()) throw new LeaseholdError('shutting_down');
       if (!attached.open) throw new LeaseholdError('cancelled');
+    };
+    const first = async () => {
+      stillAsks();
       if (request.resume !== undefined) await own(request.resume.session);
-      await open(parts, { attached, request, signal });
+    };
+    if (attached.verified.holders.length === 1)
+      return parts.serial.run(key, () => first().then(() => open(parts, opening)));
+    const rest = await parts.serial.share(key, () => first().then(() => join(parts, opening)));
+    if (rest === undefined) return undefined;
+    return parts.serial.run(key, async () => {
+      stillAsks();
+      await rest();
     });
+  };
 
   /** The stream ended or was taken over in the middle: what came out of it has nobody. */
   const letGoIfGone = async (): Promise<void> => {
@@ -91,7 +104,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
   return {
     open: async (request, { signal }) => {
       try {
-        await openSerially(request, AbortSignal.any([signal, parts.signal]));
+        await openInTurn(request, AbortSignal.any([signal, parts.signal]));
       } catch (error) {
         await refused(request.bundle, error);
       }
@@ -101,7 +114,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       const found = await own(session);
       if (found.state !== 'active' && found.state !== 'superseded') return;
       const { holder } = attached.verified;
-      let after: Session;
+      let after: Delivered;
       try {
         after = await parts.ledger.recordDelivered({ session, holder, generation, at: parts.backend.now() });
       } catch (error) {
@@ -115,8 +128,8 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       await recordWord({
         action: 'delivered',
         outcome: 'ok',
-        actor: after.identity.spiffeId,
-        ...sessionFacts(after),
+        actor: found.identity.spiffeId,
+        ...sessionFacts(found),
         holder,
         generation,
       });
@@ -138,8 +151,9 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       const found = await own(session);
       // A node that is away for a moment still runs its part of the job, until the scheduler begins to end that.
       const isRunning = found.identity.kind === 'run' && parts.states.state(workload).phase !== 'terminating';
-      const others = found.holders.filter(({ name }) => name !== attached.verified.holder);
-      if (others.some((other) => other.attached || (isRunning && other.wipedAt === undefined))) {
+      const { holder } = attached.verified;
+      const others = await parts.ledger.lookAtOthers({ session, holder });
+      if (others.attached || (isRunning && others.unwiped)) {
         // One holder of several cannot end it for the others: it only lets go.
         parts.hub.drop(attached, session);
         await parts.detachments.letGo(attached, [session]);

@@ -20,11 +20,23 @@ export interface Delivery {
   readonly previousUntil: number;
 }
 
+/** Deliveries that share the audit log's writes: a run on many nodes would else wait for the disk once for each. */
+const atOnce = 256;
+
 /**
  * Sends a generation to holders, each delivery recorded first: where the audit log cannot take the record, that holder gets
  * nothing and `audit_unavailable` is thrown.
  */
 export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
+  const { to } = delivery;
+  const deliverOne = messenger(parts, delivery);
+  for (let first = 0; first < to.length; first += atOnce) {
+    const sent = await Promise.allSettled(to.slice(first, first + atOnce).map(deliverOne));
+    for (const one of sent) if (one.status === 'rejected') throw one.reason;
+  }
+}
+
+function messenger(parts: Parts, delivery: Delivery): (attached: Attached) => Promise<void> {
   const { session, bundle } = delivery;
   const generation = session.generation.id;
   const secrets = bundle.secrets.map((source): DeliveredSecret => {
@@ -34,7 +46,7 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
   const paths = bundle.secrets
     .filter((_, index) => secrets[index]?.fields !== undefined)
     .map(({ path }) => path);
-  for (const attached of delivery.to) {
+  return async (attached) => {
     await parts.audit.record({
       action: 'deliver',
       outcome: 'ok',
@@ -46,7 +58,7 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
       paths,
     });
     // Revoked or let go while the record was written: nothing is sent to who must not have it any more.
-    if (!attached.open || !attached.sessions.has(session.id)) continue;
+    if (!attached.open || !attached.sessions.has(session.id)) return;
     // Every holder's word that it has them may have come meanwhile, and then the bytes have been overwritten: what would be sent is empty.
     if (delivery.leased !== undefined && parts.values.get(session.id, generation) !== delivery.leased)
       throw new LeaseholdError('ledger_conflict', { detail: 'the values are gone' });
@@ -61,5 +73,5 @@ export async function deliver(parts: Parts, delivery: Delivery): Promise<void> {
     attached.sent.set(session.id, session.generation.id);
     parts.events.count('delivered');
     await parts.reach('generation.sent', session.id);
-  }
+  };
 }

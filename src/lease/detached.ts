@@ -25,7 +25,7 @@ export async function detachedWork(parts: Parts, id: string): Promise<number | u
   if (parts.hub.isAttached(id)) return undefined;
   const session = await parts.ledger.findSession(id);
   if (session === undefined || session.state === 'revoking' || session.state === 'ended') return undefined;
-  if (parts.replicas.isHeldElsewhere(session)) return undefined;
+  if (await parts.ledger.isAttachedElsewhere({ session: id, replica: parts.replica })) return undefined;
   if (session.leased) {
     // After a restart of the broker the item was due at one time for all; the credentials may have longer.
     const dueAt = detachedDueAt(session, parts.policy.bundle(session.bundle), parts.backend.now());

@@ -35,9 +35,9 @@ export function createDetachments(
   };
 
   const record = async (holder: string, id: string): Promise<void> => {
-    if (hub.attachedTo(id).some(({ verified }) => verified.holder === holder)) return;
     const session = await ledger.findSession(id);
     if (session === undefined || session.state === 'ended') return;
+    if (hub.find(session.workload, holder)?.sessions.has(id) === true) return;
     const at = parts.backend.now();
     const dueAt = Math.round(detachedDueAt(session, parts.policy.bundle(session.bundle), at));
     await ledger.detachHolder({ session: id, holder, replica: parts.replica, dueAt, at });
@@ -49,8 +49,7 @@ export function createDetachments(
       await Promise.all(sessions.map((session) => letGoOne(verified.holder, session)));
     },
     letGoAll: async (id) => {
-      const session = await ledger.findSession(id);
-      for (const { name, attached, replica } of session?.holders ?? [])
+      for (const { name, attached, replica } of (await ledger.listHolders([id])).get(id) ?? [])
         if (attached && replica === parts.replica) await letGoOne(name, id);
     },
     retry: async () => {

@@ -84,10 +84,11 @@ async function followHeld(parts: Parts, id: string): Promise<void> {
   }
   // Every holder has them, or another replica has made new ones.
   if (session.owner?.replica !== replica) parts.values.letGo(id);
+  const holders = new Map(((await ledger.listHolders([id])).get(id) ?? []).map((one) => [one.name, one]));
   const owed: Attached[] = [];
   for (const attached of hub.attachedTo(id)) {
     const { holder: name } = attached.verified;
-    const holder = session.holders.find((one) => one.name === name);
+    const holder = holders.get(name);
     if (holder?.attached === true && holder.replica !== replica) {
       hub.drop(attached, id);
       continue;

@@ -28,6 +28,8 @@ export interface Hub {
   part(session: string): readonly Attached[];
   attachedTo(session: string): readonly Attached[];
   isAttached(session: string): boolean;
+  /** The live stream of that holder. */
+  find(workload: string, holder: string): Attached | undefined;
   /** Live streams of a workload. */
   ofWorkload(workload: string): readonly Attached[];
   tell(session: string, message: HolderMessage): void;
@@ -50,8 +52,8 @@ export function createHub(): Hub {
   const bundleOf = new Map<string, string>();
   const statics = new Map<string, number>();
   const byBundle = new Map<string, Set<string>>();
-  const holderKey = (attached: Attached) =>
-    `${attached.verified.identity.workload}\n${attached.verified.holder}`;
+  const keyOf = (workload: string, holder: string) => `${workload}\n${holder}`;
+  const holderKey = ({ verified }: Attached) => keyOf(verified.identity.workload, verified.holder);
 
   const remove = (index: Map<string, Set<Attached>>, key: string, attached: Attached) => {
     const set = index.get(key);
@@ -114,6 +116,7 @@ export function createHub(): Hub {
     },
     attachedTo: (session) => [...(bySession.get(session) ?? [])],
     isAttached: (session) => bySession.has(session),
+    find: (workload, holder) => byHolder.get(keyOf(workload, holder)),
     ofWorkload: (workload) => [...(byWorkload.get(workload) ?? [])],
     tell: (session, message) => {
       for (const attached of bySession.get(session) ?? []) attached.send(message);

@@ -7,7 +7,7 @@ import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
 import { redirect } from './redirects.ts';
-import { resume } from './resume.ts';
+import { type Rest, resume } from './resume.ts';
 import type { OpenRequest } from './sessions.ts';
 
 /** One holder's wish for one bundle. */
@@ -45,8 +45,30 @@ export async function open(parts: Parts, opening: Opening): Promise<void> {
     await endSession(parts, { session: existing.id, reason: 'lost', tombstone: false });
     await beginOrResume(parts, opening, granted, undefined);
   } else {
-    await resume(parts, opening, granted, existing);
+    await (
+      await resume(parts, opening, granted, existing)
+    )?.();
   }
+}
+
+/**
+ * One of several holders, side by side with the others: they all come at once, and the first has begun the session for them. Returns what has to be
+ * done alone.
+ */
+export async function join(parts: Parts, opening: Opening): Promise<Rest | undefined> {
+  const { attached, request } = opening;
+  const alone = () => open(parts, opening);
+  const existing = await parts.ledger.findLive(attached.verified.identity.workload, request.bundle);
+  if (existing?.state !== 'active') return alone;
+  let granted: Granted;
+  try {
+    granted = await decide(parts, attached, request.bundle);
+  } catch {
+    // It says so again, and takes back what stands.
+    return alone;
+  }
+  if (existing.leased !== isLeased(granted.bundle)) return alone;
+  return resume(parts, opening, granted, existing);
 }
 
 /** A new session for a workload that has proved itself again near the deadline of the old one, which goes when it is delivered. */
@@ -62,5 +84,5 @@ async function beginOrResume(
   old: Session | undefined,
 ): Promise<void> {
   const existing = await begin(parts, opening, granted, old);
-  if (existing !== undefined) await resume(parts, opening, granted, existing);
+  if (existing !== undefined) await (await resume(parts, opening, granted, existing))?.();
 }

@@ -21,7 +21,8 @@ export async function renewWork(parts: Parts, leaseSetId: string): Promise<numbe
     return undefined;
   if (!parts.hub.isAttached(session.id)) {
     // It came while the item was on its way here.
-    if (parts.replicas.isHeldElsewhere(session)) return parts.backend.now() + parts.settings.retryMinMs;
+    if (await parts.ledger.isAttachedElsewhere({ session: session.id, replica: parts.replica }))
+      return parts.backend.now() + parts.settings.retryMinMs;
     await watchDetached(parts, session);
     return undefined;
   }

@@ -13,8 +13,6 @@ export interface Replicas {
   owner(identity: Identity): Owner;
   /** The owner of a session's values, when that is another replica that is not known to be gone. */
   otherOwner(session: Pick<Session, 'owner' | 'identity'>): Owner | undefined;
-  /** Some holder's stream is at another replica. */
-  isHeldElsewhere(session: Pick<Session, 'holders'>): boolean;
   /** The ledger has not been reached for so long that others will have taken this replica for dead. */
   isCutOff(): boolean;
   /** Gives up what it owns, so that nobody waits for it. Never rejects. */
@@ -101,8 +99,6 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
       // An earlier life of this one.
       return owner.address !== '' && owner.address === advertised[identity.kind] ? undefined : owner;
     },
-    isHeldElsewhere: ({ holders }) =>
-      holders.some((holder) => holder.attached && holder.replica !== undefined && holder.replica !== replica),
     isCutOff: () => missed >= silentLooks && seen.size > 0,
     leave: async () => {
       stopping.abort();

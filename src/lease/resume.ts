@@ -13,20 +13,23 @@ import { rotate } from './rotate.ts';
 import { requireStanding } from './standing.ts';
 import { deliverStatics, staticFields } from './static-delivery.ts';
 
+/** Makes something new for a session, and so is done with the hold key taken alone. */
+export type Rest = () => Promise<void>;
+
 /**
- * A session that stands, with the hold key taken: the holder still has its generation, or gets what it lacks. Nothing new is issued where
- * that can be avoided.
+ * A session that stands, with the hold key taken, if only together with other holders: the holder still has its generation, or gets what it
+ * lacks. Nothing new is issued where that can be avoided; where it cannot, that is what is returned.
  */
 export async function resume(
   parts: Parts,
   opening: Opening,
   granted: Granted,
   session: Session,
-): Promise<void> {
+): Promise<Rest | undefined> {
   const { attached, request } = opening;
   const { bundle } = granted;
   const { holder } = attached.verified;
-  requireNotTooLate(parts, session, holder);
+  await requireNotTooLate(parts, session, holder);
   // Of another replica, which began it in the same moment.
   if (session.state === 'opening' && !redirect(parts, attached, session))
     throw new LeaseholdError('ledger_conflict');
@@ -41,9 +44,9 @@ export async function resume(
     credentialId: attached.verified.credentialId,
     ...(hasCurrent ? { generation: session.generation.id } : {}),
   });
-  if (session.state === 'opening') return;
+  if (session.state === 'opening') return undefined;
   const isHere = parts.values.get(session.id, session.generation.id) !== undefined;
-  if (session.leased && !hasCurrent && !isHere && redirect(parts, attached, session)) return;
+  if (session.leased && !hasCurrent && !isHere && redirect(parts, attached, session)) return undefined;
   const at = parts.backend.now();
   await parts.ledger.attachHolder({ session: session.id, holder, replica: parts.replica, at });
   parts.hub.join(attached, session.id, bundle.name);
@@ -68,44 +71,35 @@ export async function resume(
   const trouble = parts.trouble.current(session.id);
   if (trouble !== undefined) attached.send({ kind: 'degraded', session: session.id, ...trouble });
   await resumeWork(parts, session, bundle, at);
-  if (!hasCurrent) {
-    await deliverMissing(parts, opening, granted, session);
-    return;
-  }
+  if (!hasCurrent) return deliverMissing(parts, opening, granted, session);
   attached.sent.set(session.id, session.generation.id);
   parts.events.count('resumed');
   // It was delivered, but the word of it, or what follows from that, may have been lost.
   const generation = session.generation.id;
   const after = await parts.ledger.recordDelivered({ session: session.id, holder, generation, at });
   // Right after a restart the others are not attached yet, and may still use what was replaced.
-  if (after.holders.every((other) => other.generation.id === generation || other.generation.number === 0))
-    await acknowledged(parts, after);
-  await resumeStatics(parts, opening, granted, session);
+  if (!after.lacking.older) await acknowledged(parts, after);
+  return resumeStatics(parts, opening, granted, session);
 }
 
 /** From the moment in which a run begins to end, no further node of it gets what the others have. */
-function requireNotTooLate(parts: Parts, session: Session, holder: string): void {
+async function requireNotTooLate(parts: Parts, session: Session, holder: string): Promise<void> {
   if (session.identity.kind !== 'run' || parts.states.state(session.workload).phase !== 'terminating') return;
-  const known = session.holders.find(({ name }) => name === holder);
+  const known = await parts.ledger.findHolder({ session: session.id, holder });
   if (known === undefined || known.generation.number === 0) throw new LeaseholdError('workload_terminating');
 }
 
 /** The holder lacks the current generation. */
 async function deliverMissing(
   parts: Parts,
-  { attached, request, signal }: Opening,
+  opening: Opening,
   { bundle }: Granted,
   session: Session,
-): Promise<void> {
+): Promise<Rest | undefined> {
+  const { attached, signal } = opening;
   requireRenewable(parts, attached);
   const leased = parts.values.get(session.id, session.generation.id);
-  if (session.leased && leased === undefined) {
-    // Its values are nowhere any more. A holder that lost its files does not use the old credentials; one that has an older generation, and
-    // the others of several, do until they have the new ones.
-    const overlap = session.holders.length > 1 || request.resume?.session === session.id;
-    await rotate(parts, { session, bundle, overlap, needsStatics: true, signal });
-    return;
-  }
+  if (session.leased && leased === undefined) return () => replaceLost(parts, opening, bundle, session.id);
   const statics = await staticFields(parts, bundle, signal);
   await deliver(parts, {
     session,
@@ -115,6 +109,22 @@ async function deliverMissing(
     to: [attached],
     previousUntil: 0,
   });
+  return undefined;
+}
+
+/** The values are nowhere any more. Another holder's turn may have come before, and then everybody has been sent the new ones. */
+async function replaceLost(
+  parts: Parts,
+  { attached, request, signal }: Opening,
+  bundle: Bundle,
+  id: string,
+): Promise<void> {
+  const session = await parts.ledger.findSession(id);
+  if (session?.state !== 'active' || attached.sent.get(id) === session.generation.id) return;
+  // A holder that lost its files does not use the old credentials; one that has an older generation, and the others of several, do until they
+  // have the new ones.
+  const overlap = attached.verified.holders.length > 1 || request.resume?.session === id;
+  await rotate(parts, { session, bundle, overlap, needsStatics: true, signal });
 }
 
 /** A session nobody was attached to had no renewals: they start again where they stood. */
@@ -134,9 +144,9 @@ async function resumeStatics(
   opening: Opening,
   granted: Granted,
   session: Session,
-): Promise<void> {
+): Promise<Rest | undefined> {
   const { bundle } = granted;
-  if (!bundle.secrets.some(({ kind }) => kind === 'static')) return;
+  if (!bundle.secrets.some(({ kind }) => kind === 'static')) return undefined;
   let snapshot;
   try {
     snapshot = await parts.statics.current(bundle, { signal: opening.signal });
@@ -144,13 +154,18 @@ async function resumeStatics(
     // The holder has its files; a backend that is away changes nothing for it.
     const { code } = LeaseholdError.from(error);
     parts.trouble.began(session.id, code, parts.backend.now());
-    return;
+    return undefined;
   }
   if (!session.leased) parts.trouble.ended(session.id);
   if (snapshot.versions !== '' && snapshot.versions === session.generation.versions) {
     parts.hub.setStatic(session.id, snapshot.id);
-    return;
+    return undefined;
   }
   requireRenewable(parts, opening.attached);
-  await deliverStatics(parts, { session, bundle, signal: opening.signal });
+  return async () => {
+    const now = await parts.ledger.findSession(session.id);
+    // Another holder's turn has brought it to everybody.
+    if (now?.state !== 'active' || now.generation.id !== session.generation.id) return;
+    await deliverStatics(parts, { session: now, bundle, signal: opening.signal });
+  };
 }

@@ -2,6 +2,7 @@ import type { Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { type Bundle, isLeased } from '../policy/bundle.ts';
 import { deliver } from './deliver.ts';
+import { someLacks } from './acknowledge.ts';
 import type { Parts } from './parts.ts';
 import { rotate } from './rotate.ts';
 import { deliverStatics, staticFields } from './static-delivery.ts';
@@ -20,12 +21,14 @@ export async function rotateWork(parts: Parts, id: string): Promise<number | und
   if (bundle === undefined) return undefined;
   const { retryMaxMs } = parts.settings;
   const later = () => Math.round(parts.backend.now() + retryMaxMs * (0.5 + parts.random() / 2));
-  const isElsewhere = !parts.hub.isAttached(id) && parts.replicas.isHeldElsewhere(session);
+  const isElsewhere =
+    !parts.hub.isAttached(id) &&
+    (await parts.ledger.isAttachedElsewhere({ session: id, replica: parts.replica }));
   // The holder's replica takes it, or the owner is still delivering what the rotation before made.
   if (isElsewhere || parts.replicas.otherOwner(session) !== undefined)
     return parts.backend.now() + parts.settings.retryMinMs;
   const isLost = parts.states.state(session.workload).freshness === 'lost';
-  if (!parts.hub.isAttached(id) || isLost || isUnderWay(parts, session)) return later();
+  if (!parts.hub.isAttached(id) || isLost || (await isUnderWay(parts, session))) return later();
   try {
     if (await deliverOwed(parts, session, bundle)) return undefined;
     await replace(parts, session, bundle);
@@ -42,18 +45,15 @@ export async function rotateWork(parts: Parts, id: string): Promise<number | und
 }
 
 /** The rotation before this one still waits for holders that use what it replaces; another would take that away from them. */
-function isUnderWay(parts: Parts, session: Session): boolean {
+async function isUnderWay(parts: Parts, session: Session): Promise<boolean> {
   const current = session.leaseSets.find(({ state }) => state === 'current');
   const isRetiring = session.leaseSets.some(({ state }) => state === 'retiring');
   if (!isRetiring || current === undefined || current.expiresAt - parts.backend.now() < urgentMs)
     return false;
   const sent = parts.hub
     .attachedTo(session.id)
-    .filter(({ sent: generations }) => generations.get(session.id) === session.generation.id)
-    .map(({ verified }) => verified.holder);
-  return session.holders.some(
-    ({ name, generation }) => sent.includes(name) && generation.id !== session.generation.id,
-  );
+    .filter(({ sent: generations }) => generations.get(session.id) === session.generation.id);
+  return someLacks(parts, session, sent);
 }
 
 /** Holders that were never sent the current generation get that one; true when there were some. */

@@ -1,5 +1,5 @@
 import type { Identity, Verified } from '../identity/identity.ts';
-import type { Credential, Lock, Session, Tombstone } from '../ledger/ledger.ts';
+import type { Credential, Lock, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Secret } from '../platform/secret.ts';
 import type { Bundle, FileLayout } from '../policy/bundle.ts';
@@ -104,20 +104,20 @@ export interface SessionAdmin {
     readonly pageSize: number;
     readonly after: string | undefined;
     readonly by: string;
-  }): Promise<readonly Session[]>;
+  }): Promise<readonly SessionWithHolders[]>;
   /** `session_unknown` when there is none. */
-  show(query: { readonly id: string; readonly by: string }): Promise<Session>;
+  show(query: { readonly id: string; readonly by: string }): Promise<SessionWithHolders>;
   /** Every matching session, then each one whenever it has changed since this call, until the signal aborts. */
   watch(query: {
     readonly selector: Selector | undefined;
     readonly by: string;
     readonly signal: AbortSignal;
-  }): AsyncIterable<Session>;
-  revoke(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly Session[]>;
-  rotate(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly Session[]>;
+  }): AsyncIterable<SessionWithHolders>;
+  revoke(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly SessionWithHolders[]>;
+  rotate(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly SessionWithHolders[]>;
   addLock(
     request: AdminRequest & { readonly dryRun: boolean },
-  ): Promise<{ readonly lock: Lock; readonly sessions: readonly Session[] }>;
+  ): Promise<{ readonly lock: Lock; readonly sessions: readonly SessionWithHolders[] }>;
   /** `request_invalid` when there is none. */
   removeLock(request: { readonly id: string; readonly reason: string; readonly by: string }): Promise<void>;
   listLocks(request: { readonly by: string }): Promise<readonly Lock[]>;
@@ -138,7 +138,7 @@ export interface SessionAdmin {
     readonly credential: string;
     readonly reason: string;
     readonly by: string;
-  }): Promise<Session>;
+  }): Promise<SessionWithHolders>;
   /** As shown to people and in the audit log. */
   hmac(credential: Credential): string;
 }

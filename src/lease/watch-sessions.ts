@@ -1,6 +1,7 @@
-import type { Session, SessionState } from '../ledger/ledger.ts';
+import type { SessionState, SessionWithHolders } from '../ledger/ledger.ts';
 import { matchesSelector, type Selector } from '../policy/selector.ts';
 import type { Parts } from './parts.ts';
+import { withHolders } from './with-holders.ts';
 
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const pageSize = 500;
@@ -10,7 +11,7 @@ export function watchSessions(
   parts: Parts,
   read: (by: string, selector?: Selector) => Promise<void>,
   query: { readonly selector: Selector | undefined; readonly by: string; readonly signal: AbortSignal },
-): AsyncIterable<Session> {
+): AsyncIterable<SessionWithHolders> {
   // Only ids are queued, each once, so a slow reader costs no more memory than there are sessions.
   const changed = new Set<string>();
   let wake = Promise.withResolvers<undefined>();
@@ -25,7 +26,7 @@ export function watchSessions(
   if (query.signal.aborted) stop();
   else query.signal.addEventListener('abort', stop, { once: true });
 
-  async function* steps(): AsyncGenerator<Session> {
+  async function* steps(): AsyncGenerator<SessionWithHolders> {
     try {
       await read(query.by, query.selector);
       for (let after: string | undefined; ;) {
@@ -35,7 +36,7 @@ export function watchSessions(
           limit: pageSize,
           ...(after === undefined ? {} : { after }),
         });
-        yield* page;
+        yield* await withHolders(parts.ledger, page);
         after = page.at(-1)?.id;
         if (page.length < pageSize) break;
       }
@@ -47,7 +48,8 @@ export function watchSessions(
           const session = await parts.ledger.findSession(id);
           if (session === undefined) continue;
           const subject = { identity: session.identity, bundle: session.bundle, session: id };
-          if (query.selector === undefined || matchesSelector(query.selector, subject)) yield session;
+          if (query.selector === undefined || matchesSelector(query.selector, subject))
+            yield* await withHolders(parts.ledger, [session]);
         }
       }
     } finally {

@@ -134,20 +134,31 @@ export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger
     readonly at: number;
   }): Promise<void>;
   /**
-   * Returns the session; `ledger_conflict` when the generation is not one of the session's current. With the last holder's word the
-   * ownership of the session ends: nobody needs the values any more.
+   * `ledger_conflict` when the generation is not one of the session's current. With the last holder's word the ownership of the session
+   * ends: nobody needs the values any more.
    */
   recordDelivered(input: {
     readonly session: string;
     readonly holder: string;
     readonly generation: string;
     readonly at: number;
-  }): Promise<Session>;
+  }): Promise<Delivered>;
   recordWiped(input: {
     readonly session: string;
     readonly holder: string;
     readonly at: number;
   }): Promise<void>;
+
+  findHolder(input: { readonly session: string; readonly holder: string }): Promise<Holder | undefined>;
+  /** All holders of each of those sessions, in their order. */
+  listHolders(sessions: readonly string[]): Promise<ReadonlyMap<string, readonly Holder[]>>;
+  /** Whether a holder other than that one is attached, and whether one has not said that its files are gone. */
+  lookAtOthers(input: {
+    readonly session: string;
+    readonly holder: string;
+  }): Promise<{ readonly attached: boolean; readonly unwiped: boolean }>;
+  /** Whether some holder is attached to another replica than that one. */
+  isAttachedElsewhere(input: { readonly session: string; readonly replica: string }): Promise<boolean>;
 
   // -- revocation -------------------------------------------------------------------------------------------------
 
@@ -217,6 +228,10 @@ export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger
  */
 export type SessionState = 'opening' | 'active' | 'superseded' | 'revoking' | 'ended';
 
+/**
+ * What is the same for all holders of a session. They are not part of it: a run may have ten thousand, and what one of them does must not cost a
+ * look at all.
+ */
 export interface Session {
   /** `ses_` and 26 random characters. */
   readonly id: string;
@@ -238,9 +253,28 @@ export interface Session {
   readonly generation: NewGeneration & { readonly number: number };
   /** Undefined when nobody has its values: every holder has them, they are lost, or there are none. */
   readonly owner: Owner | undefined;
-  readonly holders: readonly Holder[];
   /** Those not ended; ended ones only from `findSession`. */
   readonly leaseSets: readonly LeaseSet[];
+}
+
+/** As shown to people. */
+export interface SessionWithHolders extends Session {
+  readonly holders: readonly Holder[];
+}
+
+/** After a holder's word that it has the current generation. */
+export interface Delivered {
+  readonly session: Session;
+  readonly lacking: Lacking;
+}
+
+/** Which holders lack the current generation of their session. */
+export interface Lacking {
+  /** Any at all, attached or not. */
+  readonly any: boolean;
+  readonly attached: boolean;
+  /** One that has an older generation, which it may still use. */
+  readonly older: boolean;
 }
 
 /** The replica that has the values of a session's leases in memory, or is making them, while not all holders have them. */

@@ -32,6 +32,11 @@ export interface RunLedger {
   /** Workloads of runs that have ended and still have a session that is opening, active or superseded. */
   listEndedRunsHeld(): Promise<readonly string[]>;
   /**
+   * Whether some node that is attached has not said that its files are gone, of a session of that workload that is opening, active or
+   * superseded.
+   */
+  isRunHeld(workload: string): Promise<boolean>;
+  /**
    * Which public key a compute node has. The first one is bound; the same one is `same`; another is bound in its place only when its
    * certificate was issued later than that of the bound one, else `refused`.
    */

@@ -1,5 +1,5 @@
 import type { SessionAdmin } from '../lease/sessions.ts';
-import type { Session } from '../ledger/ledger.ts';
+import type { SessionWithHolders } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
@@ -41,7 +41,7 @@ export async function revoke(
     const open = new Set(sessions.map(({ id }) => id));
     const unwiped = new Set(open);
     const shown = new Map<string, string>();
-    const report = async (session: Session) => {
+    const report = async (session: SessionWithHolders) => {
       const state = JSON.stringify([session.state, session.leaseSets, session.holders]);
       if (shown.get(session.id) === state) return;
       shown.set(session.id, state);
@@ -74,6 +74,6 @@ export async function revoke(
   }
 }
 
-function isWiped(session: Session): boolean {
+function isWiped(session: SessionWithHolders): boolean {
   return session.holders.every(({ attached, wipedAt }) => !attached || wipedAt !== undefined);
 }

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
 import type { SessionAdmin } from '../lease/sessions.ts';
-import type { Session } from '../ledger/ledger.ts';
+import type { SessionWithHolders } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -64,7 +64,8 @@ export function addAdminService(handlers: Handlers, options: AdminServiceOptions
       await serve(request, caller, write, ends);
       if (context.draining.aborted) throw new LeaseholdError('shutting_down');
     });
-  const wire = (session: Session) => toSessionMessage(session, (credential) => admin.hmac(credential));
+  const wire = (session: SessionWithHolders) =>
+    toSessionMessage(session, (credential) => admin.hmac(credential));
 
   unary('ListSessions', methods.ListSessions, async (request, { by }) => {
     const { pageSize, after } = parsePage(request);

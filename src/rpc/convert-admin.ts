@@ -1,5 +1,5 @@
 import type { Identity } from '../identity/identity.ts';
-import type { Credential, Lock, Session, Tombstone } from '../ledger/ledger.ts';
+import type { Credential, Lock, Session, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import type { Lock as WireLock } from './gen/leasehold/v1/Lock.ts';
@@ -97,7 +97,10 @@ export function toTombstoneMessage(tombstone: Tombstone): WireTombstone {
   };
 }
 
-export function toSessionMessage(session: Session, hmac: (credential: Credential) => string): WireSession {
+export function toSessionMessage(
+  session: SessionWithHolders,
+  hmac: (credential: Credential) => string,
+): WireSession {
   const { identity } = session;
   return {
     id: session.id,

@@ -106,24 +106,13 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     await recordEnd(run, reason);
   };
 
-  /** Whether some node that can be reached has not yet said that its files are gone. One that cannot be has nobody to wait for. */
-  const isHeld = async (workload: string): Promise<boolean> => {
-    const sessions = await ledger.listSessions({
-      workload,
-      states: ['opening', 'active', 'superseded'],
-      limit: 1_000,
-    });
-    return sessions.some(({ holders }) =>
-      holders.some(({ attached, wipedAt }) => attached && wipedAt === undefined),
-    );
-  };
-
   const sweep = async (): Promise<void> => {
     for (const { identity, endingAt = 0 } of await ledger.listRuns({ state: 'ending' })) {
       remember(identity.workload, 'ending');
       const grace = graceOf.get(identity.cluster) ?? 0;
       if (endingAt + grace <= now()) await finish(identity.workload, 'the time for its end is over');
-      else if (!(await isHeld(identity.workload)))
+      // A node that cannot be reached has nobody to wait for.
+      else if (!(await ledger.isRunHeld(identity.workload)))
         await finish(identity.workload, 'no node holds it any more');
     }
     for (const workload of await ledger.listEndedRunsHeld()) {

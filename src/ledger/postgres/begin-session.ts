@@ -5,7 +5,7 @@ import type { NewLeaseSet, NewSession, Owner, Session } from '../ledger.ts';
 import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
 import { attach } from './holders.ts';
 import { tell } from './notify.ts';
-import { lockSession, readSession } from './read-session.ts';
+import { fromSession, lockSession, readSession } from './read-session.ts';
 import type { Sql } from './statements.ts';
 import { SeenTooEarly } from './transactions.ts';
 import { putWork } from './work-items.ts';
@@ -17,7 +17,7 @@ export async function beginSession(
   const { workload, bundle, supersedes } = input;
   const [rows, tombstone] = await Promise.all([
     sql.all(
-      `SELECT * FROM session WHERE (workload = $1 AND bundle = $2 AND state IN ('opening', 'active')) OR id = $3
+      `${fromSession} WHERE (workload = $1 AND bundle = $2 AND state IN ('opening', 'active')) OR id = $3
        ORDER BY seq FOR UPDATE`,
       workload,
       bundle,

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
-import type { Session } from '../ledger.ts';
+import type { Delivered, Holder, Lacking } from '../ledger.ts';
+import { toHolder } from '../stored/assemble.ts';
 import { lockSession, readSession } from './read-session.ts';
-import type { SessionRow } from '../stored/rows.ts';
+import { parseRow, type SessionRow } from '../stored/rows.ts';
 import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
@@ -74,11 +76,11 @@ export async function detachGone(sql: Sql, input: LedgerInput<'detachGone'>): Pr
   );
 }
 
-export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Promise<Session> {
+export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Promise<Delivered> {
   const [session] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
   if (session.generation_number === 0 || session.generation_id !== input.generation)
     conflict('not the current generation');
-  const [, ended, after] = await Promise.all([
+  const [, lacking, ended, after] = await Promise.all([
     // Told twice, the first time stands.
     sql.run(
       `UPDATE holder SET generation_id = $1, generation_number = $2, delivered_at = $3, wiped_at = NULL
@@ -89,19 +91,83 @@ export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelive
       input.session,
       input.holder,
     ),
+    lookForLacking(sql, input.session, session.generation_number),
     // Nobody needs the values any more.
     sql.run(
       `UPDATE session SET owner_replica = NULL WHERE id = $1 AND owner_replica IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM holder WHERE session = $1 AND generation_id <> $2)`,
+         AND NOT EXISTS (SELECT 1 FROM holder WHERE session = $1 AND generation_number < $2)`,
       input.session,
-      input.generation,
+      session.generation_number,
     ),
     readSession(sql, input.session),
   ]);
-  // An owner that a word at another replica frees has to be told.
-  const isElsewhere = after.holders.some(({ replica }) => replica !== session.owner_replica);
-  if (ended === 1 && isElsewhere) await tell(sql, { kind: 'session', id: input.session });
-  return after;
+  if (ended === 1) await tellOwner(sql, session);
+  return { session: after, lacking };
+}
+
+const lackingRow = z.object({ any: z.boolean(), attached: z.boolean(), older: z.boolean() });
+
+/** A holder's number is never above its session's, so that each question is one step into an index. */
+async function lookForLacking(sql: Sql, session: string, current: number): Promise<Lacking> {
+  const exists = (where: string) =>
+    `EXISTS (SELECT 1 FROM holder WHERE session = $1 AND generation_number < $2${where})`;
+  const row = await sql.get(
+    `SELECT ${exists('')} AS any, ${exists(' AND attached')} AS attached, ${exists(' AND generation_number > 0')} AS older`,
+    session,
+    current,
+  );
+  return parseRow(lackingRow, row, 'holder');
+}
+
+/** An owner that a word at another replica frees. */
+async function tellOwner(sql: Sql, { id, owner_replica: owner }: SessionRow): Promise<void> {
+  const elsewhere = 'SELECT 1 FROM holder WHERE session = $1 AND replica IS DISTINCT FROM $2 LIMIT 1';
+  if ((await sql.get(elsewhere, id, owner)) !== undefined) await tell(sql, { kind: 'session', id });
+}
+
+export async function findHolder(
+  sql: Sql,
+  { session, holder }: LedgerInput<'findHolder'>,
+): Promise<Holder | undefined> {
+  const row = await sql.get('SELECT * FROM holder WHERE session = $1 AND name = $2', session, holder);
+  return row === undefined ? undefined : toHolder(row);
+}
+
+export async function listHolders(
+  sql: Sql,
+  sessions: readonly string[],
+): Promise<ReadonlyMap<string, readonly Holder[]>> {
+  const found = new Map<string, Holder[]>(sessions.map((id) => [id, []]));
+  const rows = await sql.all(
+    'SELECT * FROM holder WHERE session = ANY ($1::text[]) ORDER BY session, position',
+    sessions,
+  );
+  for (const row of rows) found.get(String(row['session']))?.push(toHolder(row));
+  return found;
+}
+
+const othersRow = z.object({ attached: z.boolean(), unwiped: z.boolean() });
+
+export async function lookAtOthers(
+  sql: Sql,
+  { session, holder }: LedgerInput<'lookAtOthers'>,
+): Promise<{ readonly attached: boolean; readonly unwiped: boolean }> {
+  const exists = (where: string) =>
+    `EXISTS (SELECT 1 FROM holder WHERE session = $1 AND name <> $2 AND ${where})`;
+  const row = await sql.get(
+    `SELECT ${exists('attached')} AS attached, ${exists('wiped_at IS NULL')} AS unwiped`,
+    session,
+    holder,
+  );
+  return parseRow(othersRow, row, 'holder');
+}
+
+export async function isAttachedElsewhere(
+  sql: Sql,
+  input: LedgerInput<'isAttachedElsewhere'>,
+): Promise<boolean> {
+  const elsewhere = 'SELECT 1 FROM holder WHERE session = $1 AND attached AND replica <> $2 LIMIT 1';
+  return (await sql.get(elsewhere, input.session, input.replica)) !== undefined;
 }
 
 export async function recordWiped(sql: Sql, input: LedgerInput<'recordWiped'>): Promise<void> {

@@ -93,7 +93,7 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
   if (input.leaseSet === undefined && session.state === 'opening')
     conflict('an opening session becomes active with a lease set');
   const made = input.leaseSet === undefined ? undefined : makeCurrent(sql, input, input.leaseSet, sets);
-  const [, , , after] = await Promise.all([
+  const [, , , replicas, after] = await Promise.all([
     made,
     sql.run(
       `UPDATE session SET state = CASE state WHEN 'opening' THEN 'active' ELSE state END,
@@ -103,10 +103,10 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
       input.session,
     ),
     putWork(sql, input.work),
+    sql.get('SELECT count(DISTINCT replica) AS number FROM holder WHERE session = $1', input.session),
     readSession(sql, input.session),
   ]);
-  if (new Set(after.holders.map(({ replica }) => replica).filter((one) => one !== undefined)).size > 1)
-    await tell(sql, { kind: 'session', id: input.session });
+  if (Number(replicas?.['number']) > 1) await tell(sql, { kind: 'session', id: input.session });
   return after;
 }
 

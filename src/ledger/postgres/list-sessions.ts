@@ -1,8 +1,8 @@
 import { conflict } from '../conflict.ts';
 import type { Session, SessionQuery } from '../ledger.ts';
 import { equalColumns, isSelected } from '../stored/narrow.ts';
-import { parseRow, sessionRow } from '../stored/rows.ts';
-import { readSessions } from './read-session.ts';
+import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
+import { fromSession, identityOf, readSessions } from './read-session.ts';
 import type { Sql, SqlValue } from './statements.ts';
 
 /** Rows looked at in one go. */
@@ -15,9 +15,9 @@ export async function listSessions(sql: Sql, query: SessionQuery): Promise<reado
   while (found.length < query.limit) {
     const { where, values } = narrow(query, beforeSeq);
     const rows = (
-      await sql.all(`SELECT * FROM session WHERE ${where} ORDER BY seq DESC LIMIT ${scanRows}`, ...values)
+      await sql.all(`${fromSession} WHERE ${where} ORDER BY seq DESC LIMIT ${scanRows}`, ...values)
     ).map((row) => parseRow(sessionRow, row, 'session'));
-    const selected = rows.filter((row) => isSelected(query, row)).slice(0, query.limit - found.length);
+    const selected = (await select(sql, query, rows)).slice(0, query.limit - found.length);
     // Those that have changed their state or were pruned since are left out.
     const still = narrow(query, beforeSeq);
     if (selected.length > 0)
@@ -34,6 +34,17 @@ export async function listSessions(sql: Sql, query: SessionQuery): Promise<reado
     beforeSeq = last.seq;
   }
   return found;
+}
+
+async function select(
+  sql: Sql,
+  query: SessionQuery,
+  rows: readonly SessionRow[],
+): Promise<readonly SessionRow[]> {
+  if (query.selector === undefined) return rows;
+  const selected: SessionRow[] = [];
+  for (const row of rows) if (isSelected(query, row, await identityOf(sql, row))) selected.push(row);
+  return selected;
 }
 
 async function startOfPage(sql: Sql, query: SessionQuery): Promise<number> {

@@ -8,7 +8,7 @@ import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { clientConfig, connectOnce } from './connect.ts';
 import { createConnections } from './connections.ts';
 import { count, prune } from './counts.ts';
-import { attachHolder, detach, detachGone, recordDelivered, recordWiped } from './holders.ts';
+import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { type Listening, startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
@@ -99,11 +99,16 @@ function createLedger(
       }),
     listSessions: (query) => each('list sessions', (sql) => listSessions(sql, query)),
     listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),
-    attachHolder: (input) => change('attach holder', (sql) => attachHolder(sql, input)),
-    detachHolder: (input) => change('detach holder', (sql) => detach(sql, input)),
-    detachGone: (input) => change('detach gone', (sql) => detachGone(sql, input)),
-    recordDelivered: (input) => change('record delivered', (sql) => recordDelivered(sql, input)),
-    recordWiped: (input) => change('record wiped', (sql) => recordWiped(sql, input)),
+    attachHolder: (input) => change('attach holder', (sql) => holders.attachHolder(sql, input)),
+    detachHolder: (input) => change('detach holder', (sql) => holders.detach(sql, input)),
+    detachGone: (input) => change('detach gone', (sql) => holders.detachGone(sql, input)),
+    recordDelivered: (input) => change('record delivered', (sql) => holders.recordDelivered(sql, input)),
+    recordWiped: (input) => change('record wiped', (sql) => holders.recordWiped(sql, input)),
+    findHolder: (input) => each('find holder', (sql) => holders.findHolder(sql, input)),
+    listHolders: (sessions) => each('list holders', (sql) => holders.listHolders(sql, sessions)),
+    lookAtOthers: (input) => each('look at others', (sql) => holders.lookAtOthers(sql, input)),
+    isAttachedElsewhere: (input) =>
+      each('is attached elsewhere', (sql) => holders.isAttachedElsewhere(sql, input)),
     beginRevoke: (input) => change('begin revoke', (sql) => beginRevoke(sql, input)),
     beginRevokeLeaseSet: (input) =>
       change('begin revoke lease set', (sql) => beginRevokeLeaseSet(sql, input)),
@@ -136,6 +141,7 @@ function createLedger(
     setRunEnd: (input) => change('set run end', (sql) => runs.setRunEnd(sql, input)),
     listRuns: (query) => each('list runs', (sql) => runs.listRuns(sql, query)),
     listEndedRunsHeld: () => each('list ended runs held', runs.listEndedRunsHeld),
+    isRunHeld: (workload) => each('is run held', (sql) => runs.isRunHeld(sql, workload)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.
     beatReplica: (id) => each('beat replica', (sql) => replicas.beatReplica(sql, id)),

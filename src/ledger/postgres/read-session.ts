@@ -1,9 +1,26 @@
 import { z } from 'zod';
+import type { Identity } from '../../identity/identity.ts';
 import { conflict } from '../conflict.ts';
 import type { LeaseSet, Session } from '../ledger.ts';
 import { toLeaseSet, toSession } from '../stored/assemble.ts';
-import { type LeaseSetRow, leaseSetRow, parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
+import { largeBytes } from '../stored/identities.ts';
+import {
+  columnsOf,
+  type LeaseSetRow,
+  leaseSetRow,
+  parseRow,
+  runRow,
+  type SessionRow,
+  sessionRow,
+} from '../stored/rows.ts';
+import { parseIdentity } from '../stored/stored-json.ts';
 import type { Row, Sql, SqlValue } from './statements.ts';
+
+/** As it is stored, compressed. */
+const large = `pg_column_size(identity) >= ${largeBytes}`;
+const sessionColumns = columnsOf(sessionRow, 'session', large);
+export const fromSession = `SELECT ${sessionColumns} FROM session`;
+export const fromRun = `SELECT ${columnsOf(runRow, 'run', large)} FROM run`;
 
 /** Lease sets as JSON, each with its credentials, in the order of their making. */
 const leaseSetsAsJson = (where: string) => `
@@ -13,23 +30,31 @@ const leaseSetsAsJson = (where: string) => `
    FROM lease_set WHERE lease_set.session = session.id AND ${where})`;
 
 const wholeSession = (leaseSets: string) => `
-  SELECT session.*, ${leaseSetsAsJson(leaseSets)} AS lease_sets,
-    (SELECT coalesce(json_agg(holder ORDER BY holder.position), '[]')
-     FROM holder WHERE holder.session = session.id) AS holders
-  FROM session`;
+  SELECT ${sessionColumns}, ${leaseSetsAsJson(leaseSets)} AS lease_sets FROM session`;
 
 const withOpenSets = wholeSession(`lease_set.state <> 'ended'`);
 const withAllSets = wholeSession('true');
 
 const setWithCredentials = z.object({ row: z.unknown(), credentials: z.array(z.unknown()) });
-const partsRow = z.object({ holders: z.array(z.unknown()), lease_sets: z.array(setWithCredentials) });
+const partsRow = z.object({ lease_sets: z.array(setWithCredentials) });
 
-function fromRow(stored: Row): Session {
-  const { holders, lease_sets: sets } = parseRow(partsRow, stored, 'session');
+async function fromRow(sql: Sql, stored: Row): Promise<Session> {
+  const { lease_sets: sets } = parseRow(partsRow, stored, 'session');
   const leaseSets = sets.map(({ row, credentials }) =>
     toLeaseSet(parseRow(leaseSetRow, row, 'lease set'), credentials),
   );
-  return toSession(parseRow(sessionRow, stored, 'session'), { holders, leaseSets });
+  const row = parseRow(sessionRow, stored, 'session');
+  return toSession(row, { identity: await identityOf(sql, row), leaseSets });
+}
+
+export async function identityOf(sql: Sql, { id, identity }: SessionRow): Promise<Identity> {
+  if (identity !== null) return parseIdentity(identity);
+  const known = sql.identities.find(id);
+  if (known !== undefined) return known;
+  return sql.identities.keep(
+    id,
+    (await sql.get('SELECT identity FROM session WHERE id = $1', id))?.['identity'],
+  );
 }
 
 /** The whole session as it stands now, with lease sets that have not ended, or with all. */
@@ -40,7 +65,7 @@ export async function findSession(
 ): Promise<Session | undefined> {
   const text = options.withEnded ? withAllSets : withOpenSets;
   const row = await sql.get(`${text} WHERE session.id = $1`, id);
-  return row === undefined ? undefined : fromRow(row);
+  return row === undefined ? undefined : fromRow(sql, row);
 }
 
 export async function readSession(sql: Sql, id: string): Promise<Session> {
@@ -54,12 +79,12 @@ export async function readSessions(
   ...values: readonly SqlValue[]
 ): Promise<readonly Session[]> {
   const rows = await sql.all(`${withOpenSets} WHERE ${where} ORDER BY session.seq DESC`, ...values);
-  return rows.map(fromRow);
+  return Promise.all(rows.map((row) => fromRow(sql, row)));
 }
 
 /** From here to the end of the transaction nobody else changes anything of that session. */
 export async function lockSession(sql: Sql, id: string): Promise<SessionRow> {
-  const row = await sql.get('SELECT * FROM session WHERE id = $1 FOR UPDATE', id);
+  const row = await sql.get(`${fromSession} WHERE id = $1 FOR UPDATE`, id);
   return row === undefined ? conflict('no such session') : parseRow(sessionRow, row, 'session');
 }
 

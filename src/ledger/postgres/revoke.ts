@@ -2,7 +2,7 @@ import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
 import type { Credential, Session } from '../ledger.ts';
 import { toCredential } from '../stored/assemble.ts';
-import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
+import type { SessionRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
 import { tell } from './notify.ts';
 import type { Row, Sql } from './statements.ts';
@@ -138,9 +138,9 @@ export async function finishLeaseSet(sql: Sql, input: LedgerInput<'finishLeaseSe
     sql.run(`UPDATE lease_set SET state = 'ended' WHERE id = $1`, input.leaseSet),
     removeAllWork(sql, input.leaseSet),
     sql.get(`SELECT 1 FROM lease_set WHERE session = $1 AND state <> 'ended' LIMIT 1`, session),
-    sql.get('SELECT * FROM session WHERE id = $1', session),
+    sql.get('SELECT state FROM session WHERE id = $1', session),
   ]);
-  const isLast = left === undefined && parseRow(sessionRow, row, 'session').state === 'revoking';
+  const isLast = left === undefined && row?.['state'] === 'revoking';
   const ending = isLast ? endSession(sql, session, input.at) : undefined;
   const [, after] = await Promise.all([ending, readSession(sql, session)]);
   return after;

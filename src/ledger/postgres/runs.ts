@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conflict } from '../conflict.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { toRun } from '../stored/assemble.ts';
-import type { Sql } from './statements.ts';
+import { parseRow, runRow, type RunRow } from '../stored/rows.ts';
+import { parseIdentity } from '../stored/stored-json.ts';
+import { fromRun } from './read-session.ts';
+import type { Row, Sql } from './statements.ts';
 
 type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
 type Registered = Awaited<ReturnType<RunLedger['registerRun']>>;
@@ -62,8 +66,23 @@ async function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Promis
 }
 
 export async function findRun(sql: Sql, workload: string): Promise<Run | undefined> {
-  const row = await sql.get('SELECT * FROM run WHERE workload = $1', workload);
-  return row === undefined ? undefined : toRun(row);
+  const row = await sql.get(`${fromRun} WHERE workload = $1`, workload);
+  return row === undefined ? undefined : readRun(sql, row);
+}
+
+async function readRun(sql: Sql, stored: Row): Promise<Run> {
+  const row = parseRow(runRow, stored, 'run');
+  return toRun(row, row.identity === null ? await largeIdentity(sql, row) : parseIdentity(row.identity));
+}
+
+async function largeIdentity(sql: Sql, { seq, workload }: RunRow): Promise<Identity> {
+  const key = `${workload} ${seq}`;
+  const known = sql.identities.find(key);
+  if (known !== undefined) return known;
+  return sql.identities.keep(
+    key,
+    (await sql.get('SELECT identity FROM run WHERE seq = $1', seq))?.['identity'],
+  );
 }
 
 export async function findRunOfJob(
@@ -71,11 +90,11 @@ export async function findRunOfJob(
   { cluster, jobId }: Input<'findRunOfJob'>,
 ): Promise<Run | undefined> {
   const row = await sql.get(
-    `SELECT * FROM run WHERE cluster = $1 AND job_id = $2 AND state <> 'ended'`,
+    `${fromRun} WHERE cluster = $1 AND job_id = $2 AND state <> 'ended'`,
     cluster,
     jobId,
   );
-  return row === undefined ? undefined : toRun(row);
+  return row === undefined ? undefined : readRun(sql, row);
 }
 
 export async function beginRunEnd(
@@ -110,12 +129,12 @@ export async function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd
 
 export async function listRuns(sql: Sql, query: Input<'listRuns'>): Promise<readonly Run[]> {
   const rows = await sql.all(
-    `SELECT * FROM run WHERE state <> 'ended' AND cluster = coalesce($1, cluster) AND state = coalesce($2, state)
+    `${fromRun} WHERE state <> 'ended' AND cluster = coalesce($1, cluster) AND state = coalesce($2, state)
      ORDER BY seq`,
     query?.cluster ?? null,
     query?.state ?? null,
   );
-  return rows.map(toRun);
+  return Promise.all(rows.map((row) => readRun(sql, row)));
 }
 
 export async function listEndedRunsHeld(sql: Sql): Promise<readonly string[]> {
@@ -125,6 +144,16 @@ export async function listEndedRunsHeld(sql: Sql): Promise<readonly string[]> {
      ORDER BY session.workload`,
   );
   return rows.map((row) => String(row['workload']));
+}
+
+export async function isRunHeld(sql: Sql, workload: string): Promise<boolean> {
+  const held = await sql.get(
+    `SELECT 1 FROM session JOIN holder ON holder.session = session.id
+     WHERE session.workload = $1 AND session.state IN ('opening', 'active', 'superseded')
+       AND holder.attached AND holder.wiped_at IS NULL LIMIT 1`,
+    workload,
+  );
+  return held !== undefined;
 }
 
 /** Inserted first and then looked at, so that of two that bring a first key at once one is first. */

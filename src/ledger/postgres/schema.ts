@@ -192,4 +192,14 @@ export const migrations: readonly Migration[] = [
     minimumReader: 1,
     sql: 'CREATE INDEX work_order ON work (kind, available_at, version)',
   },
+  // Whether a holder of many lacks the current generation, or is left, is one step into an index.
+  {
+    minimumReader: 1,
+    sql: `
+    DROP INDEX holder_attached;
+    CREATE INDEX holder_attached ON holder (session, generation_number) WHERE attached;
+    CREATE INDEX holder_generation ON holder (session, generation_number);
+    CREATE INDEX holder_unwiped ON holder (session) WHERE wiped_at IS NULL;
+    `,
+  },
 ];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClientBase, type CustomTypesConfig, types } from 'pg';
+import type { Identities } from '../stored/identities.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 
 export type SqlValue = string | number | boolean | null | readonly string[] | readonly number[];
@@ -18,13 +19,14 @@ export interface Sql {
   change(sql: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Number of rows changed. */
   run(sql: string, ...values: readonly SqlValue[]): Promise<number>;
+  readonly identities: Identities;
 }
 
 /**
  * `opened` is the answer to BEGIN. A read may go out together with BEGIN; a change waits for its answer, because outside of a transaction
  * it would be committed alone.
  */
-export function createStatements(client: ClientBase, opened?: Promise<unknown>): Sql {
+export function createStatements(client: ClientBase, identities: Identities, opened?: Promise<unknown>): Sql {
   let isOpen = opened === undefined;
   opened?.then(
     () => {
@@ -39,6 +41,7 @@ export function createStatements(client: ClientBase, opened?: Promise<unknown>):
     return query(text, values);
   };
   return {
+    identities,
     get: async (sql, ...values) => (await query(sql, values)).rows[0],
     all: async (sql, ...values) => (await query(sql, values)).rows,
     change: async (sql, ...values) => (await change(sql, values)).rows,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
 import { LeaseholdError } from '../../platform/error.ts';
+import { createIdentities, type Identities } from '../stored/identities.ts';
 import type { Connection, Connections } from './connections.ts';
 import { isCollision, isConnectionLost, wrapPostgresError } from './postgres-error.ts';
 import { askOutcome } from './outcome.ts';
@@ -35,6 +36,7 @@ export function createTransactions(options: {
 }): Transactions {
   const { connections, clock, random } = options;
   const closing = new AbortController();
+  const identities = createIdentities();
 
   const repeat = async <T>(doing: string, once: () => Promise<T>): Promise<T> => {
     const startedAt = clock.monotonic();
@@ -55,7 +57,7 @@ export function createTransactions(options: {
     change: (doing, change) =>
       repeat(doing, async () => {
         const connection = await connections.acquire();
-        const ended = await transact(connection, change);
+        const ended = await transact(connection, identities, change);
         if ('result' in ended) return ended.result;
         const outcome = await askOutcome({
           connections,
@@ -70,7 +72,7 @@ export function createTransactions(options: {
       repeat(doing, async () => {
         const connection = await connections.acquire();
         try {
-          const result = await statements(createStatements(connection.client));
+          const result = await statements(createStatements(connection.client, identities));
           connection.release(false);
           return result;
         } catch (error) {
@@ -102,6 +104,7 @@ const begunRow = z.object({ xid: z.string() });
 
 async function transact<T>(
   connection: Connection,
+  identities: Identities,
   change: (sql: Sql) => Promise<T>,
 ): Promise<{ readonly result: T } | { readonly unknown: Unknown<T> }> {
   const { client, timeline } = connection;
@@ -109,7 +112,8 @@ async function transact<T>(
   try {
     // The id is what the outcome is asked by, should the answer to COMMIT be lost.
     const begun = client.query<{ xid: string }>('BEGIN; SELECT pg_current_xact_id()::text AS xid');
-    const [opened, changed] = await Promise.allSettled([begun, change(createStatements(client, begun))]);
+    const statements = createStatements(client, identities, begun);
+    const [opened, changed] = await Promise.allSettled([begun, change(statements)]);
     if (opened.status === 'rejected') throw opened.reason;
     if (changed.status === 'rejected') throw changed.reason;
     const transaction = xidOf(opened.value);

@@ -1,6 +1,7 @@
-import type { Session } from '../ledger.ts';
+import type { Delivered, Holder, Lacking } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
+import { toHolder } from '../stored/assemble.ts';
 import { readSession, requireSessionRow } from './read-session.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
@@ -59,7 +60,7 @@ export function detachGone(sql: Sql, input: LedgerInput<'detachGone'>): void {
   );
 }
 
-export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Session {
+export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Delivered {
   const session = requireSessionRow(sql, input.session);
   requireHolder(sql, input);
   if (session.generation_number === 0 || session.generation_id !== input.generation)
@@ -75,21 +76,57 @@ export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>)
     input.holder,
     input.generation,
   );
-  if (session.owner_replica !== null) endOwnership(sql, input, session.owner_replica);
-  return readSession(sql, input.session, { withEnded: false });
+  const lacking = lookForLacking(sql, input.session, session.generation_number);
+  if (session.owner_replica !== null && !lacking.any) endOwnership(sql, input.session, session.owner_replica);
+  return { session: readSession(sql, input.session, { withEnded: false }), lacking };
+}
+
+/** A holder's number is never above its session's, so that each question is one step into an index. */
+function lookForLacking(sql: Sql, session: string, current: number): Lacking {
+  const exists = (where: string) =>
+    sql.get(
+      `SELECT 1 FROM holder WHERE session = ? AND generation_number < ?${where} LIMIT 1`,
+      session,
+      current,
+    ) !== undefined;
+  const any = exists('');
+  return {
+    any,
+    attached: any && exists(' AND attached = 1'),
+    older: any && exists(' AND generation_number > 0'),
+  };
 }
 
 /** Nobody needs the values any more. An owner that a word at another replica frees has to be told. */
-function endOwnership(sql: Sql, input: LedgerInput<'recordDelivered'>, owner: string): void {
-  const ended = sql.run(
-    `UPDATE session SET owner_replica = NULL WHERE id = ?1
-       AND NOT EXISTS (SELECT 1 FROM holder WHERE session = ?1 AND generation_id <> ?2)`,
-    input.session,
-    input.generation,
-  );
+function endOwnership(sql: Sql, session: string, owner: string): void {
+  sql.run('UPDATE session SET owner_replica = NULL WHERE id = ?', session);
   const elsewhere = 'SELECT 1 FROM holder WHERE session = ? AND replica <> ?';
-  if (ended === 1 && sql.get(elsewhere, input.session, owner) !== undefined)
-    sql.tell({ kind: 'session', id: input.session });
+  if (sql.get(elsewhere, session, owner) !== undefined) sql.tell({ kind: 'session', id: session });
+}
+
+export function findHolder(sql: Sql, { session, holder }: HolderName): Holder | undefined {
+  const row = sql.get('SELECT * FROM holder WHERE session = ? AND name = ?', session, holder);
+  return row === undefined ? undefined : toHolder(row);
+}
+
+export function listHolders(sql: Sql, sessions: readonly string[]): ReadonlyMap<string, readonly Holder[]> {
+  const ofOne = 'SELECT * FROM holder WHERE session = ? ORDER BY position';
+  return new Map(sessions.map((id) => [id, sql.all(ofOne, id).map(toHolder)]));
+}
+
+export function lookAtOthers(
+  sql: Sql,
+  { session, holder }: HolderName,
+): { readonly attached: boolean; readonly unwiped: boolean } {
+  const exists = (where: string) =>
+    sql.get(`SELECT 1 FROM holder WHERE session = ? AND name <> ? AND ${where} LIMIT 1`, session, holder) !==
+    undefined;
+  return { attached: exists('attached = 1'), unwiped: exists('wiped_at IS NULL') };
+}
+
+export function isAttachedElsewhere(sql: Sql, input: LedgerInput<'isAttachedElsewhere'>): boolean {
+  const elsewhere = 'SELECT 1 FROM holder WHERE session = ? AND attached = 1 AND replica <> ? LIMIT 1';
+  return sql.get(elsewhere, input.session, input.replica) !== undefined;
 }
 
 /** Where the holders of a session are at several replicas. */

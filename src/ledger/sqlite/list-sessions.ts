@@ -2,7 +2,7 @@ import type { Session, SessionQuery } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import { equalColumns, isSelected } from '../stored/narrow.ts';
 import { parseRow, sessionRow } from '../stored/rows.ts';
-import { findSessionRow, withParts } from './read-session.ts';
+import { findSessionRow, fromSession, identityOf, withParts } from './read-session.ts';
 import type { Sql, SqlValue } from './statements.ts';
 
 /** Rows looked at in one go, so that a selector that matches little does not hold up commits. */
@@ -30,7 +30,7 @@ export function scanSessions(
   const { where, values } = narrow(query);
   const rows = sql
     .all(
-      `SELECT * FROM session WHERE seq < ?${where} ORDER BY seq DESC LIMIT ?`,
+      `${fromSession} WHERE seq < ?${where} ORDER BY seq DESC LIMIT ?`,
       options.beforeSeq,
       ...values,
       scanRows,
@@ -38,7 +38,7 @@ export function scanSessions(
     .map((row) => parseRow(sessionRow, row, 'session'));
   const sessions: Session[] = [];
   for (const row of rows) {
-    if (!isSelected(query, row)) continue;
+    if (query.selector !== undefined && !isSelected(query, row, identityOf(sql, row))) continue;
     sessions.push(withParts(sql, row, { withEnded: false }));
     if (sessions.length >= options.limit) return { sessions, beforeSeq: row.seq };
   }

@@ -1,11 +1,26 @@
+import type { Identity } from '../../identity/identity.ts';
 import type { LeaseSet, Session } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import { toLeaseSet, toSession } from '../stored/assemble.ts';
-import { leaseSetRow, type LeaseSetRow, parseRow, sessionRow, type SessionRow } from '../stored/rows.ts';
+import { largeBytes } from '../stored/identities.ts';
+import {
+  columnsOf,
+  leaseSetRow,
+  type LeaseSetRow,
+  parseRow,
+  runRow,
+  sessionRow,
+  type SessionRow,
+} from '../stored/rows.ts';
+import { parseIdentity } from '../stored/stored-json.ts';
 import type { Sql } from './statements.ts';
 
+const large = `octet_length(identity) >= ${largeBytes}`;
+export const fromSession = `SELECT ${columnsOf(sessionRow, 'session', large)} FROM session`;
+export const fromRun = `SELECT ${columnsOf(runRow, 'run', large)} FROM run`;
+
 export function findSessionRow(sql: Sql, id: string): SessionRow | undefined {
-  const row = sql.get('SELECT * FROM session WHERE id = ?', id);
+  const row = sql.get(`${fromSession} WHERE id = ?`, id);
   return row === undefined ? undefined : parseRow(sessionRow, row, 'session');
 }
 
@@ -15,7 +30,7 @@ export function requireSessionRow(sql: Sql, id: string): SessionRow {
 
 export function findLiveRow(sql: Sql, workload: string, bundle: string): SessionRow | undefined {
   const row = sql.get(
-    `SELECT * FROM session WHERE workload = ? AND bundle = ? AND state IN ('opening', 'active')`,
+    `${fromSession} WHERE workload = ? AND bundle = ? AND state IN ('opening', 'active')`,
     workload,
     bundle,
   );
@@ -33,9 +48,16 @@ export function readSession(sql: Sql, id: string, options: { readonly withEnded:
 }
 
 export function withParts(sql: Sql, row: SessionRow, options: { readonly withEnded: boolean }): Session {
-  const holders = sql.all('SELECT * FROM holder WHERE session = ? ORDER BY position', row.id);
   const leaseSets = row.leased ? readLeaseSets(sql, row.id, options.withEnded) : [];
-  return toSession(row, { holders, leaseSets });
+  return toSession(row, { identity: identityOf(sql, row), leaseSets });
+}
+
+export function identityOf(sql: Sql, { id, identity }: SessionRow): Identity {
+  if (identity !== null) return parseIdentity(identity);
+  const known = sql.identities.find(id);
+  return (
+    known ?? sql.identities.keep(id, sql.get('SELECT identity FROM session WHERE id = ?', id)?.['identity'])
+  );
 }
 
 function readLeaseSets(sql: Sql, session: string, withEnded: boolean): readonly LeaseSet[] {

@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Identity } from '../../identity/identity.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
 import { conflict } from '../conflict.ts';
 import { toRun } from '../stored/assemble.ts';
-import type { Sql } from './statements.ts';
+import { parseRow, runRow, type RunRow } from '../stored/rows.ts';
+import { parseIdentity } from '../stored/stored-json.ts';
+import { fromRun } from './read-session.ts';
+import type { Row, Sql } from './statements.ts';
 
 type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
 
@@ -57,17 +61,26 @@ function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Run {
 }
 
 export function findRun(sql: Sql, workload: string): Run | undefined {
-  const row = sql.get('SELECT * FROM run WHERE workload = ?', workload);
-  return row === undefined ? undefined : toRun(row);
+  const row = sql.get(`${fromRun} WHERE workload = ?`, workload);
+  return row === undefined ? undefined : readRun(sql, row);
+}
+
+function readRun(sql: Sql, stored: Row): Run {
+  const row = parseRow(runRow, stored, 'run');
+  return toRun(row, row.identity === null ? largeIdentity(sql, row) : parseIdentity(row.identity));
+}
+
+function largeIdentity(sql: Sql, { seq, workload }: RunRow): Identity {
+  const key = `${workload} ${seq}`;
+  const known = sql.identities.find(key);
+  return (
+    known ?? sql.identities.keep(key, sql.get('SELECT identity FROM run WHERE seq = ?', seq)?.['identity'])
+  );
 }
 
 export function findRunOfJob(sql: Sql, { cluster, jobId }: Input<'findRunOfJob'>): Run | undefined {
-  const row = sql.get(
-    `SELECT * FROM run WHERE cluster = ? AND job_id = ? AND state <> 'ended'`,
-    cluster,
-    jobId,
-  );
-  return row === undefined ? undefined : toRun(row);
+  const row = sql.get(`${fromRun} WHERE cluster = ? AND job_id = ? AND state <> 'ended'`, cluster, jobId);
+  return row === undefined ? undefined : readRun(sql, row);
 }
 
 export function beginRunEnd(sql: Sql, { workload, at }: Input<'beginRunEnd'>): Run | undefined {
@@ -96,11 +109,11 @@ export function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): v
 
 export function listRuns(sql: Sql, query: Input<'listRuns'>): readonly Run[] {
   const rows = sql.all(
-    `SELECT * FROM run WHERE state <> 'ended' AND cluster = coalesce(?, cluster) AND state = coalesce(?, state) ORDER BY seq`,
+    `${fromRun} WHERE state <> 'ended' AND cluster = coalesce(?, cluster) AND state = coalesce(?, state) ORDER BY seq`,
     query?.cluster ?? null,
     query?.state ?? null,
   );
-  return rows.map(toRun);
+  return rows.map((row) => readRun(sql, row));
 }
 
 export function listEndedRunsHeld(sql: Sql): readonly string[] {
@@ -111,6 +124,16 @@ export function listEndedRunsHeld(sql: Sql): readonly string[] {
        ORDER BY session.workload`,
     )
     .map((row) => String(row['workload']));
+}
+
+export function isRunHeld(sql: Sql, workload: string): boolean {
+  const held = sql.get(
+    `SELECT 1 FROM session JOIN holder ON holder.session = session.id
+     WHERE session.workload = ? AND session.state IN ('opening', 'active', 'superseded')
+       AND holder.attached = 1 AND holder.wiped_at IS NULL LIMIT 1`,
+    workload,
+  );
+  return held !== undefined;
 }
 
 export function bindNode(

@@ -180,4 +180,11 @@ export const migrations: readonly string[] = [
   CREATE INDEX holder_replica ON holder (replica) WHERE attached = 1;
   CREATE INDEX session_owner ON session (owner_replica) WHERE owner_replica IS NOT NULL;
   `,
+  // Whether a holder of many lacks the current generation, or is left, is one step into an index.
+  `
+  DROP INDEX holder_attached;
+  CREATE INDEX holder_attached ON holder (session, generation_number) WHERE attached = 1;
+  CREATE INDEX holder_generation ON holder (session, generation_number);
+  CREATE INDEX holder_unwiped ON holder (session) WHERE wiped_at IS NULL;
+  `,
 ];

@@ -9,7 +9,7 @@ import { type Commits, createCommits } from './commits.ts';
 import { count, prune } from './counts.ts';
 import { openDatabase } from './database.ts';
 import { createFeed } from '../feed.ts';
-import { attach, detach, detachGone, recordDelivered, recordWiped } from './holders.ts';
+import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { scanSessions, startOfPage } from './list-sessions.ts';
 import * as locks from './locks.ts';
@@ -80,11 +80,16 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
           )
           .map(({ workload }) => String(workload)),
       ),
-    attachHolder: (input) => run('attach holder', (sql) => attach(sql, input)),
-    detachHolder: (input) => run('detach holder', (sql) => detach(sql, input)),
-    detachGone: (input) => run('detach gone', (sql) => detachGone(sql, input)),
-    recordDelivered: (input) => run('record delivered', (sql) => recordDelivered(sql, input)),
-    recordWiped: (input) => run('record wiped', (sql) => recordWiped(sql, input)),
+    attachHolder: (input) => run('attach holder', (sql) => holders.attach(sql, input)),
+    detachHolder: (input) => run('detach holder', (sql) => holders.detach(sql, input)),
+    detachGone: (input) => run('detach gone', (sql) => holders.detachGone(sql, input)),
+    recordDelivered: (input) => run('record delivered', (sql) => holders.recordDelivered(sql, input)),
+    recordWiped: (input) => run('record wiped', (sql) => holders.recordWiped(sql, input)),
+    findHolder: (input) => read('find holder', (sql) => holders.findHolder(sql, input)),
+    listHolders: (sessions) => read('list holders', (sql) => holders.listHolders(sql, sessions)),
+    lookAtOthers: (input) => read('look at others', (sql) => holders.lookAtOthers(sql, input)),
+    isAttachedElsewhere: (input) =>
+      read('is attached elsewhere', (sql) => holders.isAttachedElsewhere(sql, input)),
     beginRevoke: (input) => run('begin revoke', (sql) => beginRevoke(sql, input)),
     beginRevokeLeaseSet: (input) => run('begin revoke lease set', (sql) => beginRevokeLeaseSet(sql, input)),
     settleCredential: (input) => run('settle credential', (sql) => settleCredential(sql, input)),
@@ -129,6 +134,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     setRunEnd: (input) => run('set run end', (sql) => runs.setRunEnd(sql, input)),
     listRuns: (query) => read('list runs', (sql) => runs.listRuns(sql, query)),
     listEndedRunsHeld: () => read('list ended runs held', (sql) => runs.listEndedRunsHeld(sql)),
+    isRunHeld: (workload) => read('is run held', (sql) => runs.isRunHeld(sql, workload)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (id) => run('beat replica', (sql) => replicas.beatReplica(sql, id)),
     removeReplica: (input) => run('remove replica', (sql) => replicas.removeReplica(sql, input)),

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LedgerChange } from '../replicas.ts';
+import { createIdentities, type Identities } from '../stored/identities.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 
 export type SqlValue = string | number | null;
@@ -14,6 +15,7 @@ export interface Sql {
   run(sql: string, ...values: readonly SqlValue[]): number;
   /** To be told to whoever listens, once it is committed. */
   tell(change: LedgerChange): void;
+  readonly identities: Identities;
 }
 
 /** Statements of a change that is not part of any group. */
@@ -34,6 +36,7 @@ export function createStatements(database: DatabaseSync): Statements {
     return statement;
   };
   return {
+    identities: createIdentities(),
     get: (sql, ...values) => prepare(sql).get(...values.map(bindable)),
     all: (sql, ...values) => prepare(sql).all(...values.map(bindable)),
     run: (sql, ...values) => Number(prepare(sql).run(...values.map(bindable)).changes),

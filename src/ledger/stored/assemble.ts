@@ -1,4 +1,5 @@
 import { LeaseholdError } from '../../platform/error.ts';
+import type { Identity } from '../../identity/identity.ts';
 import type { Credential, Holder, LeaseSet, Lock, Owner, Session, Tombstone } from '../ledger.ts';
 import type { Run } from '../runs.ts';
 import {
@@ -7,25 +8,25 @@ import {
   type LeaseSetRow,
   lockRow,
   parseRow,
-  runRow,
+  type RunRow,
   type SessionRow,
   tombstoneRow,
 } from './rows.ts';
-import { parseIdentity, parseSelector, parseTexts } from './stored-json.ts';
+import { parseSelector, parseTexts } from './stored-json.ts';
 
 /** Rows of either store as the port shows them. Throws `ledger_unusable` for a row that breaks its schema. */
 
-/** Holders and lease sets in their order; their credentials likewise. */
+/** Lease sets in their order; their credentials likewise. */
 export function toSession(
   row: SessionRow,
-  parts: { readonly holders: readonly unknown[]; readonly leaseSets: readonly LeaseSet[] },
+  parts: { readonly identity: Identity; readonly leaseSets: readonly LeaseSet[] },
 ): Session {
   return {
     id: row.id,
     workload: row.workload,
     bundle: row.bundle,
     requestKey: row.request_key,
-    identity: parseIdentity(row.identity),
+    identity: parts.identity,
     state: row.state,
     leased: row.leased,
     grant: row.grant_name,
@@ -40,7 +41,6 @@ export function toSession(
       versions: row.generation_versions,
     },
     owner: toOwner(row),
-    holders: parts.holders.map(toHolder),
     leaseSets: parts.leaseSets,
   };
 }
@@ -57,7 +57,7 @@ function toOwner(row: SessionRow): Owner | undefined {
   return { replica: row.owner_replica, address: row.owner_address ?? '', epoch: row.owner_epoch ?? 0 };
 }
 
-function toHolder(stored: unknown): Holder {
+export function toHolder(stored: unknown): Holder {
   const row = parseRow(holderRow, stored, 'holder');
   return {
     name: row.name,
@@ -108,9 +108,7 @@ export function toLock(stored: unknown): Lock {
   return { id, selector: parseSelector(selector), reason, by, createdAt: created_at };
 }
 
-export function toRun(stored: unknown): Run {
-  const row = parseRow(runRow, stored, 'run');
-  const identity = parseIdentity(row.identity);
+export function toRun(row: RunRow, identity: Identity): Run {
   if (identity.kind !== 'run')
     throw new LeaseholdError('ledger_unusable', { detail: 'a stored run has another kind of identity' });
   return {

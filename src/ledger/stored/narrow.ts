@@ -1,7 +1,7 @@
 import type { SessionQuery } from '../ledger.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { matchesSelector } from '../../policy/selector.ts';
 import type { SessionRow } from './rows.ts';
-import { parseIdentity } from './stored-json.ts';
 
 /** Columns of a session and the value that each must have: what an index can answer of a query. The selector still decides about each row. */
 export function equalColumns(query: SessionQuery): readonly (readonly [column: string, value: string])[] {
@@ -19,10 +19,10 @@ export function equalColumns(query: SessionQuery): readonly (readonly [column: s
   );
 }
 
-export function isSelected({ selector }: SessionQuery, row: SessionRow): boolean {
+export function isSelected({ selector }: SessionQuery, row: SessionRow, identity: Identity): boolean {
   if (selector === undefined) return true;
   return matchesSelector(selector, {
-    identity: parseIdentity(row.identity),
+    identity,
     bundle: row.bundle,
     session: row.id,
   });

@@ -10,13 +10,16 @@ const instant = z.int();
 const flag = z.union([z.boolean(), z.literal([0, 1])]).transform((value) => value === true || value === 1);
 const text = z.string();
 
+/** Null for a large one, which is read by itself: see identities.ts. */
+const identity = text.nullable();
+
 export const sessionRow = z.object({
   seq: z.int(),
   id: text,
   workload: text,
   bundle: text,
   request_key: text,
-  identity: text,
+  identity,
   state: z.enum(['opening', 'active', 'superseded', 'revoking', 'ended']),
   leased: flag,
   grant_name: text,
@@ -113,7 +116,9 @@ export const tombstoneRow = z.object({
 });
 
 export const runRow = z.object({
-  identity: text,
+  seq: z.int(),
+  workload: text,
+  identity,
   restarts: z.int(),
   ends_at: instant.nullable(),
   bundles: text,
@@ -122,6 +127,15 @@ export const runRow = z.object({
   ending_at: instant.nullable(),
   ended_at: instant.nullable(),
 });
+
+/** A large identity is left out by `large`, which is the store's own condition. */
+export function columnsOf(schema: typeof sessionRow | typeof runRow, table: string, large: string): string {
+  const names = Object.keys(schema.shape).filter((name) => name !== 'identity');
+  const columns = names.map((name) => `${table}.${name}`).join(', ');
+  return `${columns}, CASE WHEN ${large} THEN NULL ELSE ${table}.identity END AS identity`;
+}
+
+export type RunRow = z.infer<typeof runRow>;
 
 export const lockRow = z.object({ id: text, selector: text, reason: text, by: text, created_at: instant });
 

@@ -1,5 +1,5 @@
 import type { PodIdentity } from '../../../src/identity/identity.ts';
-import type { Ledger, NewSession } from '../../../src/ledger/ledger.ts';
+import type { Holder, Ledger, NewSession } from '../../../src/ledger/ledger.ts';
 import type { ErrorCode } from '../../../src/platform/error.ts';
 import { randomId } from '../../../src/platform/random-id.ts';
 import { expect } from 'vitest';
@@ -132,6 +132,10 @@ export async function rotateTo(
     at,
   });
   return generation;
+}
+
+export async function holdersOf(ledger: Ledger, session: string): Promise<readonly Holder[]> {
+  return (await ledger.listHolders([session])).get(session) ?? [];
 }
 
 /** Everything that is due, without claiming it for long. */

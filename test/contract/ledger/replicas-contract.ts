@@ -6,6 +6,7 @@ import {
   anActiveSession,
   aStaticSession,
   dueWork,
+  holdersOf,
   type LedgerWorld,
   type OpenLedgerWorld,
   refusal,
@@ -38,7 +39,7 @@ export function replicasContract(open: OpenLedgerWorld): void {
     ledger.recordDelivered({ session, holder, generation, at: start });
   const detachGone = () => ledger.detachGone({ dueAt: start + 30_000, marginMs: 0, at: start });
   const attached = async (session: string) =>
-    (await ledger.findSession(session))?.holders
+    (await holdersOf(ledger, session))
       .filter((holder) => holder.attached)
       .map(({ name, replica }) => `${name}@${replica}`);
   const ownerOf = async (session: string) => (await ledger.findSession(session))?.owner;
@@ -147,6 +148,17 @@ export function replicasContract(open: OpenLedgerWorld): void {
     });
   });
 
+  it('tells who is attached to another replica than a given one', async () => {
+    await join('rep_a', 'rep_b');
+    const { session } = await anActiveSession(ledger, { holders, attach: 'n1', replica: 'rep_a' });
+    const isElsewhere = (than: string) => ledger.isAttachedElsewhere({ session, replica: than });
+    expect([await isElsewhere('rep_a'), await isElsewhere('rep_b')]).toEqual([false, true]);
+    await attach(session, 'n2', 'rep_b');
+    expect([await isElsewhere('rep_a'), await isElsewhere('rep_b')]).toEqual([true, true]);
+    await detach(session, 'n1', 'rep_a');
+    expect([await isElsewhere('rep_a'), await isElsewhere('rep_b')]).toEqual([true, false]);
+  });
+
   describe('the owner of a session', () => {
     it('has it until the last holder has the generation', async () => {
       const { session, generation } = await anActiveSession(ledger, {
@@ -159,7 +171,7 @@ export function replicasContract(open: OpenLedgerWorld): void {
       await deliver(session, 'n1', generation);
       await deliver(session, 'n2', generation);
       expect(await ownerOf(session)).toMatchObject({ replica: 'rep_a' });
-      expect((await deliver(session, 'n3', generation)).owner).toBeUndefined();
+      expect((await deliver(session, 'n3', generation)).session.owner).toBeUndefined();
       expect(await ownerOf(session)).toBeUndefined();
     });
 

@@ -6,11 +6,13 @@ import {
   aSession,
   aStaticSession,
   dueWork,
+  holdersOf,
   type LedgerWorld,
   type OpenLedgerWorld,
   recordIssue,
   refusal,
   replica,
+  rotateTo,
   settleAll,
   start,
 } from './ledger-world.ts';
@@ -90,19 +92,61 @@ export function revocationContract(open: OpenLedgerWorld): void {
 
     it('keeps generation, acknowledgement and wiping of each holder apart', async () => {
       const { session, generation } = await begin();
-      const after = await deliver(session, 'n2', generation, start + 10);
+      await deliver(session, 'n2', generation, start + 10);
       await deliver(session, 'n2', generation, start + 99);
-      expect(after.holders[1]).toMatchObject({
+      expect(await ledger.findHolder({ session, holder: 'n2' })).toMatchObject({
         generation: { id: generation, number: 1 },
         deliveredAt: start + 10,
       });
       await ledger.recordWiped({ session, holder: 'n3', at: start + 20 });
       await ledger.recordWiped({ session, holder: 'n3', at: start + 99 });
-      expect((await ledger.findSession(session))?.holders).toEqual([
+      expect(await holdersOf(ledger, session)).toEqual([
         expect.objectContaining({ name: 'n1', deliveredAt: undefined, wipedAt: undefined }),
         expect.objectContaining({ name: 'n2', deliveredAt: start + 10, wipedAt: undefined }),
         expect.objectContaining({ name: 'n3', deliveredAt: undefined, wipedAt: start + 20 }),
       ]);
+    });
+
+    it('tells with each word which holders lack the generation', async () => {
+      const { session, generation } = await begin();
+      const word = async (holder: string, current: string) =>
+        (await deliver(session, holder, current)).lacking;
+      expect(await word('n1', generation)).toEqual({ any: true, attached: false, older: false });
+      await attach(session, 'n2');
+      expect(await word('n1', generation)).toEqual({ any: true, attached: true, older: false });
+      expect(await word('n2', generation)).toEqual({ any: true, attached: false, older: false });
+      expect(await word('n3', generation)).toEqual({ any: false, attached: false, older: false });
+      const next = aLeaseSet();
+      await ledger.beginLeaseSet({ session, leaseSet: next, at: start });
+      const second = await rotateTo(ledger, session, next.id);
+      expect(await word('n1', second)).toEqual({ any: true, attached: true, older: true });
+      await detach(session, 'n2');
+      expect(await word('n1', second)).toEqual({ any: true, attached: false, older: true });
+      await word('n3', second);
+      expect(await word('n2', second)).toEqual({ any: false, attached: false, older: false });
+    });
+
+    it('tells whether the others are attached and have files', async () => {
+      const { session } = await begin();
+      const others = (holder: string) => ledger.lookAtOthers({ session, holder });
+      expect(await others('n1')).toEqual({ attached: false, unwiped: true });
+      expect(await others('n2')).toEqual({ attached: true, unwiped: true });
+      for (const holder of ['n1', 'n2']) await ledger.recordWiped({ session, holder, at: start });
+      expect(await others('n1')).toEqual({ attached: false, unwiped: true });
+      expect(await others('n3')).toEqual({ attached: true, unwiped: false });
+    });
+
+    it('lists the holders of several sessions, and finds nobody unknown', async () => {
+      const { session } = await begin();
+      const other = await anActiveSession(ledger, { bundle: 'other' });
+      const found = await ledger.listHolders([session, other.session, 'ses_none']);
+      expect([...found].map(([id, listed]) => [id, listed.map(({ name }) => name)])).toEqual([
+        [session, holders],
+        [other.session, ['pod']],
+        ['ses_none', []],
+      ]);
+      expect(await ledger.findHolder({ session, holder: 'n9' })).toBeUndefined();
+      expect(await ledger.findHolder({ session: 'ses_none', holder: 'n1' })).toBeUndefined();
     });
 
     it('lets a holder of a revoked session say that it has wiped', async () => {
@@ -112,7 +156,7 @@ export function revocationContract(open: OpenLedgerWorld): void {
       await ledger.finishLeaseSet({ leaseSet, at: start });
       await detach(session, 'n1');
       await ledger.recordWiped({ session, holder: 'n1', at: start });
-      expect((await ledger.findSession(session))?.holders[0]?.wipedAt).toBe(start);
+      expect((await holdersOf(ledger, session))[0]?.wipedAt).toBe(start);
       expect(await dueWork(ledger, start + 100_000)).toEqual([]);
     });
 
@@ -129,7 +173,7 @@ export function revocationContract(open: OpenLedgerWorld): void {
       const revoked = await anActiveSession(ledger, { bundle: 'revoked' });
       await revoke(revoked.session);
       await ledger.detachGone({ dueAt: start + 30_000, marginMs: 0, at: start });
-      expect((await ledger.findSession(first.session))?.holders.some(({ attached }) => attached)).toBe(false);
+      expect((await holdersOf(ledger, first.session)).some(({ attached }) => attached)).toBe(false);
       expect(await dueWork(ledger, start + 100_000)).toEqual([
         `revoke ${revoked.leaseSet} 1000`,
         `detached ${second.session} 5000`,
@@ -182,7 +226,7 @@ export function revocationContract(open: OpenLedgerWorld): void {
     it('ends a session without lease sets at once', async () => {
       const { session } = await ledger.beginSession(aStaticSession());
       expect(await revoke(session.id)).toMatchObject({ state: 'ended', endedAt: start + 1_000 });
-      expect((await ledger.findSession(session.id))?.holders[0]?.attached).toBe(false);
+      expect((await holdersOf(ledger, session.id))[0]?.attached).toBe(false);
     });
 
     it('returns one that is revoking or ended as it is, and still writes the tombstone', async () => {

@@ -162,6 +162,41 @@ export function runsContract(open: OpenLedgerWorld): void {
       expect(await ledger.listEndedRunsHeld()).toEqual([]);
     });
 
+    it('on very many nodes is as it was registered, also as the holder of a session', async () => {
+      const nodes = Array.from({ length: 3_000 }, (_, index) => `node-${index}`);
+      const identity = { ...aRunIdentity(), nodes };
+      await register({ ...aRun(), identity });
+      const { session } = await ledger.beginSession(
+        aStaticSession({ identity, holders: nodes, attach: 'node-0' }),
+      );
+      const selected = (node: string) => ledger.listSessions({ selector: { node }, limit: 10 });
+      for (const reopened of [false, true]) {
+        if (reopened) ledger = await world.reopen();
+        for (let time = 0; time < 2; time += 1) {
+          expect((await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 }))?.identity).toEqual(identity);
+          expect((await ledger.findSession(session.id))?.identity).toEqual(identity);
+        }
+        expect(await selected('node-2999')).toMatchObject([{ id: session.id }]);
+        expect(await selected('node-3000')).toEqual([]);
+      }
+    });
+
+    it('is held while a node that is attached has not wiped', async () => {
+      const identity = aRunIdentity();
+      const { workload } = identity;
+      const holder = { session: '', holder: 'n1', at: start };
+      expect(await ledger.isRunHeld(workload)).toBe(false);
+      const input = aStaticSession({ identity, holders: ['n1', 'n2'], attach: 'n1' });
+      holder.session = (await ledger.beginSession(input)).session.id;
+      expect(await ledger.isRunHeld(workload)).toBe(true);
+      await ledger.recordWiped(holder);
+      expect(await ledger.isRunHeld(workload)).toBe(false);
+      await ledger.attachHolder({ ...holder, holder: 'n2', replica: input.replica });
+      expect(await ledger.isRunHeld(workload)).toBe(true);
+      await ledger.detachHolder({ ...holder, holder: 'n2', replica: input.replica, dueAt: start });
+      expect(await ledger.isRunHeld(workload)).toBe(false);
+    });
+
     it('is pruned once it has ended and nothing of it is left', async () => {
       const [gone, alive] = [aRun(), aRun({ jobId: 13 })];
       const held = aRun({ jobId: 14 });

@@ -7,6 +7,7 @@ import {
   aSession,
   aStaticSession,
   dueWork,
+  holdersOf,
   type LedgerWorld,
   type OpenLedgerWorld,
   recordIssue,
@@ -103,16 +104,6 @@ export function sessionsContract(open: OpenLedgerWorld): void {
         end: undefined,
         generation: { id: '', number: 0, versions: '' },
         owner: undefined,
-        holders: [
-          {
-            name: 'pod',
-            attached: true,
-            replica: 'rep_one',
-            generation: { id: '', number: 0 },
-            deliveredAt: undefined,
-            wipedAt: undefined,
-          },
-        ],
         leaseSets: [
           {
             id: input.leaseSet?.id,
@@ -126,6 +117,16 @@ export function sessionsContract(open: OpenLedgerWorld): void {
         ],
       });
       expect(await ledger.findSession(input.id)).toEqual(session);
+      expect(await holdersOf(ledger, input.id)).toEqual([
+        {
+          name: 'pod',
+          attached: true,
+          replica: 'rep_one',
+          generation: { id: '', number: 0 },
+          deliveredAt: undefined,
+          wipedAt: undefined,
+        },
+      ]);
       expect(await dueWork(ledger, start + 300_000)).toEqual([
         `settle ${input.leaseSet?.id ?? ''} 150000`,
         'deadline x 200000',
@@ -161,7 +162,7 @@ export function sessionsContract(open: OpenLedgerWorld): void {
       const holders = ['n1', 'n2', 'n3'];
       await ledger.beginSession(aSession({ holders, attach: 'n1' }));
       const { session } = await ledger.beginSession(aSession({ holders, attach: 'n3' }));
-      expect(session.holders.map(({ name, attached }) => [name, attached])).toEqual([
+      expect((await holdersOf(ledger, session.id)).map(({ name, attached }) => [name, attached])).toEqual([
         ['n1', true],
         ['n2', false],
         ['n3', true],

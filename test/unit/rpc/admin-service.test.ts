@@ -1,7 +1,7 @@
 import { status, type ClientReadableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionAdmin } from '../../../src/lease/sessions.ts';
-import type { Session } from '../../../src/ledger/ledger.ts';
+import type { SessionWithHolders } from '../../../src/ledger/ledger.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { type AdminMethod, type AdminRight, rightOf } from '../../../src/rpc/admin-access.ts';
 import type { RevokeSessionsResponse__Output } from '../../../src/rpc/gen/leasehold/v1/RevokeSessionsResponse.ts';
@@ -217,7 +217,7 @@ describe('an admin call', () => {
 
   it('reports a revocation until all are settled, those that settle before it watches too', async () => {
     const order: string[] = [];
-    const revoking: Session = { ...session, state: 'revoking' };
+    const revoking: SessionWithHolders = { ...session, state: 'revoking' };
     const watch: SessionAdmin['watch'] = () => {
       order.push('watch');
       return (async function* () {

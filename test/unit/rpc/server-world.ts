@@ -10,7 +10,7 @@ import {
 import type { Audit, AuditEvent } from '../../../src/audit/audit.ts';
 import type { IdentityVerifier, Verified } from '../../../src/identity/identity.ts';
 import type { Attachment, HolderMessage, SessionAdmin, Sessions } from '../../../src/lease/sessions.ts';
-import type { Session } from '../../../src/ledger/ledger.ts';
+import type { SessionWithHolders } from '../../../src/ledger/ledger.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog, type Log } from '../../../src/platform/log.ts';
@@ -132,7 +132,7 @@ export function scriptedAdmin(script: Partial<SessionAdmin>): SessionAdmin {
   };
 }
 
-export const session: Session = {
+export const session: SessionWithHolders = {
   id: 'ses_aaaaaaaaaaaaaaaaaaaaaaaaaa',
   workload: podIdentity.workload,
   bundle: 'orders',
