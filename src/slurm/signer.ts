@@ -8,6 +8,7 @@ import type { SignerConfig } from './config.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
 import { keepFile } from './kept-file.ts';
+import { openKeptRuns } from './kept-runs.ts';
 import { matchersSchema, needsSecrets, type KeptMatchers } from './matchers.ts';
 import { claimsOf, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
 import type { JobName, ScheduledRun, Scheduler } from './scheduler.ts';
@@ -29,14 +30,12 @@ export interface Signer {
   reconcile(): Promise<void>;
 }
 
-const runsSchema = z.array(z.tuple([z.number(), z.number()]));
 const heldSchema = z.array(z.string());
 
 /** Throws `config_invalid` when its state cannot be read. Slurm need not answer yet: it starts after its signer. */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
   const { config, scheduler, clock, log, signal } = options;
-  /** Start of the run that is registered for each job id: hooks that end a run cannot say which. */
-  const registered = new Map<number, number>();
+  const registered = await openKeptRuns(join(config.state, 'runs'));
   const ending = new Set<number>();
   const starting = new Map<number, number>();
   /** By which hold: a job that is held again while an earlier hold is released is a job to release. */
@@ -46,11 +45,6 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
-  const runsFile = keepFile({
-    path: join(config.state, 'runs.json'),
-    schema: runsSchema,
-    current: () => [...registered].map(([jobId, start]): [number, number] => [jobId, start]),
-  });
   const heldFile = keepFile({
     path: join(config.state, 'held.json'),
     schema: heldSchema,
@@ -61,7 +55,6 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     schema: matchersSchema,
     current: () => matchers,
   });
-  (await runsFile.read())?.forEach(([jobId, start]) => registered.set(jobId, start));
   (await heldFile.read())?.forEach((name) => held.set(name, {}));
   matchers = await matchersFile.read();
 
@@ -92,8 +85,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       const answer = await options
         .broker()
         .register({ assertion, requestedBundles: [...job.requested] }, signal);
-      registered.set(job.jobId, run.start);
-      await runsFile.write();
+      await registered.set(job.jobId, run.start);
       log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
       const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
       if (ending.has(job.jobId)) await end(job.jobId);
@@ -144,8 +136,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     if (start === undefined) return;
     await options.broker().end({ jobId, start }, signal);
     // A registration that came meanwhile is another run.
-    if (registered.get(jobId) === start) registered.delete(jobId);
-    await runsFile.write();
+    if (registered.get(jobId) === start) await registered.delete([jobId]);
     log.info('a run ends', { job: jobId, start });
   }
 
@@ -164,9 +155,14 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       signal,
     );
     if (ended > 0) log.warn('runs have ended without a word of their hooks', { runs: ended });
-    for (const [jobId, start] of registered)
-      if (there.get(jobId) !== start && start * 1000 < asOfMs) registered.delete(jobId);
-    await runsFile.write();
+    const isGone = ([jobId, start]: readonly [number, number]) =>
+      there.get(jobId) !== start && start * 1000 < asOfMs;
+    await registered.delete(
+      registered
+        .entries()
+        .filter(isGone)
+        .map(([jobId]) => jobId),
+    );
   }
 
   async function releaseHeld(): Promise<void> {
