@@ -1,11 +1,13 @@
 import type { Identity } from '../identity/identity.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Selector } from '../policy/selector.ts';
+import type { HolderLedger } from './holders.ts';
 import type { LockLedger } from './locks.ts';
 import type { ReplicaLedger } from './replicas.ts';
 import type { RunLedger } from './runs.ts';
 import type { NewWork, WorkLedger } from './work.ts';
 
+export type { Delivered, Holder, Lacking, SessionWithHolders } from './holders.ts';
 export type { Lock, Tombstone } from './locks.ts';
 export type { NewWork, Work, WorkKind } from './work.ts';
 
@@ -15,7 +17,7 @@ export type { NewWork, Work, WorkKind } from './work.ts';
  * Throws `ledger_unavailable`, `ledger_unusable`, or `ledger_conflict` where the state did not allow the change.
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
-export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger {
+export interface Ledger extends WorkLedger, HolderLedger, LockLedger, RunLedger, ReplicaLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
@@ -98,67 +100,6 @@ export interface Ledger extends WorkLedger, LockLedger, RunLedger, ReplicaLedger
   listSessions(query: SessionQuery): Promise<readonly Session[]>;
   /** Live or superseded sessions, distinct workloads of them: what the clusters are asked about. */
   listHeldWorkloads(): Promise<readonly string[]>;
-
-  // -- holders ----------------------------------------------------------------------------------------------------
-
-  /**
-   * The holder's stream is at that replica from now on, wherever it was before. Removes the `detached` work item of the session.
-   * `ledger_conflict` when it has ended.
-   */
-  attachHolder(input: {
-    readonly session: string;
-    readonly holder: string;
-    readonly replica: string;
-    readonly at: number;
-  }): Promise<void>;
-  /**
-   * When no holder is attached any more, puts a `detached` work item due at `dueAt`. Nothing happens for a holder that was not attached,
-   * so that a second word of the same end puts nothing off; for one that is attached to another replica meanwhile; and for a session that is
-   * revoking or ended.
-   */
-  detachHolder(input: {
-    readonly session: string;
-    readonly holder: string;
-    readonly replica: string;
-    readonly dueAt: number;
-    readonly at: number;
-  }): Promise<void>;
-  /**
-   * Detaches the holders of replicas that are not there any more, after a start or a removal. A session that nobody is attached to then gets a
-   * `detached` item due at `dueAt`, or `marginMs` before its current lease set ends by itself where that is sooner; one that has an item
-   * keeps its time.
-   */
-  detachGone(input: {
-    readonly dueAt: number;
-    readonly marginMs: number;
-    readonly at: number;
-  }): Promise<void>;
-  /**
-   * `ledger_conflict` when the generation is not one of the session's current. With the last holder's word the ownership of the session
-   * ends: nobody needs the values any more.
-   */
-  recordDelivered(input: {
-    readonly session: string;
-    readonly holder: string;
-    readonly generation: string;
-    readonly at: number;
-  }): Promise<Delivered>;
-  recordWiped(input: {
-    readonly session: string;
-    readonly holder: string;
-    readonly at: number;
-  }): Promise<void>;
-
-  findHolder(input: { readonly session: string; readonly holder: string }): Promise<Holder | undefined>;
-  /** All holders of each of those sessions, in their order. */
-  listHolders(sessions: readonly string[]): Promise<ReadonlyMap<string, readonly Holder[]>>;
-  /** Whether a holder other than that one is attached, and whether one has not said that its files are gone. */
-  lookAtOthers(input: {
-    readonly session: string;
-    readonly holder: string;
-  }): Promise<{ readonly attached: boolean; readonly unwiped: boolean }>;
-  /** Whether some holder is attached to another replica than that one. */
-  isAttachedElsewhere(input: { readonly session: string; readonly replica: string }): Promise<boolean>;
 
   // -- revocation -------------------------------------------------------------------------------------------------
 
@@ -257,26 +198,6 @@ export interface Session {
   readonly leaseSets: readonly LeaseSet[];
 }
 
-/** As shown to people. */
-export interface SessionWithHolders extends Session {
-  readonly holders: readonly Holder[];
-}
-
-/** After a holder's word that it has the current generation. */
-export interface Delivered {
-  readonly session: Session;
-  readonly lacking: Lacking;
-}
-
-/** Which holders lack the current generation of their session. */
-export interface Lacking {
-  /** Any at all, attached or not. */
-  readonly any: boolean;
-  readonly attached: boolean;
-  /** One that has an older generation, which it may still use. */
-  readonly older: boolean;
-}
-
 /** The replica that has the values of a session's leases in memory, or is making them, while not all holders have them. */
 export interface Owner {
   readonly replica: string;
@@ -305,16 +226,6 @@ export type EndReason =
   | 'not_granted'
   | 'superseded'
   | 'issue_failed';
-
-export interface Holder {
-  readonly name: string;
-  readonly attached: boolean;
-  /** Where it is attached, or was last. */
-  readonly replica: string | undefined;
-  readonly generation: { readonly id: string; readonly number: number };
-  readonly deliveredAt: number | undefined;
-  readonly wipedAt: number | undefined;
-}
 
 /** intent → token → current → retiring → revoking → ended; any → revoking */
 export type LeaseSetState = 'intent' | 'token' | 'current' | 'retiring' | 'revoking' | 'ended';
