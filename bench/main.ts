@@ -11,6 +11,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   throughput: async () => (await import('./throughput.ts')).throughput,
   'broker-memory': async () => (await import('./broker-memory.ts')).brokerMemory,
   failover: async () => (await import('./failover.ts')).failover,
+  'run-registrations': async () => (await import('./run-registrations.ts')).runRegistrations,
+  'run-nodes': async () => (await import('./run-nodes.ts')).runNodes,
   storm: async () => (await import('./storm.ts')).storm,
 };
 

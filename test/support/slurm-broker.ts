@@ -86,7 +86,12 @@ const noPods: WorkloadStates = {
 export const startOfRun = (): number => Math.floor(Date.now() / 1000);
 
 export async function startSlurmBroker(
-  options: { readonly endGraceSeconds?: number; readonly policy?: string } = {},
+  options: {
+    readonly endGraceSeconds?: number;
+    readonly policy?: string;
+    readonly maxConnections?: number;
+    readonly maxUnproved?: number;
+  } = {},
 ): Promise<SlurmBroker> {
   await using building = new AsyncDisposableStack();
   const folder = building.use(await createTempFolder({ name: 'slurm-broker' }));
@@ -156,10 +161,10 @@ export async function startSlurmBroker(
   const listen = { host: '127.0.0.1', port: 0 };
   const tls = { certificate: path('tls.crt'), key: path('tls.key') };
   const limits = {
-    maxConnections: 1_000,
+    maxConnections: options.maxConnections ?? 1_000,
     maxStreamsPerConnection: 1_024,
     maxMessageBytes: 4 * 1024 * 1024,
-    maxUnproved: 64,
+    maxUnproved: options.maxUnproved ?? 64,
     firstMessageMs: 5_000,
   };
   const verifierOf = createRunVerifier({
