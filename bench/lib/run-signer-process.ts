@@ -11,7 +11,16 @@ const start = Math.floor(Date.now() / 1000);
 const scheduler: Scheduler = {
   runs: () => Promise.resolve([]),
   run: (jobId) =>
-    Promise.resolve({ jobId, uid: 20_001, start, endsAt: start + 3_600, isStarting: true, canBeHeld: true }),
+    Promise.resolve({
+      jobId,
+      uid: 20_001,
+      start,
+      endsAt: start + 3_600,
+      submitted: 0,
+      restarts: 0,
+      isStarting: true,
+      canBeHeld: true,
+    }),
   enforcesAccounting: () => Promise.resolve(false),
   hold: () => Promise.resolve(),
   held: () => Promise.resolve(new Map()),

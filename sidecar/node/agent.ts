@@ -149,7 +149,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   }
 
   for (const record of await store.recover()) {
-    begin({ ...record, start: record.start }, record);
+    begin({ ...record, start: record.seenStart }, record);
   }
   const socket = await listenForHooks({ path: config.socket, group: undefined, answer, log });
   log.info('ready', { runs: all.size });
@@ -175,7 +175,7 @@ function isSameRun(run: NodeRun, seen: SeenJob): boolean {
   return (
     subject.uid === seen.uid &&
     !areOther(subject.restarts ?? record?.restarts, seen.restarts) &&
-    !areOther(subject.start ?? record?.start, seen.start) &&
+    !areOther(subject.start, seen.start) &&
     !areOther(subject.sluid, seen.sluid)
   );
 }

@@ -150,7 +150,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       run.uid !== 0 &&
       // Both counts are right at this moment; an earlier run of the job may still be the one that is registered.
       (subject.restarts === undefined || subject.restarts === run.restarts) &&
-      (subject.start === undefined || subject.start === run.start) &&
+      isStartOf(subject, run.start) &&
       run.bundles.every((name) => bundlePattern.test(name)) &&
       (record === undefined || record.workload === welcome.workload);
     if (!isSame) {
@@ -165,6 +165,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       ...subject,
       workload: welcome.workload,
       start: run.start,
+      seenStart: subject.start,
       restarts: run.restarts,
       bundles: run.bundles,
       owed: undefined,
@@ -258,7 +259,12 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       run:
         record === undefined
           ? undefined
-          : { workload: record.workload, start: record.start, folder: store.folder(record) },
+          : {
+              workload: record.workload,
+              // As tasks can see it, too.
+              start: subject.start ?? record.start,
+              folder: store.folder(record),
+            },
     };
   }
 
@@ -368,6 +374,14 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     },
     over,
   };
+}
+
+/**
+ * Whether the start that the node was told can be that of the run that the broker names. Where nodes had to boot first, the controller has
+ * set a later one since; then it is the restart count, the same on both sides by now, that no other run of the job has.
+ */
+function isStartOf({ start, restarts }: RunSubject, registered: number): boolean {
+  return start === undefined || start === registered || (start > registered && restarts !== undefined);
 }
 
 /** The files are the job's user's, and closed to everybody else unless the site names a group for them. */

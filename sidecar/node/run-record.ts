@@ -11,6 +11,8 @@ export interface RunRecord {
   /** `run/<cluster>/<job>/<start>`, by the broker's word. */
   readonly workload: string;
   readonly start: number;
+  /** As its prolog was told, which is later where nodes had to boot first. */
+  readonly seenStart: number | undefined;
   readonly restarts: number;
   readonly sluid: string | undefined;
   readonly het: number | undefined;
@@ -34,7 +36,7 @@ export function encodeRunRecord(record: RunRecord): string {
 export function decodeRunRecord(bytes: Uint8Array): RunRecord | undefined {
   const found = readRecord(parseJson(bytes));
   if (found?.['version'] !== version) return undefined;
-  const { job, uid, gid, workload, start, restarts, sluid, het } = found;
+  const { job, uid, gid, workload, start, seenStart, restarts, sluid, het } = found;
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const bundles = readArray(found['bundles'], text);
   const owed = found['owed'] === undefined ? undefined : readArray(found['owed'], text);
@@ -42,7 +44,9 @@ export function decodeRunRecord(bytes: Uint8Array): RunRecord | undefined {
   if (typeof job !== 'number' || typeof uid !== 'number' || typeof gid !== 'number') return undefined;
   if (typeof start !== 'number' || typeof restarts !== 'number') return undefined;
   if (het !== undefined && typeof het !== 'number') return undefined;
+  if (seenStart !== undefined && typeof seenStart !== 'number') return undefined;
   if (typeof workload !== 'string' || bundles === undefined) return undefined;
   if (found['owed'] !== undefined && owed === undefined) return undefined;
-  return { job, uid, gid, workload, start, restarts, sluid: text(sluid), het, bundles, owed };
+  const sluidOrNone = text(sluid);
+  return { job, uid, gid, workload, start, seenStart, restarts, sluid: sluidOrNone, het, bundles, owed };
 }

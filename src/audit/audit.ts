@@ -21,6 +21,7 @@ export type AuditAction =
   | 'policy_reload'
   | 'run_register'
   | 'run_end'
+  | 'run_report'
   | 'node_key'
   | 'refused_summary'
   | 'head'
@@ -49,6 +50,7 @@ export const auditActions = [
   'policy_reload',
   'run_register',
   'run_end',
+  'run_report',
   'node_key',
   'refused_summary',
   'head',

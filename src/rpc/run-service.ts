@@ -3,7 +3,8 @@ import { type RunAssertion, verifyRunAssertion } from '../identity/runs/run-asse
 import type { SlurmClusterConfig } from '../identity/runs/slurm-cluster.ts';
 import { slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { KeySet } from '../identity/keys.ts';
-import type { RunName, RunRegistry } from '../lease/runs/run-registry.ts';
+import type { RunName } from '../lease/runs/reported-run.ts';
+import type { RunRegistry } from '../lease/runs/run-registry.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
@@ -65,9 +66,11 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
   handlers.unary(methods.ReportRuns, async ({ runs, asOfMs }, context) => {
     const { cluster } = await signerOf(context);
     if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
-    const reported = runs.map(({ run, endsAtMs }) => ({
+    const reported = runs.map(({ run, endsAtMs, submitted, restarts }) => ({
       ...parseName(run),
       endsAt: endsAtMs > 0 ? endsAtMs : undefined,
+      submitted: submitted > 0 ? submitted : undefined,
+      restarts,
     }));
     return { ended: await registry.report({ cluster: cluster.name, runs: reported, asOf: asOfMs }) };
   });

@@ -15,6 +15,10 @@ export interface ScheduledRun {
   readonly start: number;
   /** By the time limit, seconds since the Unix epoch; 0 without one. */
   readonly endsAt: number;
+  /** When its job was submitted, or put back into the queue last; seconds since the Unix epoch, 0 when that is not told. */
+  readonly submitted: number;
+  /** How often the job was put back; while a run ends for that, one more already. */
+  readonly restarts: number;
   /** It has resources and may still start: not one that ends. */
   readonly isStarting: boolean;
   /** Slurm may put it back into the queue: a batch job that allows it. */
@@ -46,6 +50,8 @@ const widths = {
   StateCompact: 6,
   BatchFlag: 6,
   Requeue: 6,
+  SubmitTime: 24,
+  RestartCnt: 8,
 } as const;
 const formatOf = (columns: Readonly<Record<string, number>>): string =>
   Object.entries(columns)
@@ -59,31 +65,59 @@ const widthOf = (columns: Readonly<Record<string, number>>): number =>
   Object.values(columns).reduce((sum, width) => sum + width, 0);
 // The comment stands last, and only administrators write it.
 const heldWidths = { JobID: 14, ArrayJobID: 14, ArrayTaskID: 14, StateCompact: 6 } as const;
-const states = 'CONFIGURING,RUNNING,SUSPENDED,COMPLETING,STOPPED';
+/**
+ * Compact states of jobs that have no resources, or none any more. Taken out here: squeue compares the state that it filters by for equality, so that
+ * a running job in the moment of a signal, or of another mark of Slurm's, would seem gone. A state that is not known here counts as a run.
+ */
+const withoutResources = new Set([
+  'PD',
+  'RQ',
+  'RH',
+  'RF',
+  'RD',
+  'RV',
+  'SE',
+  'SO',
+  'CD',
+  'CA',
+  'F',
+  'TO',
+  'NF',
+  'PR',
+  'BF',
+  'DL',
+  'OOM',
+  'LF',
+]);
 const holdComment = 'leasehold: held until the credential service can be reached; released by itself';
 const timeoutMs = 15_000;
 const maxBytes = 256 * 1024 * 1024;
 
-/** Throws `workload_stale` when a line is none of ours. */
+const whole = (text = ''): number => (/^\d{1,10}$/.test(text) ? Number(text) : 0);
+
+/** Runs among all jobs. Throws `workload_stale` when a line is none of ours. */
 export function parseRuns(text: string): readonly ScheduledRun[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => {
-      const [jobId = '', uid = '', start = '', end = '', state = '', batch = '', requeue = ''] = cut(
-        line,
-        widths,
-      );
+    .flatMap((line) => {
+      const columns = cut(line, widths);
+      const [jobId = '', uid = '', start, end, state = '', batch, requeue, submitted, restarts] = columns;
       const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= widthOf(widths);
       if (!isRow) throw strange('a row of squeue is not understood');
-      return {
-        jobId: Number(jobId),
-        uid: Number(uid),
-        start: /^\d{1,10}$/.test(start) ? Number(start) : 0,
-        endsAt: /^\d{1,10}$/.test(end) ? Number(end) : 0,
-        isStarting: state !== 'CG',
-        canBeHeld: batch === '1' && requeue === '1',
-      };
+      if (withoutResources.has(state)) return [];
+      return [
+        {
+          jobId: Number(jobId),
+          uid: Number(uid),
+          start: whole(start),
+          endsAt: whole(end),
+          submitted: whole(submitted),
+          restarts: whole(restarts),
+          isStarting: state !== 'CG',
+          canBeHeld: batch === '1' && requeue === '1',
+        },
+      ];
     });
 }
 
@@ -133,7 +167,7 @@ export function createScheduler(options: {
     parseRuns(
       await call(
         options.squeue,
-        ['--noheader', '--all', `--states=${states}`, `--Format=${formatOf(widths)}`],
+        ['--noheader', '--all', '--states=all', `--Format=${formatOf(widths)}`],
         signal,
       ),
     );

@@ -144,23 +144,27 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     // Asked before, so that a run that starts meanwhile is younger than the report; in whole seconds, as starts are.
     const asOfMs = Math.floor(clock.now() / 1000) * 1000;
     const runs = await scheduler.runs(signal);
-    const there = new Map(runs.map(({ jobId, start }) => [jobId, start]));
+    const submitted = new Map(runs.map((run) => [run.jobId, run.submitted]));
     const { ended } = await options.broker().report(
       {
         asOfMs,
         runs: runs
           .filter(({ start }) => start > 0)
-          .map(({ jobId, start, endsAt }) => ({ run: { jobId, start }, endsAtMs: endsAt * 1000 })),
+          .map(({ jobId, start, endsAt, submitted, restarts }) => ({
+            run: { jobId, start },
+            endsAtMs: endsAt * 1000,
+            submitted,
+            restarts,
+          })),
       },
       signal,
     );
     if (ended > 0) log.warn('runs have ended without a word of their hooks', { runs: ended });
-    const isGone = ([jobId, start]: readonly [number, number]) =>
-      there.get(jobId) !== start && start * 1000 < asOfMs;
+    // Not by the start that Slurm tells now: it sets another one when the nodes of a run had to boot first.
     await registered.delete(
       registered
         .entries()
-        .filter(isGone)
+        .filter(([jobId, start]) => (submitted.get(jobId) ?? Infinity) > start && start * 1000 < asOfMs)
         .map(([jobId]) => jobId),
     );
   }

@@ -1,4 +1,5 @@
 import type { Audit } from '../../audit/audit.ts';
+import { clockLeewaySeconds } from '../../identity/claims.ts';
 import type { RunAssertion } from '../../identity/runs/run-assertion.ts';
 import type { KnownRuns } from '../../identity/runs/run-verifier.ts';
 import type { SlurmClusterConfig } from '../../identity/runs/slurm-cluster.ts';
@@ -12,13 +13,7 @@ import type { Log } from '../../platform/log.ts';
 import type { RunBundles } from '../../policy/decision.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
-
-/** Which run a call is about, within the signer's own cluster. */
-export interface RunName {
-  readonly jobId: number;
-  /** Seconds since the Unix epoch. */
-  readonly start: number;
-}
+import { isRowOf, type ReportedRun, type RunName } from './reported-run.ts';
 
 /**
  * Runs of batch schedulers: what signers say about them, and what follows for those who hold something. The truth stands in the
@@ -34,10 +29,14 @@ export interface RunRegistry extends AsyncDisposable {
   }): Promise<{ readonly run: Run } & Pick<RunBundles, 'refused'>>;
   /** False for a run that was never registered. */
   end(input: { readonly cluster: string; readonly run: RunName }): Promise<boolean>;
-  /** Returns how many runs have ended by this report. One that is older than the last one of its cluster (`asOf`, by the signer's clock) says nothing. */
+  /**
+   * Returns how many runs have ended by this report. Each report stands by itself and speaks of runs that are clearly older than its `asOf`
+   * alone, so that reports may come in any order. Throws `request_invalid`, with a record, when that is ahead of our clock.
+   */
   report(input: {
     readonly cluster: string;
-    readonly runs: readonly (RunName & { readonly endsAt: number | undefined })[];
+    readonly runs: readonly ReportedRun[];
+    /** When the scheduler was asked, by the signer's clock; milliseconds since the Unix epoch. */
     readonly asOf: number;
   }): Promise<number>;
 }
@@ -57,7 +56,7 @@ export interface RunRegistryOptions {
 const sweepMs = 2_000;
 /** What is remembered of runs that have ended, so that a late word about them is answered without the ledger. */
 const rememberEndedMs = 600_000;
-/** A run registered this shortly before a report came may not stand in it yet; by our own clock, for the signer's may be off. */
+/** A run registered this shortly before a report was made, or came, may not stand in it yet. */
 const reportMarginMs = 60_000;
 
 export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
@@ -66,7 +65,6 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     options.clusters.map(({ name, endGraceSeconds }) => [name, endGraceSeconds * 1000]),
   );
   const remembered = new Map<string, { readonly state: RunState; readonly at: number }>();
-  const reportedAt = new Map<string, number>();
   const listeners = new Set<(workload: string, state: WorkloadState) => void>();
 
   const remember = (workload: string, state: RunState): void => {
@@ -121,6 +119,16 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     }
     for (const [workload, { state, at }] of remembered)
       if (state === 'ended' && at + rememberEndedMs < now()) remembered.delete(workload);
+  };
+
+  /** A clock that is ahead would have runs ended that started after the scheduler was asked. */
+  const requireOurTime = async (cluster: string, asOf: number): Promise<void> => {
+    const ahead = asOf - clock.now();
+    if (ahead <= clockLeewaySeconds * 1000) return;
+    log.error("a report was refused: the signer's clock is ahead of ours", { cluster, ms: ahead });
+    const code = 'request_invalid' as const;
+    await audit.record({ action: 'run_report', outcome: 'refused', code, actor: `signer:${cluster}` });
+    throw new LeaseholdError(code, { detail: "as_of_ms: ahead of the broker's clock; set both by NTP" });
   };
 
   const stopping = new AbortController();
@@ -210,18 +218,19 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       return true;
     },
     report: async ({ cluster, runs, asOf }) => {
-      const reported = new Map(runs.map((run) => [runWorkload(cluster, run.jobId, run.start), run]));
+      await requireOurTime(cluster, asOf);
+      const rows = new Map(runs.map((row) => [row.jobId, row]));
+      const settledBefore = Math.min(asOf, now()) - reportMarginMs;
       let ended = 0;
-      if (asOf < (reportedAt.get(cluster) ?? 0)) return ended;
-      reportedAt.set(cluster, asOf);
-      for (const { identity, registeredAt, state, endsAt } of await ledger.listRuns({ cluster })) {
-        const found = reported.get(identity.workload);
-        if (found === undefined) {
-          if (registeredAt + reportMarginMs > now()) continue;
-          await finish(identity.workload, 'the scheduler does not have it any more');
+      for (const run of await ledger.listRuns({ cluster })) {
+        const { workload, jobId } = run.identity;
+        const row = rows.get(jobId);
+        if (row === undefined || !isRowOf(run, row)) {
+          if (run.registeredAt > settledBefore) continue;
+          await finish(workload, 'the scheduler does not have it any more');
           ended += 1;
-        } else if (state === 'active' && found.endsAt !== endsAt) {
-          await ledger.setRunEnd({ workload: identity.workload, endsAt: found.endsAt });
+        } else if (run.state === 'active' && row.endsAt !== run.endsAt) {
+          await ledger.setRunEnd({ workload, endsAt: row.endsAt });
         }
       }
       return ended;

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
 import type { DescribedRun } from '../../../src/rpc/gen/leasehold/v1/DescribedRun.ts';
 import type { HoldRequest } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
+import type { ReportedRun } from '../../../src/rpc/gen/leasehold/v1/ReportedRun.ts';
 import type { HoldResponse__Output } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
 import { loadAdminApi, loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
 import type { KeyAndCertificate } from '../../support/certificates.ts';
@@ -14,6 +15,7 @@ import {
   startSlurmBroker,
   type StatedRun,
 } from '../../support/slurm-broker.ts';
+import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
 import { ask, type Ended, toEnded } from '../../unit/rpc/server-world.ts';
 
 let broker: SlurmBroker;
@@ -176,6 +178,46 @@ describe('registration', () => {
     const start = startOfRun();
     await register({ start });
     expect(await register({ start, claims: { uid: 20_002 } })).toMatchObject({ code: 'workload_ended' });
+  });
+});
+
+describe('a report, compared', () => {
+  const identity = aRunIdentity();
+  const { jobId, start, workload } = identity;
+  const report = (runs: readonly ReportedRun[], asOfMs = Date.now()) =>
+    ask<{ ended: number }>((deadline, answer) =>
+      runClient().reportRuns({ runs: [...runs], asOfMs }, deadline, answer),
+    );
+  beforeEach(async () => {
+    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    await broker.ledger.registerRun({ run, at: Date.now() - 120_000 });
+  });
+
+  it('from a clock that is ahead is refused, with a record, and silences none that follows', async () => {
+    expect(await report([], Date.now() + 60_000)).toMatchObject({ code: 'request_invalid' });
+    expect((await records()).at(-1)).toMatchObject({
+      action: 'run_report',
+      outcome: 'refused',
+      code: 'request_invalid',
+      actor: 'signer:hpc',
+    });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active' });
+    expect((await report([], Date.now() + 5_000)).response).toEqual({ ended: 1 });
+  });
+
+  it('made long ago says nothing of what was registered since', async () => {
+    expect((await report([], Date.now() - 300_000)).response).toEqual({ ended: 0 });
+    expect((await report([])).response).toEqual({ ended: 1 });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'ended' });
+  });
+
+  it('knows a run whose nodes had to boot by a later start, and no other run of its job', async () => {
+    const booted = { run: { jobId, start: start + 600 }, endsAtMs: 7_000, submitted: start - 10 };
+    expect((await report([booted])).response).toEqual({ ended: 0 });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active', endsAt: 7_000 });
+    expect((await report([{ ...booted, submitted: start + 300, restarts: 1 }])).response).toEqual({
+      ended: 1,
+    });
   });
 });
 

@@ -185,6 +185,47 @@ describe('leasehold node-agent', () => {
     expect(await readdir(world.path('run/runs'))).toEqual([]);
   });
 
+  it.each([
+    ['earlier than the registered one', 1_699_999_999, 0],
+    ['later, of a run that was put back', 1_700_000_500, 1],
+  ])('refuses a run whose start the prolog saw %s', async (_how, start, restarts) => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    await world.start();
+    const seen = { SLURM_JOB_START_TIME: start, SLURM_JOB_RESTART_COUNT: restarts };
+    const prolog = world.hook('prolog', slurmd(seen));
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome());
+    expect(await prolog).toMatch(/^FAIL /);
+    expect(world.marker()).toContain('state=failed\n');
+  });
+
+  it('takes the later start of a run whose nodes had to boot, also after its own restart', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createNodeWorld(broker);
+    const agent = await world.start();
+    const booted = slurmd({ SLURM_JOB_START_TIME: 1_700_000_500 });
+    const prolog = world.hook('prolog', booted);
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome());
+    await stream.next('open');
+    stream.send(opened({ session: sessionA }));
+    stream.send(generation({ session: sessionA, login }));
+    await stream.next('delivered');
+    expect(await prolog).toBe('OK\n');
+    // The start that the tasks can see, and the folder of the name that the broker knows.
+    const marker = world.marker();
+    expect(marker).toContain('start=1700000500\n');
+    expect(marker).toContain('dir=' + world.path('run/runs/7-1700000000'));
+    agent.signal('SIGKILL');
+    await agent.exit;
+    await world.start();
+    expect(await world.hook('prolog', booted)).toBe('OK\n');
+    expect(world.marker()).toBe(marker);
+  });
+
   it('gives back what came, when another bundle of the run is refused', async () => {
     await using broker = await startFakeBroker(clients);
     await using world = await createNodeWorld(broker);

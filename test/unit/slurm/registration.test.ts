@@ -20,7 +20,16 @@ const request = (changes: Readonly<Record<string, string>> = {}): HookRequest =>
   verb: 'register',
   variables: new Map(Object.entries({ ...variables, ...changes })),
 });
-const run = { jobId: 12, uid: 5, start: 1_700_000_000, endsAt: 0, isStarting: true, canBeHeld: true };
+const run = {
+  jobId: 12,
+  uid: 5,
+  start: 1_700_000_000,
+  endsAt: 0,
+  submitted: 1_699_999_000,
+  restarts: 1,
+  isStarting: true,
+  canBeHeld: true,
+};
 const site = { cluster: 'hpc', audience: 'leasehold', accountingEnforced: false, now: 1_700_000_001_500 };
 
 describe('a registration', () => {
@@ -145,13 +154,30 @@ it('a controller that does not answer says nothing about what is held', async ()
 
 describe('rows of squeue', () => {
   const row = (...values: readonly string[]) =>
-    [14, 14, 24, 24, 6, 6, 6].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
+    [14, 14, 24, 24, 6, 6, 6, 24, 8].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
 
   it('are numbers of fixed width', () => {
-    expect(parseRuns(`${row('12', '5', '1700000000', 'N/A', 'CF', '1', '1')}\n`)).toEqual([run]);
-    expect(parseRuns(row('12', '5', 'N/A', '1700000009', 'CG', '1', '0'))).toEqual([
-      { jobId: 12, uid: 5, start: 0, endsAt: 1_700_000_009, isStarting: false, canBeHeld: false },
+    const text = row('12', '5', '1700000000', 'N/A', 'CF', '1', '1', '1699999000', '1');
+    expect(parseRuns(`${text}\n`)).toEqual([run]);
+    expect(parseRuns(row('12', '5', 'N/A', '1700000009', 'CG', '1', '0', 'N/A', '0'))).toEqual([
+      {
+        jobId: 12,
+        uid: 5,
+        start: 0,
+        endsAt: 1_700_000_009,
+        submitted: 0,
+        restarts: 0,
+        isStarting: false,
+        canBeHeld: false,
+      },
     ]);
+  });
+
+  it('are runs in every state but those without resources', () => {
+    const isRun = (state: string) => parseRuns(row('12', '5', '1', '2', state)).length === 1;
+    // SI: of a running job in the moment of a signal, which no squeue --states=RUNNING has.
+    expect(['R', 'CF', 'S', 'ST', 'CG', 'RS', 'SI', 'new'].filter((state) => !isRun(state))).toEqual([]);
+    expect(['PD', 'RQ', 'RH', 'CD', 'CA', 'F', 'TO', 'NF', 'PR', 'OOM'].filter(isRun)).toEqual([]);
   });
 
   it.for(['x', row('12', 'root', '1', '2'), `${row('12', '5', '1', '2')}more`, row('', '5')])(

@@ -15,6 +15,15 @@ export interface ReportedRun {
    * When its time limit ends it; milliseconds since the Unix epoch, 0 when it has no limit.
    */
   'endsAtMs'?: (number | string | Long);
+  /**
+   * When its job was submitted or put back last; seconds since the Unix epoch, 0 when that is not told. One of the same job that was
+   * registered with an earlier start, but not before this, is the same run: the controller sets a new start when nodes had to boot first.
+   */
+  'submitted'?: (number | string | Long);
+  /**
+   * How often its job was put back before. Tells runs apart where start and submission fall into one second.
+   */
+  'restarts'?: (number);
 }
 
 /**
@@ -29,4 +38,13 @@ export interface ReportedRun__Output {
    * When its time limit ends it; milliseconds since the Unix epoch, 0 when it has no limit.
    */
   'endsAtMs': (number);
+  /**
+   * When its job was submitted or put back last; seconds since the Unix epoch, 0 when that is not told. One of the same job that was
+   * registered with an earlier start, but not before this, is the same run: the controller sets a new start when nodes had to boot first.
+   */
+  'submitted': (number);
+  /**
+   * How often its job was put back before. Tells runs apart where start and submission fall into one second.
+   */
+  'restarts': (number);
 }
