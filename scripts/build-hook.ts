@@ -30,8 +30,12 @@ export type BuiltHook = { readonly built: true } | { readonly built: false; read
  * Makes `leasehold-hook`, one static program, in the folder, with the task prolog beside it. The C compiler is `cc`, or what the variable CC
  * names: one that compiles for arm64 makes the program for arm64. Throws when there is a compiler and it finds fault.
  */
-export function buildHook(options: { readonly folder: string; readonly sanitize?: boolean }): BuiltHook {
-  const compiler = process.env['CC'] ?? 'cc';
+export function buildHook(options: {
+  readonly folder: string;
+  readonly sanitize?: boolean;
+  readonly compiler?: string;
+}): BuiltHook {
+  const compiler = options.compiler ?? process.env['CC'] ?? 'cc';
   mkdirSync(options.folder, { recursive: true });
   const program = join(options.folder, 'leasehold-hook');
   const result = spawnSync(

@@ -174,7 +174,7 @@ async function main({ files, backend: chosen }: BrokerProcessOptions): Promise<v
   stopped.abort();
 }
 
-const [options] = process.argv.slice(2);
+const options = process.argv.at(-1);
 // Written by the demo itself, from the same type.
 await main(JSON.parse(options ?? '') as BrokerProcessOptions);
 process.disconnect?.();

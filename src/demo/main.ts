@@ -11,7 +11,7 @@ import { play } from './play.ts';
 import { createPrograms } from './programs.ts';
 import type { RealBackend } from './real-backend.ts';
 import { createDemoReport, type DemoReport } from './report.ts';
-import { startBroker } from './start-broker.ts';
+import { brokerProcessArgument, startBroker } from './start-broker.ts';
 import { untilInterrupted } from './until-interrupted.ts';
 
 const usage = `Usage: leasehold demo [--backend memory|vault] [--output text|json]
@@ -29,6 +29,10 @@ const stepTimeoutMs = 20_000;
 
 /** `leasehold demo`. Resolves with the exit status: 0 shown, 1 failed or interrupted, 2 wrong use. */
 export async function runDemo(argv: readonly string[]): Promise<number> {
+  if (argv[0] === brokerProcessArgument && process.connected) {
+    await import('./broker-process.ts');
+    return 0;
+  }
   const chosen = parseDemoArguments(argv);
   if (chosen === 'help') {
     process.stdout.write(usage);

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { LeaseholdError } from '../platform/error.ts';
+import { isSelfSufficient } from '../platform/own-asset.ts';
 import { endingWithParent } from './parts/ending-with-parent.ts';
 
-/** Compiled or not, as this file is. */
-const program = join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`);
+/** Compiled or not, as this file is; nothing where the program is Node itself. */
+const program = isSelfSufficient
+  ? []
+  : [join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`)];
 
 /** How one run of the program ended. */
 export interface Ended {
@@ -38,7 +41,7 @@ export function createPrograms(options: {
   };
   const launch = (args: readonly string[], stdio: 'ignore' | 'pipe') => {
     if (signal.aborted) throw new LeaseholdError('cancelled');
-    const [command, ...rest] = endingWithParent(process.execPath, [program, ...args]);
+    const [command, ...rest] = endingWithParent(process.execPath, [...program, ...args]);
     const child = spawn(command, rest, {
       env,
       stdio: ['ignore', stdio, stdio],

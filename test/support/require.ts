@@ -1,12 +1,13 @@
 import { describe, it } from 'vitest';
 import { findPostgres } from './parts/postgres-programs.ts';
+import { missingForPackages } from './parts/packages.ts';
 import { missingSlurm } from './parts/slurm.ts';
 import { SKIP_MARK } from './run/report.ts';
 import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
-export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm';
+export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'packages';
 
 /** Set by the gate that must not pass with suites left out. */
 const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
@@ -31,6 +32,7 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
     return 'missing' in found ? [found.missing] : [];
   },
   slurm: missingSlurm,
+  packages: missingForPackages,
   kubernetes: () => missingTools('etcd', 'kube-apiserver', 'kube-controller-manager'),
 };
 

@@ -48,6 +48,7 @@ export async function createNodeWorld(
   broker: Pick<FakeBroker, 'address' | 'authority' | 'ca'>,
   more = '',
   uri = 'spiffe://example/slurm/one/node/n1',
+  command: readonly string[] = [process.execPath, program],
 ): Promise<NodeWorld> {
   const home = await createMemoryFolder();
   chmodSync(home.path, 0o711);
@@ -79,7 +80,7 @@ ${more}
     });
   const started: AgentProcess[] = [];
   const run = (...parameters: string[]) => {
-    const child = startAgent(parameters);
+    const child = startAgent([...command, 'node-agent', ...parameters]);
     started.push(child);
     return child;
   };
@@ -118,8 +119,8 @@ ${more}
   };
 }
 
-function startAgent(parameters: readonly string[]): AgentProcess {
-  const child = spawn(process.execPath, [program, 'node-agent', ...parameters], {
+function startAgent([command = '', ...args]: readonly string[]): AgentProcess {
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

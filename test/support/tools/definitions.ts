@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
-/** The external programs that tests start. */
-export type ToolName = 'vault' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager';
+/** The external programs that tests start, and the one that makes packages. */
+export type ToolName = 'vault' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'nfpm';
 
 /** A program that is built from pinned Go sources where the machine has none. */
 export interface ToolDefinition {
@@ -33,6 +33,13 @@ const KUBERNETES_VERSION = /Kubernetes v1\.(3[2-9]|[4-9]\d)\./;
 
 /** In the order of a sequential build: the small ones first, so that something can be tested soon. */
 export const toolDefinitions: readonly ToolDefinition[] = [
+  {
+    name: 'nfpm',
+    moduleFolder: folder('nfpm'),
+    goPackage: 'github.com/goreleaser/nfpm/v2/cmd/nfpm',
+    ldflags: SMALL,
+    coldBuildMinutes: 1,
+  },
   {
     name: 'etcd',
     moduleFolder: folder('etcd'),

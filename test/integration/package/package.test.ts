@@ -1,0 +1,212 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { makePackages } from '../../../scripts/make-packages.ts';
+import { ownArchitecture } from '../../../scripts/package-architectures.ts';
+import { brokerChannel } from '../../../src/rpc/client/channel.ts';
+import { loadRunApi } from '../../../src/rpc/proto.ts';
+import { describeWith } from '../../support/require.ts';
+import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
+import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
+import { ask } from '../../unit/rpc/server-world.ts';
+import { createNodeWorld, slurmd } from '../sidecar/node-world.ts';
+import { dpkg, installDeb, runBare } from './installed.ts';
+import { readRpm } from './read-rpm.ts';
+
+let folder: TempFolder;
+let [deb, rpm, root] = ['', '', ''];
+const installed = (path: string) => join(root, path);
+const leasehold = (...args: readonly string[]) => runBare(installed('usr/bin/leasehold'), args);
+const hook = (args: readonly string[], env: Readonly<Record<string, string>>) =>
+  runBare(installed('usr/libexec/leasehold/leasehold-hook'), args, env);
+
+/** A line of `dpkg-deb --contents`: mode, owner and path of each file and folder. */
+async function contentsOfDeb(): Promise<ReadonlyMap<string, string>> {
+  const listed = (await dpkg(['--contents', deb])).trim().split('\n');
+  return new Map(
+    listed.map((line) => {
+      const [mode = '', owner = '', , , , path = ''] = line.split(/\s+/);
+      return [path.replace(/^\./, '').replace(/(?<=.)\/$/, ''), `${mode} ${owner}`];
+    }),
+  );
+}
+
+/** What the signer says to the broker of job 12, which runs on n1 alone. */
+function createSigner(broker: SlurmBroker, start: number) {
+  const pair = broker.signerCertificate();
+  const { target, credentials, options } = brokerChannel({
+    address: broker.nodes,
+    ca: Buffer.from(broker.ca.certificate),
+    clientCertificate: { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) },
+  });
+  const client = new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
+  return {
+    register: async () => {
+      const assertion = Buffer.from(await broker.assertion({ start, nodes: ['n1'] }));
+      await ask((deadline, answer) =>
+        client.registerRun({ assertion, requestedBundles: [] }, deadline, answer),
+      );
+    },
+    end: () => ask((deadline, answer) => client.endRun({ run: { jobId: 12, start } }, deadline, answer)),
+    [Symbol.dispose]: () => client.close(),
+  };
+}
+
+describeWith(['packages'], 'the packages', () => {
+  beforeAll(async () => {
+    folder = await createTempFolder({ name: 'package' });
+    const architecture = ownArchitecture() ?? expect.unreachable();
+    const made = await makePackages({ architecture, folder: folder.path });
+    if (!made.made) throw new Error(made.why.join('; '));
+    [deb = '', rpm = ''] = made.files;
+    root = join(folder.path, 'machine');
+    await installDeb(deb, root);
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  it('start and enable nothing, and keep what a site has written', async () => {
+    const control = join(folder.path, 'control');
+    await dpkg(['--control', deb, control]);
+    const scripts = (await readdir(control)).filter(
+      (name) => !['control', 'md5sums', 'conffiles'].includes(name),
+    );
+    expect(scripts.sort()).toEqual(['postinst', 'postrm']);
+    for (const text of [
+      ...(await Promise.all(scripts.map((name) => readFile(join(control, name), 'utf8')))),
+      readRpm(rpm).afterInstall,
+    ])
+      expect(text.replaceAll(/^#.*$/gm, '')).not.toMatch(/\b(enable|start|restart|preset)\b/);
+    expect((await readFile(join(control, 'conffiles'), 'utf8')).trim().split('\n')).toEqual([
+      '/etc/leasehold/node-agent.yaml',
+      '/etc/leasehold/signer.yaml',
+    ]);
+    const kept = [...readRpm(rpm).files].filter(([, { flags }]) => flags !== 0);
+    expect(kept.map(([path, { flags }]) => [path, flags])).toEqual([
+      ['/etc/leasehold/node-agent.yaml', 17],
+      ['/etc/leasehold/signer.yaml', 17],
+    ]);
+  });
+
+  it('hold what a node and a controller need, root’s own, and closed where keys go', async () => {
+    const contents = await contentsOfDeb();
+    for (const path of [
+      '/usr/bin/leasehold',
+      '/usr/libexec/leasehold/leasehold-hook',
+      '/usr/libexec/leasehold/leasehold-task-prolog',
+      ...['register', 'end', 'prolog', 'epilog'].map((verb) => `/usr/libexec/leasehold/slurm/${verb}`),
+    ])
+      expect([path, contents.get(path)]).toEqual([path, '-rwxr-xr-x root/root']);
+    for (const path of [
+      '/usr/lib/systemd/system/leasehold-node-agent.service',
+      '/usr/lib/systemd/system/leasehold-signer.service',
+      '/usr/lib/systemd/system/run-leasehold.mount',
+      '/usr/lib/tmpfiles.d/leasehold.conf',
+      '/usr/share/doc/leasehold/examples/slurm.conf',
+      '/usr/share/doc/leasehold/examples/enroot.fstab',
+      '/usr/share/doc/leasehold/examples/apptainer.conf',
+    ])
+      expect([path, contents.get(path)]).toEqual([path, '-rw-r--r-- root/root']);
+    expect(contents.get('/etc/leasehold')).toBe('drwxr-x--- root/root');
+    expect(contents.get('/etc/leasehold/node')).toBe('drwx------ root/root');
+    for (const [path, facts] of contents)
+      expect([path, facts]).toEqual([path, expect.stringMatching(/ root\/root$/)]);
+  });
+
+  it('are the same for both package managers, but for where zsh looks', async () => {
+    const facts = readRpm(rpm);
+    expect([facts.name, facts.requires.includes('libatomic')]).toEqual(['leasehold', true]);
+    const inDeb = [...(await contentsOfDeb())]
+      .filter(([, mode]) => mode.startsWith('-'))
+      .map(([path]) => path);
+    const names = (paths: readonly string[]) =>
+      paths.map((path) => path.replace(/\/usr\/share\/zsh\/[^/]+/, 'zsh')).sort();
+    const inRpm = [...facts.files.keys()].filter((path) => !/^\/etc\/leasehold(\/node)?$/.test(path));
+    expect(names(inRpm)).toEqual(names(inDeb));
+    expect(facts.files.get('/etc/leasehold')?.mode).toBe(0o750);
+    expect(facts.files.get('/etc/leasehold/node')?.mode).toBe(0o700);
+  });
+
+  it('have scripts for slurm.conf that lead to the hook, and units that lead to the program', async () => {
+    for (const verb of ['register', 'end', 'prolog', 'epilog'])
+      expect(await readFile(installed(`usr/libexec/leasehold/slurm/${verb}`), 'utf8')).toBe(
+        `#!/bin/sh\nexec /usr/libexec/leasehold/leasehold-hook ${verb}\n`,
+      );
+    const lines = await readFile(installed('usr/share/doc/leasehold/examples/slurm.conf'), 'utf8');
+    const named = [...lines.matchAll(/^\w+=(\/\S+)$/gm)].map(([, path = '']) => path);
+    for (const unit of ['node-agent', 'signer']) {
+      const text = await readFile(installed(`usr/lib/systemd/system/leasehold-${unit}.service`), 'utf8');
+      named.push(...[...text.matchAll(/^Exec\w+=(\S+)/gm)].map(([, path = '']) => path));
+    }
+    expect(named.length).toBeGreaterThanOrEqual(9);
+    for (const path of named)
+      expect([path, (await stat(installed(path))).mode & 0o111]).toEqual([path, 0o111]);
+  });
+
+  it('bring every command in one program that needs no Node', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { readonly version: string };
+    expect((await leasehold('--version')).stdout).toContain(
+      `leasehold ${version} (node ${process.versions.node}`,
+    );
+    const demo = await leasehold('demo', '--output', 'json');
+    expect(demo.stderr).toBe('');
+    expect(JSON.parse(demo.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ step: 'done', ok: true });
+    // Read and understood, up to the files that only a site has.
+    for (const part of ['broker', 'signer', 'node-agent']) {
+      const example = installed(`usr/share/doc/leasehold/examples/${part}.yaml`);
+      const { stdout, stderr } = await leasehold(part, '--config', example, '--check');
+      expect([part, stdout, stderr]).toEqual([part, '', expect.stringContaining('cannot be read')]);
+    }
+  });
+
+  it('serve the hooks of a run from prolog to epilog', async () => {
+    await using broker = await startSlurmBroker();
+    await using world = await createNodeWorld(
+      { address: broker.nodes, ca: broker.ca.certificate, authority: broker.ca },
+      '',
+      'spiffe://test/slurm/hpc/node/n1',
+      [installed('usr/bin/leasehold')],
+    );
+    const job = slurmd({
+      SLURM_CLUSTER_NAME: 'hpc',
+      SLURM_JOB_ID: 12,
+      SLURM_JOB_UID: 20_001,
+      SLURM_JOB_GID: 20_001,
+    });
+    const variables = Object.fromEntries(Object.entries(job).map(([name, value]) => [name, String(value)]));
+    const socket = ['--socket', world.socket];
+    const away = await hook(['prolog', ...socket], variables);
+    expect([away.status, away.stderr]).toEqual([0, expect.stringContaining('cannot be reached')]);
+
+    await world.start();
+    const start = startOfRun();
+    using signer = createSigner(broker, start);
+    await signer.register();
+    expect(await hook(['prolog', ...socket], variables)).toMatchObject({ status: 0, stderr: '' });
+    const login = await stat(world.path(`run/runs/12-${start}/db/database.env`));
+    expect([login.uid, login.mode & 0o777]).toEqual([20_001, 0o400]);
+    const task = await runBare(
+      installed('usr/libexec/leasehold/leasehold-task-prolog'),
+      [world.path('run/jobs')],
+      { SLURM_JOB_ID: '12', SLURM_JOB_UID: '20001', SLURM_RESTART_COUNT: '0' },
+    );
+    expect(task).toEqual({
+      status: 0,
+      stdout: expect.stringContaining(
+        `export LEASEHOLD_DIR=${world.path(`run/runs/12-${start}`)}\n`,
+      ) as string,
+      stderr: '',
+    });
+
+    await signer.end();
+    expect(await hook(['epilog', ...socket], variables)).toMatchObject({ status: 0, stderr: '' });
+    expect(await readdir(world.path('run/runs'))).toEqual([]);
+    expect(world.marker(12)).toBeUndefined();
+    await vi.waitFor(
+      async () =>
+        expect((await broker.ledger.listSessions({ limit: 10 })).map(({ state }) => state)).toEqual([
+          'ended',
+        ]),
+      { timeout: 20_000 },
+    );
+  });
+});
