@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Verified } from '../../../src/identity/identity.ts';
 import { aPod, aVerified, createWorld, type Holder, type World } from './world.ts';
 
 const signal = new AbortController().signal;
@@ -123,5 +124,69 @@ describe('a holder that comes back near the deadline', () => {
     await again.attachment.open({ bundle: 'db', requestKey: 'k'.repeat(16), resume }, { signal });
     await world.pass(80_000);
     expect(again.last('credential_wanted')).toBeDefined();
+  });
+});
+
+describe('a run whose time limit is raised', () => {
+  const aRun = (endsAt: number): Verified => ({
+    identity: {
+      kind: 'run',
+      workload: 'run/hpc/12/1700000000',
+      spiffeId: 'spiffe://test/slurm/hpc/user/alice/job/12/run/1700000000',
+      cluster: 'hpc',
+      jobId: 12,
+      start: 1_700_000_000,
+      array: undefined,
+      het: undefined,
+      uid: 20_001,
+      gid: 20_001,
+      user: 'alice',
+      group: 'users',
+      partition: 'gpu',
+      account: '',
+      qos: '',
+      accountingEnforced: false,
+      nodes: ['n1'],
+    },
+    holder: 'n1',
+    holders: ['n1'],
+    credentialId: 'hpc/n1/0',
+    credentialExpiresAt: Number.MAX_SAFE_INTEGER,
+    run: { bundles: ['db'], restarts: 0, endsAt },
+  });
+
+  it('gets a new token and new leases before the old deadline, which no renewal passes', async () => {
+    await using world = await createWorld();
+    const endsAt = world.clock.now() + 600_000;
+    const holder = await world.holder(aRun(endsAt));
+    await holder.take('db');
+    const [old, session] = [holder.login(), sessionOf(holder)];
+    const deadline = holder.last('opened')?.deadlineAt ?? 0;
+    expect(deadline).toBe(endsAt + 600_000);
+    await world.pass(deadline - 200_000 - world.clock.now());
+    expect(holder.last('credential_wanted')).toMatchObject({ by: deadline });
+    for (const { leaseSets } of await world.ledger.listSessions({ limit: 5 }))
+      for (const { expiresAt } of leaseSets) expect(expiresAt).toBeLessThanOrEqual(deadline);
+    await holder.attachment.refresh(aRun(endsAt + 1_800_000));
+    expect(sessionOf(holder)).not.toBe(session);
+    expect(holder.login()).not.toEqual(old);
+    expect(holder.last('opened')?.deadlineAt).toBe(endsAt + 1_800_000 + 600_000);
+    await acknowledge(holder);
+    await world.pass(2_000);
+    expect(world.backend.canLogin(old.username, old.password)).toBe(false);
+    await world.pass(400_000);
+    const { username, password } = holder.login();
+    expect(world.backend.canLogin(username, password)).toBe(true);
+    expect(world.records.filter(({ action }) => action === 'open')).toHaveLength(2);
+  });
+
+  it('ends with its old deadline when its node never says a word again', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder(aRun(world.clock.now() + 600_000));
+    await holder.take('db');
+    const { username, password } = holder.login();
+    await world.pass(1_202_000);
+    expect(world.backend.canLogin(username, password)).toBe(false);
+    expect(holder.last('revoked')).toMatchObject({ reason: 'deadline' });
   });
 });
