@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import { freePort } from '../free-port.ts';
 import { createTempFolder } from '../temp-folder.ts';
 import { startProcess, type OwnedProcess } from './owned-process.ts';
+import { slurmConf } from './slurm-conf.ts';
+import { killJobsOfNode } from './slurm-node-processes.ts';
 
 const programs = {
   slurmctld: '/usr/sbin/slurmctld',
@@ -17,6 +18,8 @@ const programs = {
   scontrol: '/usr/bin/scontrol',
   sbatch: '/usr/bin/sbatch',
   scancel: '/usr/bin/scancel',
+  srun: '/usr/bin/srun',
+  salloc: '/usr/bin/salloc',
 } as const;
 
 /** Why no cluster can be started on this machine; empty where one can. */
@@ -59,6 +62,12 @@ export interface SlurmCluster extends AsyncDisposable {
     script: string,
     options?: { readonly user?: JobUser; readonly args?: readonly string[] },
   ): Promise<number>;
+  /** An interactive run of a shell script, to its end; its stdout. Rejects when it fails. */
+  interactive(
+    program: 'srun' | 'salloc',
+    script: string,
+    options?: { readonly user?: JobUser; readonly args?: readonly string[] },
+  ): Promise<string>;
   /** Compact state as squeue has it (of an array or het job, each that one of its parts has), or undefined once the job is forgotten or gone. */
   state(jobId: number): Promise<string | undefined>;
   waitFor(what: string, isSo: () => Promise<boolean>, seconds?: number): Promise<void>;
@@ -71,6 +80,9 @@ export interface SlurmCluster extends AsyncDisposable {
     readonly signal?: 'SIGKILL' | 'SIGTERM';
     readonly meanwhile?: () => Promise<void>;
   }): Promise<void>;
+  /** Kills a node's slurmd and every process of its jobs without a word, as when the machine is lost. */
+  killNode(node: string): Promise<void>;
+  startNode(node: string): Promise<void>;
   /** States of all nodes, as sinfo's short words. */
   nodeStates(): Promise<readonly string[]>;
 }
@@ -137,46 +149,14 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
   await writeFile(at('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
   await writeFile(
     at('slurm.conf'),
-    [
-      `ClusterName=${name}`,
-      `SlurmctldHost=${hostname()}(127.0.0.1)`,
-      `SlurmUser=${slurmUser}`,
-      `SlurmctldPort=${controllerPort}`,
-      'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
-      'AuthType=auth/munge',
-      'CredType=cred/munge',
-      `AuthInfo=socket=${at('munge/socket')},cred_expire=5`,
-      'MpiDefault=none',
-      'SwitchType=switch/none',
-      'ProctrackType=proctrack/linuxproc',
-      'TaskPlugin=task/none',
-      'JobAcctGatherType=jobacct_gather/none',
-      'AccountingStorageType=accounting_storage/none',
-      'SelectType=select/cons_tres',
-      'SelectTypeParameters=CR_Core',
-      'SlurmdParameters=config_overrides',
-      'ReturnToService=2',
-      'PrologFlags=Alloc',
-      'KillWait=5',
-      'MinJobAge=60',
-      'SlurmdTimeout=30',
-      `StateSaveLocation=${at('state')}`,
-      `SlurmdSpoolDir=${at('spool')}/%n`,
-      `SlurmctldPidFile=${at('state')}/slurmctld.pid`,
-      `SlurmdPidFile=${at('spool')}/%n.pid`,
-      `SlurmctldLogFile=${at('log')}/slurmctld.log`,
-      `SlurmdLogFile=${at('log')}/%n.log`,
-      'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0',
-      ...hooks.map(([hook]) => `${hook}=${at(`hooks/${hook}`)}`),
-      ...(options.conf ?? []),
-      ...nodes.map(
-        (node, index) =>
-          `NodeName=${node} NodeHostname=${hostname()} NodeAddr=127.0.0.1 Port=${nodePorts[index] ?? 0} CPUs=4 RealMemory=500 State=UNKNOWN`,
-      ),
-      'PartitionName=gpu Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=NO',
-      'PartitionName=cpu Nodes=ALL MaxTime=60 State=UP OverSubscribe=NO',
-      '',
-    ].join('\n'),
+    slurmConf({
+      name,
+      folder,
+      slurmUser,
+      controllerPort,
+      nodes: nodes.map((node, index) => ({ node, port: nodePorts[index] ?? 0 })),
+      lines: [...hooks.map(([hook]) => `${hook}=${at(`hooks/${hook}`)}`), ...(options.conf ?? [])],
+    }),
   );
   const env = { SLURM_CONF: at('slurm.conf') };
   const command = (program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]) =>
@@ -197,7 +177,13 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
   const controller = () => start('slurmctld', programs.slurmctld, ['-D', '-i']);
   let running = await controller();
   building.defer(() => running.stop());
-  for (const node of nodes) building.use(await start(node, programs.slurmd, ['-D', '-N', node]));
+  const daemons = new Map<string, OwnedProcess>();
+  const startNode = async (node: string) =>
+    void daemons.set(node, await start(node, programs.slurmd, ['-D', '-N', node]));
+  building.defer(async () => {
+    await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
+  });
+  for (const node of nodes) await startNode(node);
   await waitFor('all nodes are idle', async () => {
     const states = await nodeStates().catch(() => []);
     return states.length === nodes.length && states.every((state) => state === 'IDLE');
@@ -219,6 +205,10 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       const output = await run('/usr/sbin/runuser', ['-u', user, '--', programs.sbatch, ...all], env);
       return Number(output.trim().split(';')[0]);
     },
+    interactive: (program, script, { user = 'games', args = [] } = {}) => {
+      const all = [programs[program], '--chdir=/', ...args, '/bin/sh', '-c', script];
+      return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env);
+    },
     state: async (jobId) => {
       const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
         () => '',
@@ -227,6 +217,12 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       return states.size === 0 ? undefined : [...states].join(' ');
     },
     read: (file) => readFile(at(file), 'utf8').catch(() => ''),
+    killNode: async (node) => {
+      daemons.get(node)?.signal('SIGKILL');
+      await daemons.get(node)?.stop();
+      await killJobsOfNode(node, at('slurm.conf'));
+    },
+    startNode,
     restartController: async ({ signal = 'SIGKILL', meanwhile } = {}) => {
       running.signal(signal);
       await running.stop();

@@ -1,0 +1,53 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** slurm.conf of a whole cluster on loopback, with short times; `lines` are added to it. */
+export function slurmConf(options: {
+  readonly name: string;
+  readonly folder: string;
+  readonly slurmUser: string;
+  readonly controllerPort: number;
+  readonly nodes: readonly { readonly node: string; readonly port: number }[];
+  readonly lines: readonly string[];
+}): string {
+  const at = (name: string) => join(options.folder, name);
+  return [
+    `ClusterName=${options.name}`,
+    `SlurmctldHost=${hostname()}(127.0.0.1)`,
+    `SlurmUser=${options.slurmUser}`,
+    `SlurmctldPort=${options.controllerPort}`,
+    'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
+    'AuthType=auth/munge',
+    'CredType=cred/munge',
+    `AuthInfo=socket=${at('munge/socket')},cred_expire=5`,
+    'MpiDefault=none',
+    'SwitchType=switch/none',
+    'ProctrackType=proctrack/linuxproc',
+    'TaskPlugin=task/none',
+    'JobAcctGatherType=jobacct_gather/none',
+    'AccountingStorageType=accounting_storage/none',
+    'SelectType=select/cons_tres',
+    'SelectTypeParameters=CR_Core',
+    'SlurmdParameters=config_overrides',
+    'ReturnToService=2',
+    'PrologFlags=Alloc',
+    'KillWait=5',
+    'MinJobAge=60',
+    'SlurmdTimeout=30',
+    `StateSaveLocation=${at('state')}`,
+    `SlurmdSpoolDir=${at('spool')}/%n`,
+    `SlurmctldPidFile=${at('state')}/slurmctld.pid`,
+    `SlurmdPidFile=${at('spool')}/%n.pid`,
+    `SlurmctldLogFile=${at('log')}/slurmctld.log`,
+    `SlurmdLogFile=${at('log')}/%n.log`,
+    'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0',
+    ...options.lines,
+    ...options.nodes.map(
+      ({ node, port }) =>
+        `NodeName=${node} NodeHostname=${hostname()} NodeAddr=127.0.0.1 Port=${port} CPUs=4 RealMemory=500 State=UNKNOWN`,
+    ),
+    'PartitionName=gpu Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=NO',
+    'PartitionName=cpu Nodes=ALL MaxTime=60 State=UP OverSubscribe=NO',
+    '',
+  ].join('\n');
+}
