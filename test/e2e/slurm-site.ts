@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -9,40 +10,17 @@ import type { CommandResult } from '../support/leasehold-process.ts';
 import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
 import { startSlurm, type SlurmCluster } from '../support/parts/slurm.ts';
-import {
-  startVaultWithPostgres,
-  vaultPaths,
-  type VaultWithPostgres,
-} from '../support/parts/vault-with-postgres.ts';
+import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
 import { createMemoryFolder } from '../unit/sidecar/memory-folder.ts';
 import { setUpVault } from './site-files.ts';
+import { policyText, siteHooks } from './slurm-site-texts.ts';
 
 const audience = 'leasehold';
 const probationSeconds = 60;
 export const nodes = ['n1', 'n2', 'n3', 'n4'] as const;
 export type Node = (typeof nodes)[number];
-
-/** Every run in the partition gpu gets a database account; those in cpu get nothing. */
-const policyText = stringify({
-  bundles: {
-    app: {
-      tokenRole: 'leasehold-app',
-      ttl: '10m',
-      maxTtl: '1h',
-      overlap: '30s',
-      refresh: '5s',
-      outage: { mode: 'keep' },
-      secrets: { db: { leased: vaultPaths.credentials } },
-      files: {
-        username: { secret: 'db', field: 'username' },
-        password: { secret: 'db', field: 'password' },
-      },
-    },
-  },
-  grants: [{ name: 'gpu', allow: 'app', runs: { cluster: 'hpc', partition: 'gpu' } }],
-});
 
 /** Everything real: a Slurm of four nodes, an agent for each, a Vault with its database, and a broker between them. */
 export interface SlurmSite extends AsyncDisposable {
@@ -52,6 +30,8 @@ export interface SlurmSite extends AsyncDisposable {
   submit: SlurmCluster['submit'];
   /** What a job wrote there; empty when it is not there. */
   read(name: string): Promise<string>;
+  /** Whether a job or a hook has made that file. */
+  isTold(name: string): Promise<boolean>;
   /** Makes a file that a job waits for. */
   tell(name: string, text?: string): Promise<void>;
   /** Folder of the runs on that node. */
@@ -63,6 +43,8 @@ export interface SlurmSite extends AsyncDisposable {
   stopBroker(): Promise<void>;
   startBroker(): Promise<void>;
   command(...args: readonly string[]): Promise<CommandResult>;
+  /** An interactive job; `$OUT` as above. */
+  interactive: SlurmCluster['interactive'];
   /** What the broker, the agents and the scheduler wrote last, for the message of a failure. */
   outputs(): string;
 }
@@ -215,20 +197,15 @@ export async function startSlurmSite(): Promise<SlurmSite> {
     await startAgent(node);
   }
 
-  const bin = join(memory.path, 'bin', 'leasehold-hook');
   const slurm = building.use(
     await startSlurm({
       nodes: nodes.length,
-      hooks: () => ({
-        PrologSlurmctld: `exec ${bin} register --socket ${signerSocket}`,
-        EpilogSlurmctld: `exec ${bin} end --socket ${signerSocket}`,
-        Prolog: `exec ${bin} prolog --socket ${memory.path}/$SLURMD_NODENAME/agent.sock`,
-        Epilog: `exec ${bin} epilog --socket ${memory.path}/$SLURMD_NODENAME/agent.sock`,
-        TaskProlog: `exec ${join(memory.path, 'bin', 'leasehold-task-prolog')} ${memory.path}/$SLURMD_NODENAME/run/jobs`,
-      }),
+      hooks: () => siteHooks({ bin: join(memory.path, 'bin'), nodes: memory.path, signerSocket }),
+      conf: ['BatchStartTimeout=1'],
     }),
   );
   const out = join(slurm.folder, 'out');
+  const inScript = `OUT=${out}\nexport OUT\n`;
   const signer = building.use(
     await startLeasehold({
       name: 'signer',
@@ -245,8 +222,10 @@ export async function startSlurmSite(): Promise<SlurmSite> {
   return {
     slurm,
     parts,
-    submit: (script, options) => slurm.submit(`OUT=${out}\nexport OUT\n${script}`, options),
+    submit: (script, options) => slurm.submit(`${inScript}${script}`, options),
+    interactive: (program, script, options) => slurm.interactive(program, `${inScript}${script}`, options),
     read: (name) => readFile(join(out, name), 'utf8').catch(() => ''),
+    isTold: async (name) => existsSync(join(out, name)),
     tell: async (name, text = '') => {
       const file = join(out, name);
       await writeFile(`${file}.new`, text, { mode: 0o644 });
@@ -270,7 +249,7 @@ export async function startSlurmSite(): Promise<SlurmSite> {
     startBroker,
     command: (...args) => runLeasehold([...args, ...connection]),
     outputs: () =>
-      [broker, ...agents.values()]
+      [broker, signer, ...agents.values()]
         .map((part) => `${part?.name ?? ''}: ${part?.lastOutput() ?? ''}`)
         .join('\n'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

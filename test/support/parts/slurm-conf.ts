@@ -40,7 +40,7 @@ export function slurmConf(options: {
     `SlurmdPidFile=${at('spool')}/%n.pid`,
     `SlurmctldLogFile=${at('log')}/slurmctld.log`,
     `SlurmdLogFile=${at('log')}/%n.log`,
-    'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0',
+    'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0,bf_interval=1',
     ...options.lines,
     ...options.nodes.map(
       ({ node, port }) =>

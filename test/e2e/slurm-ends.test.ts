@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { describeWith } from '../support/require.ts';
+import { holding, jobsOf, on, tell, wait } from './slurm-jobs.ts';
+import { type SlurmSite, startSlurmSite } from './slurm-site.ts';
+
+let site: SlurmSite;
+let jobs: ReturnType<typeof jobsOf>;
+
+/** Ends of jobs, side by side on one site. */
+describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
+  beforeAll(async () => {
+    site = await startSlurmSite();
+    jobs = jobsOf(site);
+  }, 180_000);
+  afterAll(async () => {
+    // Undefined when it could not be started.
+    await (site as SlurmSite | undefined)?.[Symbol.asyncDispose]();
+  }, 60_000);
+  beforeEach((context) => {
+    context.onTestFailed(() => {
+      process.stderr.write(`${site.outputs()}\n`);
+    });
+  });
+
+  it.concurrent('that reaches its time limit leaves nothing', async () => {
+    const job = await site.submit(holding, on('n1', '--time=1'));
+    const login = await jobs.loginOf(job);
+    await site.slurm.command('scontrol', 'update', `JobId=${job}`, 'EndTime=now+1seconds');
+    await site.slurm.waitFor('Slurm ends it', async () => (await site.slurm.state(job)) !== 'R', 90);
+    await jobs.expectOver([job], [login]);
+    expect(await site.read(`${job}.out`)).toContain('DUE TO TIME LIMIT');
+  });
+
+  it.concurrent.each(['before', 'after'] as const)(
+    'that is cancelled in PrologSlurmctld %s it is registered holds nothing',
+    async (moment) => {
+      const job = await site.submit(holding, on('n2', '-J', `pause-${moment}`));
+      await site.slurm.waitFor('the hook waits', async () => site.isTold(`${job}.${moment}`));
+      await site.slurm.command('scancel', String(job));
+      await jobs.expectOver([job], []);
+      const listed = await site.command('session', 'list', '--job', String(job), '--output', 'json');
+      expect(listed.stdout).not.toContain(`run/hpc/${job}/`);
+      await site.tell(`${job}.on`);
+    },
+  );
+
+  it.concurrent('that is cancelled while it runs leaves nothing', async () => {
+    const job = await site.submit(holding, on('n3'));
+    const login = await jobs.loginOf(job, 'n3');
+    await site.slurm.command('scancel', String(job));
+    await jobs.expectOver([job], [login]);
+  });
+
+  it.concurrent('that is cancelled and does not heed it has its login until it is dead', async () => {
+    const deaf = `trap 'echo x >$OUT/$SLURM_JOB_ID.term' TERM`;
+    const job = await site.submit(`${deaf}\n${holding}`, on('n3'));
+    const login = await jobs.loginOf(job, 'n3');
+    await site.slurm.command('scancel', String(job));
+    await site.slurm.waitFor('it is told to end', async () => site.isTold(`${job}.term`));
+    expect(await jobs.canLogin(login)).toBe(true);
+    expect((await site.left()).filter((name) => name.startsWith(`n3/runs/${job}-`))).toHaveLength(1);
+    await jobs.expectOver([job], [login]);
+  });
+
+  it.concurrent('that is requeued gets another login for its next run', async () => {
+    const script = `${tell('$SLURM_RESTART_COUNT')}\n${holding}`;
+    const job = await site.submit(script, on('n3', '--requeue'));
+    const first = await jobs.loginOf(job, 'n3');
+    await site.slurm.command('scontrol', 'requeue', String(job));
+    const second = await jobs.loginOf(job, 'n3', '1');
+    expect(second.username).not.toBe(first.username);
+    await site.slurm.waitFor('the first login is gone', () => jobs.isGone(first));
+    expect(await jobs.canLogin(second)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job], [first, second]);
+  });
+
+  it.concurrent('that outlives a deadline is decided anew, with one new login on all its nodes', async () => {
+    const user = '$LEASEHOLD_DIR/brief/username';
+    const step = `${tell('start', 'brief')}; first=$(cat ${user}); while [ "$(cat ${user})" = "$first" ]; do sleep 0.2; done; ${tell('next', 'brief')}`;
+    const args = ['-w', 'n1,n4', '-n2', '--time=5', '--comment=leasehold=brief'];
+    const job = await site.submit(`${tell('start-of-app')}\nsrun sh -c '${step}'\n${wait}`, { args });
+    const app = await jobs.loginOf(job, 'n1', 'start-of-app');
+    await site.slurm.command('scontrol', 'update', `JobId=${job}`, 'TimeLimit=30');
+    const told = (mark: string) =>
+      Promise.all((['n1', 'n4'] as const).map((n) => jobs.loginOf(job, n, mark)));
+    const [first, second] = [await told('start'), await told('next')];
+    expect(second[0]).toEqual(second[1]);
+    expect(second[0]).not.toEqual(first[0]);
+    await site.slurm.waitFor('the first login is gone', () => jobs.isGone(first[0] ?? app));
+    expect(await jobs.canLogin(app)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job], [app, ...first, ...second]);
+  });
+
+  it.concurrent(
+    'loses its login and its files when an administrator revokes it, and further tasks fail with a reason',
+    async () => {
+      const job = await site.submit(`${holding}\nsrun -n1 true`, on('n1'));
+      const login = await jobs.loginOf(job);
+      const revoked = await site.command('revoke', '--job', String(job), '--reason', 'test', '--yes');
+      expect(revoked.status, revoked.stderr).toBe(0);
+      await site.slurm.waitFor('the login is gone', () => jobs.isGone(login));
+      await jobs.release(job);
+      await jobs.expectOver([job], [login]);
+      expect(await site.read(`${job}.out`)).toContain('leasehold: The credentials of this job');
+    },
+  );
+});

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { HookLines } from '../support/parts/slurm.ts';
+import { vaultPaths } from '../support/parts/vault-with-postgres.ts';
+
+const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => ({
+  tokenRole,
+  ...times,
+  refresh: '5s',
+  outage: { mode: 'keep' },
+  secrets: { db: { leased: vaultPaths.credentials } },
+  files: {
+    username: { secret: 'db', field: 'username' },
+    password: { secret: 'db', field: 'password' },
+  },
+});
+
+/** Every run in the partition gpu gets a database account; those in cpu get nothing. `brief` is for who asks, and decided anew every few seconds. */
+export const policyText = stringify({
+  bundles: {
+    app: bundle('leasehold-app', { ttl: '10m', maxTtl: '1h', overlap: '30s' }),
+    brief: bundle('leasehold-brief', { ttl: '20s', maxTtl: '20s', overlap: '5s' }),
+  },
+  grants: [
+    { name: 'gpu', allow: 'app', runs: { cluster: 'hpc', partition: 'gpu' } },
+    { name: 'wish', allow: 'brief', deliver: 'on_request', runs: { cluster: 'hpc', partition: 'gpu' } },
+  ],
+});
+
+/**
+ * Hooks as a site has them. A job whose name begins with `pause-before` or `pause-after` is kept in PrologSlurmctld, before or after it is
+ * registered, until its `.on` file is there.
+ */
+export function siteHooks(folders: {
+  /** Where the programs are. */
+  readonly bin: string;
+  /** Where each node's folder is. */
+  readonly nodes: string;
+  readonly signerSocket: string;
+}): HookLines {
+  const hook = join(folders.bin, 'leasehold-hook');
+  const agent = `${folders.nodes}/$SLURMD_NODENAME`;
+  const pause = (moment: string) =>
+    `case $SLURM_JOB_NAME in pause-${moment}*) : >$T/out/$SLURM_JOB_ID.${moment}; while [ ! -e $T/out/$SLURM_JOB_ID.on ]; do /bin/sleep 0.1; done;; esac`;
+  return {
+    PrologSlurmctld: `${pause('before')}\n${hook} register --socket ${folders.signerSocket}\n${pause('after')}\nexit 0`,
+    EpilogSlurmctld: `exec ${hook} end --socket ${folders.signerSocket}`,
+    Prolog: `exec ${hook} prolog --socket ${agent}/agent.sock`,
+    Epilog: `exec ${hook} epilog --socket ${agent}/agent.sock`,
+    TaskProlog: `exec ${join(folders.bin, 'leasehold-task-prolog')} ${agent}/run/jobs`,
+  };
+}
