@@ -26,7 +26,14 @@ import { createSerial, holdKey } from './serial.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
 import { createStaticRefresh } from './static-refresh.ts';
-import { createGrantSweep, endWorkload, type GrantSweep, sweepTombstones, sweepWorkloads } from './sweep.ts';
+import {
+  createGrantSweep,
+  createStreamSweep,
+  endWorkload,
+  type GrantSweep,
+  sweepTombstones,
+  sweepWorkloads,
+} from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop, type WorkHandler } from './work-loop.ts';
 
@@ -243,12 +250,14 @@ function startBackground(
 
   const statics = createStaticRefresh(parts, { start: (task) => track('static refresh', task) });
 
+  const sweepStreams = createStreamSweep(parts);
   const unsubscribeStates = parts.states.subscribe((workload, state) => {
     if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
   });
   const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => grants.sweep()));
   track('workload sweep', () =>
     every(parts.settings.sweepMs, 'workload sweep', async () => {
+      sweepStreams();
       await sweepWorkloads(parts);
       await grants.retry();
     }),

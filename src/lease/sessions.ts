@@ -84,7 +84,7 @@ export type HolderMessage =
     }
   /** Another stream of the same holder has taken over; this one is to be ended. */
   | { readonly kind: 'taken_over' }
-  /** This replica cannot serve any more; the stream is to be ended with that code, and another replica is to be asked. */
+  /** The stream is to be ended with that code: this replica cannot serve any more and another one is to be asked, or the workload has ended. */
   | { readonly kind: 'sent_away'; readonly code: ErrorCode };
 
 export type RevokedReason =

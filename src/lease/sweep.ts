@@ -1,6 +1,7 @@
 import type { SessionState } from '../ledger/ledger.ts';
 import { withdrawRefused } from './decide.ts';
 import { endSession } from './end-session.ts';
+import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
 
 const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
@@ -28,6 +29,24 @@ export async function sweepWorkloads(parts: Parts): Promise<void> {
       parts.log.error('a workload that has ended still holds something', { workload }, error);
     }
   }
+}
+
+/** Sends away who is still attached for a workload that has ended. */
+export type StreamSweep = () => void;
+
+/**
+ * A stream outlives its workload where nobody ends it: a node that is not its cluster's any more, a pod that was taken over. Found on two sweeps,
+ * so that a holder that has just been told to wipe can say on its stream that it has.
+ */
+export function createStreamSweep(parts: Pick<Parts, 'hub' | 'states'>): StreamSweep {
+  const found = new WeakSet<Attached>();
+  return () => {
+    for (const attached of parts.hub.all()) {
+      if (parts.states.state(attached.verified.identity.workload).phase !== 'ended') continue;
+      if (found.has(attached)) attached.send({ kind: 'sent_away', code: 'workload_ended' });
+      found.add(attached);
+    }
+  };
 }
 
 /** After a policy reload: what is no longer granted is taken back, without a tombstone. */

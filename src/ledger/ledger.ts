@@ -28,7 +28,7 @@ export interface Ledger extends WorkLedger, HolderLedger, LockLedger, RunLedger,
    * With `supersedes`, that session becomes superseded in the same transaction, and only its replacement may be live;
    * `ledger_conflict` when it is not the active session of that workload and bundle (and no other one is live). A request key is
    * unique among the live sessions of its workload and bundle because there is only one.
-   * Throws `tombstoned` when the workload and bundle have a tombstone.
+   * Throws `tombstoned` when the workload and bundle have a tombstone; for a run, `workload_ended` or `workload_terminating` when it is not active.
    */
   beginSession(
     input: NewSession,

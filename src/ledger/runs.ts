@@ -31,6 +31,8 @@ export interface RunLedger {
   }): Promise<readonly Run[]>;
   /** Workloads of runs that have ended and still have a session that is opening, active or superseded. */
   listEndedRunsHeld(): Promise<readonly string[]>;
+  /** Of these workloads, those of runs that have ended or are not there any more. */
+  findEndedRuns(workloads: readonly string[]): Promise<readonly string[]>;
   /**
    * Whether some node that is attached has not said that its files are gone, of a session of that workload that is opening, active or
    * superseded.

@@ -155,6 +155,7 @@ export async function startSlurmBroker(
     clock,
     log,
     admission: { concurrency: 8, queue: 1_000, maxWaitMs: 10_000 },
+    settings: { sweepMs: 3_000 },
     signal: stopped.signal,
   });
   building.use(engine);

@@ -113,6 +113,10 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       else if (!(await ledger.isRunHeld(identity.workload)))
         await finish(identity.workload, 'no node holds it any more');
     }
+    // Another broker was told of their end. Asked for, or a stream here would go on for a run that is over, and its entry stay for ever.
+    const alive = [...remembered].filter(([, { state }]) => state !== 'ended').map(([workload]) => workload);
+    if (alive.length > 0)
+      for (const workload of await ledger.findEndedRuns(alive)) remember(workload, 'ended');
     for (const workload of await ledger.listEndedRunsHeld()) {
       remembered.set(workload, { state: 'ended', at: now() });
       tell(workload, 'ended');

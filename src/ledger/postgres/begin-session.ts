@@ -6,6 +6,7 @@ import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
 import { attach } from './holders.ts';
 import { tell } from './notify.ts';
 import { fromSession, lockSession, readSession } from './read-session.ts';
+import { requireActiveRun } from './runs.ts';
 import type { Sql } from './statements.ts';
 import { SeenTooEarly } from './transactions.ts';
 import { putWork } from './work-items.ts';
@@ -25,6 +26,7 @@ export async function beginSession(
     ),
     // Looked for under the lock: whoever revokes a live session with a tombstone holds that lock until both are there.
     sql.get('SELECT 1 FROM tombstone WHERE workload = $1 AND bundle = $2', workload, bundle),
+    ...(input.identity.kind === 'run' ? [requireActiveRun(sql, workload)] : []),
   ]);
   if (tombstone !== undefined) throw new LeaseholdError('tombstoned');
   const found = rows.map((row) => parseRow(sessionRow, row, 'session'));

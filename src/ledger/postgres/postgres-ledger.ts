@@ -141,6 +141,7 @@ function createLedger(
     setRunEnd: (input) => change('set run end', (sql) => runs.setRunEnd(sql, input)),
     listRuns: (query) => each('list runs', (sql) => runs.listRuns(sql, query)),
     listEndedRunsHeld: () => each('list ended runs held', runs.listEndedRunsHeld),
+    findEndedRuns: (workloads) => each('find ended runs', (sql) => runs.findEndedRuns(sql, workloads)),
     isRunHeld: (workload) => each('is run held', (sql) => runs.isRunHeld(sql, workload)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.

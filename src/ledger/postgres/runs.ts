@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conflict } from '../conflict.ts';
+import { LeaseholdError } from '../../platform/error.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { toRun } from '../stored/assemble.ts';
@@ -144,6 +145,25 @@ export async function listEndedRunsHeld(sql: Sql): Promise<readonly string[]> {
      ORDER BY session.workload`,
   );
   return rows.map((row) => String(row['workload']));
+}
+
+export async function findEndedRuns(sql: Sql, workloads: readonly string[]): Promise<readonly string[]> {
+  const rows = await sql.all(
+    `SELECT workload FROM unnest($1::text[]) AS asked (workload)
+     WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.workload = asked.workload AND run.state <> 'ended')`,
+    workloads,
+  );
+  return rows.map((row) => String(row['workload']));
+}
+
+/**
+ * In the transaction that begins a session of it, and locked: an end in the same moment finds that session. Who believed it to be active was told
+ * of its end too late, or not at all.
+ */
+export async function requireActiveRun(sql: Sql, workload: string): Promise<void> {
+  const row = await sql.get('SELECT state FROM run WHERE workload = $1 FOR SHARE', workload);
+  if (row?.['state'] === 'ending') throw new LeaseholdError('workload_terminating');
+  if (row?.['state'] !== 'active') throw new LeaseholdError('workload_ended');
 }
 
 export async function isRunHeld(sql: Sql, workload: string): Promise<boolean> {

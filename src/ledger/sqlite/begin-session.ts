@@ -4,6 +4,7 @@ import { LeaseholdError } from '../../platform/error.ts';
 import { conflict } from '../conflict.ts';
 import { attach } from './holders.ts';
 import { findLiveRow, findSessionRow, readSession, requireSessionRow } from './read-session.ts';
+import { requireActiveRun } from './runs.ts';
 import type { Sql } from './statements.ts';
 import { putWork } from './work-items.ts';
 
@@ -14,6 +15,7 @@ export function beginSession(
   const { workload, bundle } = input;
   if (sql.get('SELECT 1 FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle) !== undefined)
     throw new LeaseholdError('tombstoned');
+  if (input.identity.kind === 'run') requireActiveRun(sql, workload);
   const live = findLiveRow(sql, workload, bundle);
   if (live !== undefined && live.id !== input.supersedes) {
     attach(sql, { session: live.id, holder: input.attach, replica: input.replica });

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../../identity/identity.ts';
+import { LeaseholdError } from '../../platform/error.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
 import { conflict } from '../conflict.ts';
 import { toRun } from '../stored/assemble.ts';
@@ -124,6 +125,23 @@ export function listEndedRunsHeld(sql: Sql): readonly string[] {
        ORDER BY session.workload`,
     )
     .map((row) => String(row['workload']));
+}
+
+export function findEndedRuns(sql: Sql, workloads: readonly string[]): readonly string[] {
+  return sql
+    .all(
+      `SELECT value FROM json_each(?)
+       WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.workload = value AND run.state <> 'ended')`,
+      JSON.stringify(workloads),
+    )
+    .map((row) => String(row['value']));
+}
+
+/** In the transaction that begins a session of it. Who believed it to be active was told of its end too late, or not at all. */
+export function requireActiveRun(sql: Sql, workload: string): void {
+  const row = sql.get('SELECT state FROM run WHERE workload = ?', workload);
+  if (row?.['state'] === 'ending') throw new LeaseholdError('workload_terminating');
+  if (row?.['state'] !== 'active') throw new LeaseholdError('workload_ended');
 }
 
 export function isRunHeld(sql: Sql, workload: string): boolean {

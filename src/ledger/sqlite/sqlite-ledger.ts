@@ -134,6 +134,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     setRunEnd: (input) => run('set run end', (sql) => runs.setRunEnd(sql, input)),
     listRuns: (query) => read('list runs', (sql) => runs.listRuns(sql, query)),
     listEndedRunsHeld: () => read('list ended runs held', (sql) => runs.listEndedRunsHeld(sql)),
+    findEndedRuns: (workloads) => read('find ended runs', (sql) => runs.findEndedRuns(sql, workloads)),
     isRunHeld: (workload) => read('is run held', (sql) => runs.isRunHeld(sql, workload)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (id) => run('beat replica', (sql) => replicas.beatReplica(sql, id)),

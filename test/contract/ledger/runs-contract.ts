@@ -146,6 +146,31 @@ export function runsContract(open: OpenLedgerWorld): void {
       expect((await ledger.findRun(workload))?.endsAt).toBeUndefined();
     });
 
+    it('begins no session once it ends, is over or is not there', async () => {
+      const identity = aRunIdentity();
+      const { workload } = identity;
+      const begin = () =>
+        ledger.beginSession(aStaticSession({ identity, holders: ['n1', 'n2'], attach: 'n1' }));
+      expect(await refusal(begin())).toBe('workload_ended');
+      await register(aRun());
+      await ledger.beginRunEnd({ workload, at: start });
+      expect(await refusal(begin())).toBe('workload_terminating');
+      await ledger.endRun({ workload, at: start });
+      expect(await refusal(begin())).toBe('workload_ended');
+      expect(await ledger.listSessions({ limit: 1 })).toEqual([]);
+    });
+
+    it('is found among others when it is over or not there', async () => {
+      const [alive, ending, over] = [aRun(), aRun({ jobId: 13 }), aRun({ jobId: 14 })];
+      for (const run of [alive, ending, over]) await register(run);
+      await ledger.beginRunEnd({ workload: ending.identity.workload, at: start });
+      await ledger.endRun({ workload: over.identity.workload, at: start });
+      const workloads = [alive, ending, over].map(({ identity }) => identity.workload);
+      const found = await ledger.findEndedRuns([...workloads, 'run/hpc/15/1']);
+      expect(found.toSorted()).toEqual([over.identity.workload, 'run/hpc/15/1'].toSorted());
+      expect(await ledger.findEndedRuns([])).toEqual([]);
+    });
+
     it('that has ended and still holds something is listed until it does not', async () => {
       const identity = aRunIdentity();
       await register(aRun());
@@ -186,6 +211,7 @@ export function runsContract(open: OpenLedgerWorld): void {
       const { workload } = identity;
       const holder = { session: '', holder: 'n1', at: start };
       expect(await ledger.isRunHeld(workload)).toBe(false);
+      await register(aRun());
       const input = aStaticSession({ identity, holders: ['n1', 'n2'], attach: 'n1' });
       holder.session = (await ledger.beginSession(input)).session.id;
       expect(await ledger.isRunHeld(workload)).toBe(true);

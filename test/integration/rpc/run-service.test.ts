@@ -340,6 +340,26 @@ describe('a node', () => {
     ]);
   });
 
+  it('gets nothing new once another broker has ended its run, and is sent away', async () => {
+    const start = startOfRun();
+    await register({ start });
+    const holding = hold(reference, broker.nodeCertificate('n1'));
+    await seen(holding, 'welcome');
+    await broker.ledger.endRun({ workload: `run/hpc/12/${start}`, at: Date.now() });
+    openBundle(holding);
+    await seen(holding, 'refused');
+    expect(of(holding, 'refused')[0]).toMatchObject({ code: 'workload_ended' });
+    expect((await records()).at(-1)).toMatchObject({
+      action: 'open',
+      outcome: 'refused',
+      code: 'workload_ended',
+      job: '12',
+      holder: 'n1',
+    });
+    expect(backendCalls()).toEqual([]);
+    expect(await holding.ended).toMatchObject({ code: 'workload_ended' });
+  }, 60_000);
+
   it('that is done with it does not take it from the others; the last one does', async () => {
     await register();
     const [one, two] = [

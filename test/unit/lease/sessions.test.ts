@@ -251,6 +251,32 @@ describe('a revocation', () => {
   });
 });
 
+describe('a stream of a workload that has ended', () => {
+  it('is sent away, once its holder has had time to say that it has wiped', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    world.setState(aPod().workload, { phase: 'ended', freshness: 'fresh' });
+    await world.pass(1_000);
+    expect(holder.last('revoked')).toMatchObject({ reason: 'workload_ended' });
+    expect(holder.last('sent_away')).toBeUndefined();
+    await holder.take('db');
+    expect(holder.last('refused')).toMatchObject({ code: 'workload_ended' });
+    await world.pass(12_000);
+    expect(holder.last('sent_away')).toEqual({ kind: 'sent_away', code: 'workload_ended' });
+  });
+
+  it('is left alone while it runs, ends, or nothing is known of it', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    for (const phase of ['running', 'terminating', 'unknown'] as const) {
+      world.setState(aPod().workload, { phase, freshness: 'fresh' });
+      await world.pass(12_000);
+    }
+    expect(holder.last('sent_away')).toBeUndefined();
+  });
+});
+
 describe('an open', () => {
   it('says not_granted for a bundle that does not exist, and records the truth', async () => {
     await using world = await createWorld();
