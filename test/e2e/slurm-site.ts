@@ -41,6 +41,7 @@ export interface SlurmSite extends AsyncDisposable {
   killAgent(node: Node): Promise<void>;
   startAgent(node: Node): Promise<void>;
   stopBroker(): Promise<void>;
+  /** Where it does not run. */
   startBroker(): Promise<void>;
   command(...args: readonly string[]): Promise<CommandResult>;
   /** An interactive job; `$OUT` as above. */
@@ -49,7 +50,12 @@ export interface SlurmSite extends AsyncDisposable {
   outputs(): string;
 }
 
-export async function startSlurmSite(): Promise<SlurmSite> {
+export async function startSlurmSite(
+  options: {
+    /** `prolog` of each agent's configuration. */
+    readonly prolog?: Readonly<Record<string, unknown>>;
+  } = {},
+): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
   const memory = building.use(await createMemoryFolder());
@@ -153,6 +159,7 @@ export async function startSlurmSite(): Promise<SlurmSite> {
 
   let broker: OwnedProcess | undefined;
   const startBroker = async () => {
+    if (broker?.exited === false) return;
     const started = await startLeasehold({
       name: 'broker',
       folder,
@@ -192,6 +199,7 @@ export async function startSlurmSite(): Promise<SlurmSite> {
       key: await write(`${node}-key.pem`, pair.key),
       socket: socketOf(node),
       files: { root: rootOf(node), mount: 'never' },
+      ...(options.prolog === undefined ? {} : { prolog: options.prolog }),
     };
     await write(`${node}.yaml`, stringify(config));
     await startAgent(node);

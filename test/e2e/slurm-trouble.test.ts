@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../support/require.ts';
 import { holding, jobsOf, on, tell } from './slurm-jobs.ts';
 import { type SlurmSite, startSlurmSite } from './slurm-site.ts';
@@ -9,7 +9,8 @@ let jobs: ReturnType<typeof jobsOf>;
 /** What breaks under a job: the agent, the broker, slurmd and slurmctld, one after the other. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
   beforeAll(async () => {
-    site = await startSlurmSite();
+    // What the signer does not hold needs nothing, so that nodes may start it without a word of the broker's.
+    site = await startSlurmSite({ prolog: { unserved: 'start' } });
     jobs = jobsOf(site);
   }, 180_000);
   afterAll(async () => {
@@ -21,6 +22,9 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
       process.stderr.write(`${site.outputs()}\n`);
     });
   });
+
+  // After a failure too, or the tests that follow would fail for it.
+  afterEach(() => site.startBroker());
 
   it('keeps its files and its login while the agent is killed and comes back', async () => {
     const job = await site.submit(`${holding}\n${tell('end')}`, on('n4'));
@@ -42,6 +46,75 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
       (await site.left()).every((name) => name.includes('/state/')),
     );
     await site.startBroker();
+    await jobs.expectOver([job], [login]);
+  });
+
+  it('that needs secrets is held while the broker is away, and has them when it is back; others start', async () => {
+    const { slurm } = site;
+    await site.stopBroker();
+    const job = await site.submit(holding, on('n1'));
+    const needless = await site.submit('echo ran', on('n1', '--partition=cpu'));
+    const asked = () =>
+      slurm.command('squeue', '-h', '-j', String(job), '-O', 'StateCompact:4,admin_comment:80');
+    await slurm.waitFor('it is held', async () =>
+      /^PD\s+leasehold: held until the credential service can be reached/.test(await asked()),
+    );
+    await slurm.waitFor('the other has run', async () => (await site.read(`${needless}.out`)) === 'ran\n');
+    expect(await site.read(`${job}.n1.start`)).toBe('');
+    await site.startBroker();
+    const login = await jobs.loginOf(job);
+    expect(await jobs.canLogin(login)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job, needless], [login]);
+  });
+
+  it('whose slurmd and steps are killed is ended when slurmd is back, and its next run has another login', async () => {
+    const { slurm } = site;
+    const lost = await site.submit(holding, on('n3', '--no-requeue'));
+    const again = await site.submit(`${tell('$SLURM_RESTART_COUNT')}\n${holding}`, on('n3', '--requeue'));
+    const logins = await Promise.all([lost, again].map((job) => jobs.loginOf(job, 'n3')));
+    // The controller misses a batch script no sooner (BatchStartTimeout and 10 s).
+    const begun = Date.now();
+    await slurm.waitFor('they have run for a while', async () => Date.now() - begun > 12_000);
+    await slurm.killNode('n3');
+    await slurm.startNode('n3');
+    await slurm.waitFor('the first is given up', async () => (await slurm.state(lost)) === 'NF');
+    await jobs.expectOver([lost], logins);
+    const next = await jobs.loginOf(again, 'n3', '1');
+    expect(logins.map(({ username }) => username)).not.toContain(next.username);
+    await jobs.release(again);
+    await jobs.expectOver([again], [next]);
+  });
+
+  it('whose node is lost leaves no login and no file, though no epilog comes', async () => {
+    const { slurm } = site;
+    const job = await site.submit(holding, on('n2', '--no-requeue'));
+    const login = await jobs.loginOf(job, 'n2');
+    await slurm.killNode('n2');
+    await slurm.waitFor('the controller misses the node', async () => (await slurm.state(job)) === 'NF', 120);
+    await slurm.waitFor('the login is gone', () => jobs.isGone(login));
+    await slurm.waitFor('no file is left', async () => (await site.left()).length === 0);
+    await slurm.startNode('n2');
+    await slurm.waitFor('all nodes are back', async () =>
+      (await slurm.nodeStates()).every((state) => state === 'IDLE'),
+    );
+    await jobs.expectOver([job], [login]);
+  });
+
+  it('whose PrologSlurmctld is cut short by the death of slurmctld starts after it, once', async () => {
+    const { slurm } = site;
+    const job = await site.submit(holding, on('n1', '-J', 'pause-after-death'));
+    await slurm.waitFor('the hook waits', async () => site.isTold(`${job}.after`));
+    // A controller that is killed before it writes its jobs down has forgotten the job.
+    await slurm.waitFor('the job is on record', async () =>
+      (await slurm.read('state/job_state')).includes('pause-after-death'),
+    );
+    await slurm.restartController();
+    await site.tell(`${job}.on`);
+    const login = await jobs.loginOf(job);
+    const listed = await site.command('session', 'list', '--job', String(job), '--output', 'json');
+    expect(new Set(listed.stdout.match(/run\/hpc\/\d+\/\d+/g)).size).toBe(1);
+    await jobs.release(job);
     await jobs.expectOver([job], [login]);
   });
 });
