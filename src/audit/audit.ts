@@ -130,7 +130,10 @@ export interface Audit {
    * as the log can be written again. Never rejects.
    */
   recordAnyway(event: AuditEvent): Promise<boolean>;
-  /** Refusals of callers that proved nothing: the first of a kind in a window is recorded, the rest counted into a summary. */
+  /**
+   * Refusals of callers that proved nothing: the first of a kind in a window is recorded, the rest counted into a summary. One with a `node` is
+   * of a caller whose certificate proves that node, and counts against that node alone.
+   */
   recordStranger(event: AuditEvent): Promise<void>;
   /** Keyed hash (16 hex characters or more) of an accessor or lease id, as it stands in records and output. */
   hmac(reference: string): string;

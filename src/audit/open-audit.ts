@@ -4,7 +4,7 @@ import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { randomId } from '../platform/random-id.ts';
 import type { Secret } from '../platform/secret.ts';
-import type { Audit } from './audit.ts';
+import type { Audit, AuditEvent } from './audit.ts';
 import { type AuditSink, openAuditFile, type RotateLimits } from './audit-file.ts';
 import type { AuditFileSystem } from './audit-file-system.ts';
 import type { AuditHead, AuditTail } from './audit-tail.ts';
@@ -45,6 +45,8 @@ export interface OpenAuditOptions {
 }
 
 const hmacLength = 32;
+/** Of refusals of proved nodes, in a minute: some codes for each of many nodes. */
+const nodeKinds = 1_000;
 
 /**
  * The audit log in one file: JSON lines, each holding the hash of the one before. Writes `start` first and `stop` last. One broker writes
@@ -66,7 +68,10 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
   });
   const sealing =
     signing === undefined ? undefined : sealOften({ writer, everyMs: signing.pace.everyMs, clock, log });
-  const strangers = createStrangers({ record: (event) => writer.record(event), clock, log });
+  const record = (event: AuditEvent) => writer.record(event);
+  const strangers = createStrangers({ record, clock, log });
+  // Apart, so that strangers cannot crowd out what is said of nodes that can be named.
+  const nodes = createStrangers({ record, clock, log, kindsPerWindow: nodeKinds });
   let owed: OwedRecords;
   try {
     if (file.tail.headDue !== undefined && signing === undefined)
@@ -96,13 +101,13 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
   return {
     record: (event) => writer.record(event),
     recordAnyway: (event) => owed.recordAnyway(event),
-    recordStranger: (event) => strangers.record(event),
+    recordStranger: (event) => (event.node === undefined ? strangers : nodes).record(event),
     owed: () => owed.count(),
     hmac: (reference) =>
       createHmac('sha256', options.hmacKey.open()).update(reference).digest('hex').slice(0, hmacLength),
     [Symbol.asyncDispose]: async () => {
       sealing?.stop();
-      await strangers.close();
+      await Promise.all([strangers.close(), nodes.close()]);
       await owed.close();
       await writer
         .record({ action: 'stop', outcome: 'ok', actor: 'broker' })

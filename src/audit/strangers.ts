@@ -4,7 +4,7 @@ import type { Log } from '../platform/log.ts';
 import type { AuditEvent } from './audit.ts';
 import { peerNetwork } from './peer-network.ts';
 
-/** Refusals of callers that proved nothing, under a fixed budget: nobody can fill the disk from outside. */
+/** Refusals of callers that proved nothing, or only which node they are, under a fixed budget: nobody can fill the disk from outside. */
 export interface Strangers {
   record(event: AuditEvent): Promise<void>;
   /** Writes the summaries that are due. Never throws. */
@@ -13,22 +13,29 @@ export interface Strangers {
 
 interface Counted {
   readonly code: ErrorCode | undefined;
-  readonly network: string | undefined;
+  /** The network of the peer; for a proved node, that node. */
+  readonly from: Pick<AuditEvent, 'peer' | 'node'>;
   count: number;
 }
 
 const windowMs = 60_000;
-/** Kinds recorded by themselves in a window; what comes after is only counted, all together. */
-const kindsPerWindow = 50;
+/** Of strangers. */
+const defaultKinds = 50;
 
-/** A kind is a code and the network of the peer. In each window: at most `kindsPerWindow` records and one summary more than that. */
+/**
+ * A kind is a code and the network of the peer, or the node that a certificate has proved. In each window: at most `kindsPerWindow` records by
+ * themselves, and one summary more than that; what comes after is only counted, all together.
+ */
 export function createStrangers(options: {
   readonly record: (event: AuditEvent) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: that of strangers. */
+  readonly kindsPerWindow?: number;
 }): Strangers {
+  const { kindsPerWindow = defaultKinds } = options;
   let kinds = new Map<string, Counted>();
-  const others: Counted = { code: undefined, network: undefined, count: 0 };
+  const others: Counted = { code: undefined, from: {}, count: 0 };
   let cancel: (() => void) | undefined;
 
   const summarise = async (): Promise<void> => {
@@ -37,7 +44,7 @@ export function createStrangers(options: {
     const ended = kinds;
     kinds = new Map();
     for (const counted of [...ended.values(), others]) {
-      const { code, network, count } = counted;
+      const { code, from, count } = counted;
       if (count === 0) continue;
       counted.count = 0;
       try {
@@ -45,7 +52,7 @@ export function createStrangers(options: {
           action: 'refused_summary',
           outcome: 'refused',
           ...(code === undefined ? {} : { code }),
-          ...(network === undefined ? {} : { peer: network }),
+          ...from,
           count,
         });
       } catch (error) {
@@ -64,15 +71,15 @@ export function createStrangers(options: {
 
   return {
     record: async (event) => {
-      const network = event.peer === undefined ? undefined : peerNetwork(event.peer);
-      const kind = `${event.code ?? ''}\n${network ?? ''}`;
+      const from = originOf(event);
+      const kind = [event.code, from.node, from.peer].join('\n');
       open();
       const known = kinds.get(kind) ?? (kinds.size < kindsPerWindow ? undefined : others);
       if (known !== undefined) {
         known.count += 1;
         return;
       }
-      const first: Counted = { code: event.code, network, count: 0 };
+      const first: Counted = { code: event.code, from, count: 0 };
       kinds.set(kind, first);
       try {
         await options.record(event);
@@ -86,4 +93,10 @@ export function createStrangers(options: {
       cancel?.();
     },
   };
+}
+
+/** A node's own budget follows it to whatever address it calls from. */
+function originOf({ peer, node }: AuditEvent): Pick<AuditEvent, 'peer' | 'node'> {
+  if (node !== undefined) return { node };
+  return peer === undefined ? {} : { peer: peerNetwork(peer) };
 }

@@ -14,6 +14,8 @@ import { createMessageRate } from './message-rate.ts';
 import type { Proof } from './proof.ts';
 
 export interface HoldParts extends Proof {
+  /** `<cluster>/<node>`, where the connection's certificate proves one. */
+  readonly node: string | undefined;
   readonly sessions: Sessions;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -92,7 +94,9 @@ export async function serveHold(
       return await prove();
     } catch (error) {
       const { code } = LeaseholdError.from(error);
-      await parts.audit.recordStranger({ action: 'attach', outcome: 'refused', code, peer: context.peer });
+      const node = parts.node === undefined ? {} : { node: parts.node };
+      const { peer } = context;
+      await parts.audit.recordStranger({ action: 'attach', outcome: 'refused', code, peer, ...node });
       throw error;
     }
   };

@@ -1,6 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
-import type { SlurmCertificate } from '../identity/runs/slurm-name.ts';
+import { type SlurmCertificate, slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { SessionAdmin, Sessions } from '../lease/sessions.ts';
 import type { CertificateFiles } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -139,6 +139,10 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
         ...parts,
         listener: 'nodes',
         verifierOf: ({ certificate }) => node.verifierOf(certificate),
+        nodeOf: ({ certificate }) => {
+          const name = slurmNameOf(certificate, options.trustDomain);
+          return name?.kind === 'node' ? `${name.cluster}/${name.node}` : undefined;
+        },
         limits: node.limits,
       });
       addRunService(handlers, { ...parts, ...node.runs });

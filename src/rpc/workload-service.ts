@@ -15,6 +15,8 @@ export interface WorkloadServiceOptions {
   readonly listener: 'workloads' | 'nodes';
   /** Who verifies what a caller shows, beside the certificate that its connection has shown. */
   readonly verifierOf: (context: Pick<CallContext, 'certificate'>) => IdentityVerifier;
+  /** `<cluster>/<node>` that the certificate of the connection proves, for records of refusals. */
+  readonly nodeOf?: (context: Pick<CallContext, 'certificate'>) => string | undefined;
   readonly sessions: Sessions;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -35,6 +37,6 @@ export function addWorkloadService(handlers: Handlers, options: WorkloadServiceO
   ]);
   handlers.duplex(loadWorkloadApi().leasehold.v1.WorkloadService.service.Hold, (stream, context) => {
     const proof = createProof({ ...options, verifier: options.verifierOf(context), turns });
-    return serveHold({ ...options, ...proof }, stream, context);
+    return serveHold({ ...options, ...proof, node: options.nodeOf?.(context) }, stream, context);
   });
 }

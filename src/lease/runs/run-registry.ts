@@ -188,26 +188,34 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     register: async ({ assertion, requested }) => {
       const { identity, restarts, endsAt } = assertion;
       const { bundles, refused } = policy.bundlesForRun(identity, requested);
-      await audit.record({
+      const event = {
         action: 'run_register',
-        outcome: 'ok',
         actor: `signer:${identity.cluster}`,
         ...identityFacts(identity),
         credentialId: assertion.id,
         policyRevision: policy.revision,
-        ...(bundles.length === 0 ? {} : { bundle: bundles.join(' ') }),
-      });
+      } as const;
+      const refuse = async (cause?: unknown): Promise<never> => {
+        const code = 'workload_ended' as const;
+        await audit.record({ ...event, outcome: 'refused', code });
+        throw new LeaseholdError(code, { cause });
+      };
       const { run, ended } = await ledger
         .registerRun({ run: { identity, restarts, endsAt, bundles }, at: now() })
+        // A later run of the job is there, or the same one with other facts: this word is old, or forged.
         .catch((error: unknown) => {
-          // A later run of the job is there, or the same one with other facts: this word is old, or forged.
-          throw hasCode(error, 'ledger_conflict')
-            ? new LeaseholdError('workload_ended', { cause: error })
-            : error;
+          if (hasCode(error, 'ledger_conflict')) return refuse(error);
+          throw error;
         });
       for (const workload of ended) remember(workload, 'ended');
       remember(identity.workload, run.state);
-      if (run.state === 'ended') throw new LeaseholdError('workload_ended');
+      if (run.state === 'ended') return refuse();
+      // After the ledger, which decides. Without this record the signer has no answer and asks again; until then nothing is issued either.
+      await audit.record({
+        ...event,
+        outcome: 'ok',
+        ...(run.bundles.length === 0 ? {} : { bundle: run.bundles.join(' ') }),
+      });
       return { run, refused };
     },
     end: async ({ cluster, run: { jobId, start } }) => {

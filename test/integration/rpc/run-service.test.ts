@@ -177,7 +177,19 @@ describe('registration', () => {
   it('keeps to what was said first', async () => {
     const start = startOfRun();
     await register({ start });
-    expect(await register({ start, claims: { uid: 20_002 } })).toMatchObject({ code: 'workload_ended' });
+    expect(await register({ start, claims: { uid: 20_002, user: 'mallory' } })).toMatchObject({
+      code: 'workload_ended',
+    });
+    expect((await records()).filter(({ action }) => action === 'run_register')).toMatchObject([
+      { outcome: 'ok', user: 'alice' },
+      {
+        outcome: 'refused',
+        code: 'workload_ended',
+        actor: 'signer:hpc',
+        workload: `run/hpc/12/${start}`,
+        user: 'mallory',
+      },
+    ]);
   });
 });
 
@@ -267,7 +279,16 @@ describe('a node', () => {
     for (const [shown, certificate, code] of rows)
       expect(await hold(shown, certificate).ended, code).toMatchObject({ code });
     expect(backendCalls()).toEqual([]);
-    expect((await records()).filter(({ action }) => action === 'attach')).not.toEqual([]);
+    // Those that a certificate names, each for itself; the others as strangers.
+    const refusals = (await records()).filter(({ outcome }) => outcome === 'refused');
+    expect(refusals.map(({ action, node, code }) => [action, node, code])).toEqual([
+      ['attach', 'hpc/n3', 'workload_unknown'],
+      ['attach', 'hpc/n1', 'workload_unknown'],
+      ['attach', 'hpc/n1', 'credential_wrong_workload'],
+      ['attach', 'hpc/n2', 'workload_ended'],
+      ['attach', 'hpc/n2', 'credential_malformed'],
+      ['attach', undefined, 'credential_unknown_issuer'],
+    ]);
   });
 
   it('gets nothing that its job did not ask for', async () => {

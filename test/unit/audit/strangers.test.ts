@@ -50,6 +50,24 @@ describe('refusals of strangers', () => {
     ]);
   });
 
+  it('of a proved node count against that node, wherever it calls from', async () => {
+    const { records, strangers } = aSink();
+    for (const [node, peer] of [
+      ['hpc/n1', '10.0.0.1'],
+      ['hpc/n1', '10.9.9.9'],
+      ['hpc/n2', '10.0.0.1'],
+    ] as const)
+      await strangers.record({ ...refused(peer), node });
+    await strangers.record(refused('10.0.0.1'));
+    await strangers.close();
+    expect(records.map(({ action, node, peer, count }) => [action, node, peer, count])).toEqual([
+      ['attach', 'hpc/n1', '10.0.0.1', undefined],
+      ['attach', 'hpc/n2', '10.0.0.1', undefined],
+      ['attach', undefined, '10.0.0.1', undefined],
+      ['refused_summary', 'hpc/n1', undefined, 1],
+    ]);
+  });
+
   it('are summed up when the window ends, and begin anew', async () => {
     const { records, pass, strangers } = aSink();
     for (let turn = 0; turn < 3; turn += 1) await strangers.record(refused('10.0.0.1'));
