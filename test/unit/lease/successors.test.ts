@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Verified } from '../../../src/identity/identity.ts';
+import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
 import { aPod, aVerified, createWorld, type Holder, type World } from './world.ts';
 
 const signal = new AbortController().signal;
@@ -128,26 +129,9 @@ describe('a holder that comes back near the deadline', () => {
 });
 
 describe('a run whose time limit is raised', () => {
+  const identity = aRunIdentity({ nodes: ['n1'] });
   const aRun = (endsAt: number): Verified => ({
-    identity: {
-      kind: 'run',
-      workload: 'run/hpc/12/1700000000',
-      spiffeId: 'spiffe://test/slurm/hpc/user/alice/job/12/run/1700000000',
-      cluster: 'hpc',
-      jobId: 12,
-      start: 1_700_000_000,
-      array: undefined,
-      het: undefined,
-      uid: 20_001,
-      gid: 20_001,
-      user: 'alice',
-      group: 'users',
-      partition: 'gpu',
-      account: '',
-      qos: '',
-      accountingEnforced: false,
-      nodes: ['n1'],
-    },
+    identity,
     holder: 'n1',
     holders: ['n1'],
     credentialId: 'hpc/n1/0',
@@ -155,9 +139,16 @@ describe('a run whose time limit is raised', () => {
     run: { bundles: ['db'], restarts: 0, endsAt },
   });
 
+  const register = (world: World, endsAt: number) =>
+    world.ledger.registerRun({
+      run: { identity, restarts: 0, endsAt, bundles: ['db'] },
+      at: world.clock.now(),
+    });
+
   it('gets a new token and new leases before the old deadline, which no renewal passes', async () => {
     await using world = await createWorld();
     const endsAt = world.clock.now() + 600_000;
+    await register(world, endsAt);
     const holder = await world.holder(aRun(endsAt));
     await holder.take('db');
     const [old, session] = [holder.login(), sessionOf(holder)];
@@ -182,7 +173,9 @@ describe('a run whose time limit is raised', () => {
 
   it('ends with its old deadline when its node never says a word again', async () => {
     await using world = await createWorld();
-    const holder = await world.holder(aRun(world.clock.now() + 600_000));
+    const endsAt = world.clock.now() + 600_000;
+    await register(world, endsAt);
+    const holder = await world.holder(aRun(endsAt));
     await holder.take('db');
     const { username, password } = holder.login();
     await world.pass(1_202_000);
