@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   throughput: async () => (await import('./throughput.ts')).throughput,
   'broker-memory': async () => (await import('./broker-memory.ts')).brokerMemory,
   failover: async () => (await import('./failover.ts')).failover,
+  'node-agent': async () => (await import('./node-agent.ts')).nodeAgent,
   'run-registrations': async () => (await import('./run-registrations.ts')).runRegistrations,
   'run-nodes': async () => (await import('./run-nodes.ts')).runNodes,
   storm: async () => (await import('./storm.ts')).storm,

@@ -1,7 +1,7 @@
 import { rest, startChild } from './lib/child.ts';
 import { type Benchmark, percentile } from './lib/result.ts';
 import type { AgentsReply, RunServerReady, RunServerSizes } from './lib/run-messages.ts';
-import { prepareSigner } from './lib/run-signer.ts';
+import { prepareSigner, registerRun } from './lib/run-signer.ts';
 
 const goalMs = 60_000;
 /** Buffers of handshakes are gone a little later. */
@@ -55,14 +55,19 @@ export const runNodes: Benchmark = async ({ quick, say }) => {
 };
 
 async function round(kind: 'bare' | 'broker', nodes: number) {
-  using server = startChild('run-server-process.ts', [kind, String(nodes)], ['--expose-gc']);
+  using building = new DisposableStack();
+  const server = building.use(startChild('run-server-process.ts', [kind, String(nodes)], ['--expose-gc']));
   const ready = await server.next<RunServerReady>();
   const sizes = async () => {
     const answer = server.next<RunServerSizes>();
     server.send({ ask: 'sizes' });
     return answer;
   };
-  if (kind === 'broker') await register(ready);
+  if (kind === 'broker') {
+    const signer = await prepareSigner(ready);
+    building.use(signer.broker);
+    await registerRun(signer, { jobId: 12, nodes: ready.nodes.map((_, index) => `n${index}`) });
+  }
   await rest(settleMs);
   const empty = await sizes();
   using agents = startChild('run-agents.ts', [], ['--max-old-space-size=6144']);
@@ -72,34 +77,4 @@ async function round(kind: 'bare' | 'broker', nodes: number) {
   await rest(settleMs);
   const full = await sizes();
   return { reply, sizes: full, kibPerAgent: (full.anonymousKb - empty.anonymousKb) / nodes };
-}
-
-/** As a signer does, with every node's name in the assertion. */
-async function register(ready: RunServerReady): Promise<void> {
-  const { keys, broker } = await prepareSigner(ready);
-  using client = broker;
-  const start = Math.floor(Date.now() / 1000);
-  const assertion = await keys.sign({
-    iss: 'slurm:hpc',
-    aud: 'leasehold',
-    iat: start,
-    exp: start + 300,
-    jti: `hpc/12/${start}`,
-    cluster: 'hpc',
-    job_id: 12,
-    start,
-    restarts: 0,
-    uid: 20_001,
-    gid: 20_001,
-    user: 'alice',
-    group: 'users',
-    account: '',
-    partition: 'gpu',
-    qos: '',
-    accounting_enforced: false,
-    nodes: ready.nodes.map((_, index) => `n${index}`),
-    ends_at: start + 3_600,
-  });
-  const signal = AbortSignal.timeout(60_000);
-  await client.register({ assertion: Buffer.from(assertion), requestedBundles: [] }, signal);
 }

@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { startChild } from './lib/child.ts';
+import { askAsHook } from './lib/hook.ts';
 import { type Benchmark, percentile, rate } from './lib/result.ts';
 import type { RunServerReady } from './lib/run-messages.ts';
 
@@ -22,7 +22,12 @@ export const runRegistrations: Benchmark = async ({ quick, say }) => {
   const register = async () => {
     const startedAt = performance.now();
     jobId += 1;
-    const answer = await ask(socket, jobId);
+    const answer = await askAsHook(socket, 'register', {
+      SLURM_JOB_ID: jobId,
+      SLURM_JOB_GROUP: 'users',
+      SLURM_JOB_PARTITION: 'gpu',
+      SLURM_JOB_NODELIST: 'n[1-4]',
+    });
     if (answer !== 'OK\n') throw new Error(`job ${jobId}: ${answer}`);
     tookMs.push(performance.now() - startedAt);
   };
@@ -47,24 +52,3 @@ export const runRegistrations: Benchmark = async ({ quick, say }) => {
     { figure: 'run_registrations.registered', value: jobId, unit: 'runs' },
   ];
 };
-
-/** What the static hook sends, and what it gets. */
-function ask(socket: string, jobId: number): Promise<string> {
-  const variables = {
-    SLURM_CLUSTER_NAME: 'hpc',
-    SLURM_JOB_ID: jobId,
-    SLURM_JOB_UID: 20_001,
-    SLURM_JOB_GID: 20_001,
-    SLURM_JOB_USER: 'alice',
-    SLURM_JOB_GROUP: 'users',
-    SLURM_JOB_PARTITION: 'gpu',
-    SLURM_JOB_NODELIST: 'n[1-4]',
-  };
-  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\0`);
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const connection = connect(socket, () => connection.write(`leasehold/1 register\n${lines.join('')}\0`));
-    connection.setEncoding('utf8').on('data', (text: string) => (answer += text));
-    connection.on('error', reject).on('close', () => resolve(answer));
-  });
-}

@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { connectBroker, type BrokerClient } from '../../src/slurm/broker-client.ts';
 import { parseSignerConfig, type SignerConfig } from '../../src/slurm/config.ts';
 import { readSigningKeys, type SigningKeys } from '../../src/slurm/signing-keys.ts';
+import { user } from './hook.ts';
 import type { RunServerReady } from './run-messages.ts';
 
-/** What a signer of the broker's cluster starts with, in its folder. The broker learns its key. */
-export async function prepareSigner({ address, ca, folder, signer }: RunServerReady): Promise<{
+export interface BenchSigner {
   readonly config: SignerConfig;
   readonly keys: SigningKeys;
   readonly broker: BrokerClient;
-}> {
+}
+
+/** What a signer of the broker's cluster starts with, in its folder. The broker learns its key. */
+export async function prepareSigner({ address, ca, folder, signer }: RunServerReady): Promise<BenchSigner> {
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
     await writeFile(file, text, { mode: 0o600 });
@@ -39,4 +42,35 @@ export async function prepareSigner({ address, ca, folder, signer }: RunServerRe
   const keys = await readSigningKeys(config.keys);
   await write('signer.jwks', JSON.stringify({ keys: keys.published }));
   return { config, keys, broker: await connectBroker(config.broker, { timeoutMs: 60_000 }) };
+}
+
+/** Start of the run. */
+export async function registerRun(
+  { keys, broker }: BenchSigner,
+  { jobId, nodes }: { readonly jobId: number; readonly nodes: readonly string[] },
+): Promise<number> {
+  const start = Math.floor(Date.now() / 1000);
+  const assertion = await keys.sign({
+    iss: 'slurm:hpc',
+    aud: 'leasehold',
+    iat: start,
+    exp: start + 300,
+    jti: `hpc/${jobId}/${start}`,
+    cluster: 'hpc',
+    job_id: jobId,
+    start,
+    restarts: 0,
+    ...user,
+    user: 'alice',
+    group: 'users',
+    account: '',
+    partition: 'gpu',
+    qos: '',
+    accounting_enforced: false,
+    nodes,
+    ends_at: start + 3_600,
+  });
+  const signal = AbortSignal.timeout(60_000);
+  await broker.register({ assertion: Buffer.from(assertion), requestedBundles: [] }, signal);
+  return start;
 }
