@@ -14,10 +14,13 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'node-agent': async () => (await import('./node-agent.ts')).nodeAgent,
   'run-registrations': async () => (await import('./run-registrations.ts')).runRegistrations,
   'run-nodes': async () => (await import('./run-nodes.ts')).runNodes,
+  'slurm-jobs': async () => (await import('./slurm-jobs.ts')).slurmJobs,
+  'slurm-ends': async () => (await import('./slurm-ends.ts')).slurmEnds,
+  'slurm-outage': async () => (await import('./slurm-outage.ts')).slurmOutage,
   storm: async () => (await import('./storm.ts')).storm,
 };
 
-const usage = `usage: npm run bench -- [--only NAME[,NAME]] [--quick] [--output table|json]
+const usage = `usage: npm run bench -- [--only NAME[,NAME]] [--quick | --full] [--output table|json]
 
 benchmarks: ${Object.keys(benchmarks).join(', ')}
 `;
@@ -26,6 +29,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     output: { type: 'string', default: 'table' },
     help: { type: 'boolean', default: false },
   },
@@ -43,6 +47,7 @@ else if (unknown.length > 0 || !['table', 'json'].includes(values.output)) {
     const results =
       (await benchmark?.({
         quick: values.quick,
+        full: values.full,
         say: (text) => process.stderr.write(`${name}: ${text}\n`),
       })) ?? [];
     const load = loadavg()[0] ?? 0;

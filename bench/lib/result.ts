@@ -12,6 +12,8 @@ export interface BenchResult {
 export interface BenchOptions {
   /** Smaller counts, for a look while developing. */
   readonly quick: boolean;
+  /** The longest form, where there is one that takes more than a few minutes. */
+  readonly full: boolean;
   /** Words about what is going on. */
   readonly say: (text: string) => void;
 }

@@ -1,0 +1,102 @@
+import { startSlurmSite } from '../test/e2e/slurm-site.ts';
+import { type SlurmCluster, startSlurm } from '../test/support/parts/slurm.ts';
+import { missingReasons } from '../test/support/require.ts';
+import { type Benchmark, percentile } from './lib/result.ts';
+
+interface Measured {
+  readonly startMs: readonly number[];
+  readonly jobsPerSecond: number;
+}
+
+interface Counts {
+  readonly starts: number;
+  readonly jobs: number;
+}
+
+const hooks = ['PrologSlurmctld', 'EpilogSlurmctld', 'Prolog', 'Epilog', 'TaskProlog'] as const;
+
+/**
+ * What the hooks add to a job's start, and take of the throughput of one-task jobs, each with a database login from a real Vault: beside the same jobs
+ * on the same four nodes without hooks, and with hooks that do nothing. The start is from the submission to the first line of the script.
+ */
+export const slurmJobs: Benchmark = async ({ quick, say }) => {
+  const lacking = (['slurm', 'vault', 'postgres'] as const).flatMap(missingReasons);
+  if (lacking.length > 0) {
+    say(`left out: ${lacking.join('; ')}`);
+    return [];
+  }
+  const counts = quick ? { starts: 8, jobs: 40 } : { starts: 30, jobs: 200 };
+  const onSlurm = async (what: string, options: Parameters<typeof startSlurm>[0]) => {
+    say(`${counts.starts} starts and ${counts.jobs} jobs, ${what}`);
+    await using slurm = await startSlurm(options);
+    return await measure(slurm, counts);
+  };
+  const bare = await onSlurm('no hooks', {});
+  const empty = await onSlurm('hooks that do nothing', {
+    hooks: () => Object.fromEntries(hooks.map((name) => [name, 'exit 0'])),
+  });
+  say(`${counts.starts} starts and ${counts.jobs} jobs, Leasehold`);
+  await using site = await startSlurmSite();
+  const ours = await measure(site.slurm, counts);
+  const added = (p: number, than: Measured) => percentile(ours.startMs, p) - percentile(than.startMs, p);
+  const share = ours.jobsPerSecond / bare.jobsPerSecond;
+  return [
+    {
+      figure: 'slurm_jobs.start_p50',
+      value: percentile(ours.startMs, 0.5),
+      unit: 'ms',
+      peer: { name: 'no hooks', value: percentile(bare.startMs, 0.5) },
+    },
+    {
+      figure: 'slurm_jobs.start_p99',
+      value: percentile(ours.startMs, 0.99),
+      unit: 'ms',
+      peer: { name: 'no hooks', value: percentile(bare.startMs, 0.99) },
+    },
+    {
+      figure: 'slurm_jobs.start_p99_added',
+      value: added(0.99, bare),
+      unit: 'ms',
+      goal: { text: 'at most 100 ms', met: added(0.99, bare) <= 100 },
+    },
+    { figure: 'slurm_jobs.start_p50_added', value: added(0.5, bare), unit: 'ms' },
+    { figure: 'slurm_jobs.start_p50_added_to_empty_hooks', value: added(0.5, empty), unit: 'ms' },
+    {
+      figure: 'slurm_jobs.throughput',
+      value: ours.jobsPerSecond,
+      unit: '/s',
+      peer: { name: 'no hooks', value: bare.jobsPerSecond },
+      goal: { text: 'at least 0.5 of no hooks', met: share >= 0.5 },
+    },
+    {
+      figure: 'slurm_jobs.throughput_empty_hooks',
+      value: empty.jobsPerSecond,
+      unit: '/s',
+      peer: { name: 'no hooks', value: bare.jobsPerSecond },
+    },
+  ];
+};
+
+async function measure(slurm: SlurmCluster, { starts, jobs }: Counts): Promise<Measured> {
+  const isIdle = async () => (await slurm.command('squeue', '-h', '-o', '%i')).trim() === '';
+  const startMs: number[] = [];
+  // The first one finds nothing warm.
+  for (let index = 0; index <= starts; index += 1) {
+    const submittedAt = Date.now();
+    const job = await slurm.submit('date +%s%3N');
+    let startedAt = 0;
+    await slurm.waitFor(
+      `job ${job} has run`,
+      async () => (startedAt = Number(await slurm.read(`out/${job}.out`))) > 0,
+    );
+    await slurm.waitFor(`job ${job} is over`, isIdle);
+    if (index > 0) startMs.push(startedAt - submittedAt);
+  }
+  const ids: number[] = [];
+  for (let index = 0; index < jobs; index += 1)
+    ids.push(await slurm.submit('true', { args: ['-n1', '--hold'] }));
+  const releasedAt = performance.now();
+  await slurm.command('scontrol', 'release', ids.join(','));
+  await slurm.waitFor('all jobs are over', isIdle, 300);
+  return { startMs, jobsPerSecond: jobs / ((performance.now() - releasedAt) / 1000) };
+}
