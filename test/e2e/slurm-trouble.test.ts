@@ -1,3 +1,5 @@
+import { appendFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../support/require.ts';
 import { holding, jobsOf, on, tell } from './slurm-jobs.ts';
@@ -116,5 +118,37 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     expect(new Set(listed.stdout.match(/run\/hpc\/\d+\/\d+/g)).size).toBe(1);
     await jobs.release(job);
     await jobs.expectOver([job], [login]);
+  });
+
+  it('whose id comes again after the controller lost its state has nothing of the one before', async () => {
+    const { slurm } = site;
+    const job = await site.submit(holding, on('n1'));
+    const before = await jobs.loginOf(job);
+    await slurm.restartController({
+      meanwhile: async () => {
+        const state = join(slurm.folder, 'state');
+        for (const name of await readdir(state)) {
+          if (name !== 'clustername') await rm(join(state, name), { recursive: true });
+        }
+        await rm(join(slurm.folder, `out/${job}.n1.start`));
+        await appendFile(join(slurm.folder, 'slurm.conf'), `FirstJobId=${job}\n`);
+      },
+    });
+    // A node that comes to know that its job is nobody's kills it, and the epilog runs.
+    await jobs.expectNothingLeft([job], [before]);
+    expect(await site.submit(holding, on('n1'))).toBe(job);
+    const told = () => site.read(`${job}.n1.start`);
+    await slurm.waitFor('it has a login, or has failed', async () =>
+      [(await told()) !== '', (await slurm.state(job)) === 'F'].includes(true),
+    );
+    const [username = '', password = ''] = (await told()).split('\n');
+    expect(username).not.toBe(before.username);
+    // slurmd runs no prolog for an id that it has seen end a moment ago. Then the task prolog finds no marker, and says so.
+    if (username === '')
+      expect(await site.read(`${job}.out`)).toContain(
+        'leasehold: The credentials of this job are not on this node',
+      );
+    await jobs.release(job);
+    await jobs.expectOver([job], username === '' ? [before] : [before, { username, password }]);
   });
 });
