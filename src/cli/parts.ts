@@ -13,6 +13,10 @@ export const parts: readonly CommandText[] = [
     ],
     arguments: {},
     options: {
+      slurm: {
+        kind: 'switch',
+        help: 'show a job on a Slurm of two nodes in place of a pod, with a Vault; needs root and an installed Slurm',
+      },
       backend: {
         kind: 'choice',
         value: 'BACKEND',
@@ -28,7 +32,12 @@ export const parts: readonly CommandText[] = [
         default: 'text',
       },
     },
-    examples: ['leasehold demo', 'leasehold demo --backend vault', 'leasehold demo --output json'],
+    examples: [
+      'leasehold demo',
+      'leasehold demo --backend vault',
+      'leasehold demo --slurm',
+      'leasehold demo --output json',
+    ],
   },
   {
     name: 'broker',

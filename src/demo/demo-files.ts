@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { createAuthority } from './authority/certificates.ts';
+import { type Authority, createAuthority } from './authority/certificates.ts';
 
 /** The demo's own folder, on a memory filesystem where the machine has one. */
 export interface DemoFiles {
@@ -33,10 +33,11 @@ function memoryFolder(): string | undefined {
   }
 }
 
-export function writeDemoFiles(): DemoFiles {
+export function writeDemoFiles(
+  authority: Authority = createAuthority({ commonName: 'Leasehold demo' }),
+): DemoFiles {
   const memory = memoryFolder();
   const folder = mkdtempSync(join(memory ?? tmpdir(), 'leasehold-demo-'));
-  const authority = createAuthority({ commonName: 'Leasehold demo' });
   const server = authority.issueServer();
   const admin = authority.issueClient({ commonName: demoAdmin });
   const write = (name: string, text: string) => {

@@ -1,5 +1,4 @@
-/** The policy of the demo: one bundle with a database account and a key, for the pods of one service account. */
-export const demoPolicy = `
+const bundles = `
 bundles:
   training:
     tokenRole: leasehold-training
@@ -14,10 +13,22 @@ bundles:
     files:
       database.env: { secret: database, format: dotenv, mode: "0440" }
       api-key: { secret: api, field: key, mode: "0440" }
+`;
+
+/** The policy of the demo: one bundle with a database account and a key, for the pods of one service account. */
+export const demoPolicy = `${bundles}
 grants:
   - name: trainers
     allow: [training]
     pods: { cluster: demo, namespace: ml, serviceAccount: trainer }
+`;
+
+/** The same bundle for every job in the partition gpu. */
+export const demoPolicyForJobs = `${bundles}
+grants:
+  - name: trainers
+    allow: [training]
+    runs: { cluster: demo, partition: gpu }
 `;
 
 /** What the bundle's static secret holds. Shown nowhere: the demo masks every value. */

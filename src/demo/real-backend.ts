@@ -9,7 +9,7 @@ import { textAt } from './parts/json.ts';
 import { findPostgres } from './parts/postgres-programs.ts';
 import { startPostgres } from './parts/postgres.ts';
 import { type OwnVault, startDevelopmentVault } from './parts/vault.ts';
-import { demoApiSecret, demoPolicy } from './policy.ts';
+import { demoApiSecret } from './policy.ts';
 
 /** A Vault or OpenBao with a PostgreSQL behind it, both of the demo's own. */
 export interface RealBackend extends AsyncDisposable {
@@ -34,6 +34,8 @@ const apiSecretPath = 'secret/data/api';
 /** Starts both and sets them up as an operator would. Throws `config_invalid` naming what the machine lacks and how to get it. */
 export async function startRealBackend(options: {
   readonly env: Environment;
+  /** Whose bundles it is set up for. */
+  readonly policy: string;
   readonly signal: AbortSignal;
 }): Promise<RealBackend> {
   const vaultProgram = findVault(options.env);
@@ -59,7 +61,7 @@ export async function startRealBackend(options: {
       maxTtl: '24h',
     });
     await vault.call('POST', apiSecretPath, { data: demoApiSecret });
-    const written = await writeSetup(vault);
+    const written = await writeSetup(vault, options.policy);
     const owned = starting.move();
     return {
       address: vault.address,
@@ -84,9 +86,12 @@ export async function startRealBackend(options: {
 }
 
 /** Writes exactly what is printed, and makes the broker's token from it. */
-async function writeSetup(vault: OwnVault): Promise<Pick<RealBackend, 'token' | 'policies' | 'tokenRoles'>> {
+async function writeSetup(
+  vault: OwnVault,
+  policy: string,
+): Promise<Pick<RealBackend, 'token' | 'policies' | 'tokenRoles'>> {
   const { brokerPolicy, readPolicies, tokenRoles } = setupDocument({
-    bundles: [...parsePolicy(demoPolicy).bundles.values()],
+    bundles: [...parsePolicy(policy).bundles.values()],
     probationSeconds: longestProbationSeconds,
     brokerPolicyName,
   });

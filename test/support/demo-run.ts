@@ -112,12 +112,13 @@ export const startDemo = (args: readonly string[], env: Readonly<Record<string, 
   };
 };
 
-/** Keys of each step, as the table of docs/demo.md has them, without steps and keys that a run does not show. */
-export const documentedFacts = (without: {
-  readonly steps: readonly string[];
-  readonly keys: readonly string[];
-}): ReadonlyMap<string, readonly string[]> => {
-  const manual = readFileSync(join(root, 'docs', 'demo.md'), 'utf8');
+/** Keys of each step, as the table of docs/demo.md under that heading has them, without steps and keys that a run does not show. */
+export const documentedFacts = (
+  without: { readonly steps: readonly string[]; readonly keys: readonly string[] },
+  heading = 'Output for programs',
+): ReadonlyMap<string, readonly string[]> => {
+  const whole = readFileSync(join(root, 'docs', 'demo.md'), 'utf8');
+  const manual = whole.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const facts = new Map<string, string[]>();
   let current: string[] = [];
   for (const [, step, key = ''] of manual.matchAll(/^\| (?:`(\w+)`)? +\| `(\w+)` +\|/gm)) {

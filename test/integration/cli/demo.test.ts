@@ -24,14 +24,18 @@ const expectNothingLeft = async (run: DemoRun): Promise<void> => {
 };
 
 describe('leasehold demo', () => {
-  it.each([['--output', 'yaml'], ['--output'], ['--backend', 'consul'], ['-x']])(
-    'refuses %s %s and says how it is used',
-    async (...args) => {
-      const ran = await runLeasehold(['demo', ...args]);
-      expect([ran.status, ran.stdout]).toEqual([2, '']);
-      expect(ran.stderr).toMatch(/^Usage: leasehold demo /);
-    },
-  );
+  it.each([
+    ['--output', 'yaml'],
+    ['--output'],
+    ['--backend', 'consul'],
+    ['--slurm=yes'],
+    ['--slurm', '--backend', 'memory'],
+    ['-x'],
+  ])('refuses %s %s and says how it is used', async (...args: readonly string[]) => {
+    const ran = await runLeasehold(['demo', ...args]);
+    expect([ran.status, ran.stdout]).toEqual([2, '']);
+    expect(ran.stderr).toMatch(/^Usage: leasehold demo /);
+  });
 
   it(
     'prints each step as the manual says, shows no value, and leaves nothing',
@@ -75,6 +79,22 @@ describe('leasehold demo', () => {
     });
   });
 
+  it('says all that is missing for a job, and starts nothing', async () => {
+    await using empty = await createTempFolder({ name: 'no-tools' });
+    await using run = startDemo(['--slurm', '--output', 'json'], {
+      PATH: empty.path,
+      LEASEHOLD_CACHE: empty.path,
+    });
+    expect([await run.ended(), run.stderr(), run.children()]).toEqual([1, '', []]);
+    expect(run.lines().map((line): unknown => JSON.parse(line))).toEqual([
+      {
+        step: 'failed',
+        ok: false,
+        reason: expect.stringMatching(/neither vault nor bao is on PATH/) as string,
+      },
+    ]);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ends everything and removes its folder on %s in the middle, however often it comes',
     async (signal) => {
@@ -97,6 +117,7 @@ describe('leasehold demo', () => {
     const { status, stdout, stderr } = await runLeasehold(['demo', '--help']);
     expect([status, stderr]).toEqual([0, '']);
     for (const expected of [
+      '--slurm',
       '--backend <BACKEND>',
       '"vault"',
       '--output <FORMAT>',
