@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Administrator } from './administrator.ts';
 import type { BrokerLine } from './broker-line.ts';
@@ -137,7 +137,8 @@ async function revoke(stage: Stage, folder: string, held: Login): Promise<void> 
   );
   await waitUntil({
     otherwise: 'the files are still there',
-    condition: () => !existsSync(join(folder, 'database.env')),
+    // Their names go a moment after what they lead to.
+    condition: () => filesIn(folder).length === 0,
     timeoutMs,
     signal,
   });
