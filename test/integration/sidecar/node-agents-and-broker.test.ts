@@ -12,11 +12,28 @@ import {
 import { ask } from '../../unit/rpc/server-world.ts';
 import { createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
 
+/** A session is over long before its run. */
+const shortSessions = `
+bundles:
+  db:
+    tokenRole: leasehold-db
+    ttl: 10s
+    maxTtl: 15s
+    overlap: 2s
+    outage: { mode: keep }
+    secrets: { database: { leased: database/creds/app } }
+    files:
+      user: { secret: database, field: username, mode: '0400' }
+      password: { secret: database, field: password, mode: '0400' }
+grants:
+  - { name: gpu, allow: db, runs: { cluster: hpc, partition: gpu } }
+`;
+
 const alice = { uid: 20_001, gid: 20_001 };
 
-async function createSite() {
+async function createSite(brokerOptions: Parameters<typeof startSlurmBroker>[0] = {}) {
   await using building = new AsyncDisposableStack();
-  const broker = building.use(await startSlurmBroker());
+  const broker = building.use(await startSlurmBroker(brokerOptions));
   const worlds = new Map<string, NodeWorld>();
   for (const node of ['n1', 'n2']) {
     const way = { address: broker.nodes, ca: broker.ca.certificate, authority: broker.ca };
@@ -109,6 +126,35 @@ describe('node agents and a broker', () => {
       ]).toEqual([]);
     }
   });
+
+  it('of a run that outlives its session have the next one before it goes, and always a login that works', async () => {
+    await using site = await createSite({ policy: shortSessions });
+    const world = site.world('n1');
+    await world.start();
+    const start = startOfRun();
+    await site.register({ start, nodes: ['n1'] });
+    expect(await site.hook('n1', 'prolog')).toBe('OK\n');
+    const file = (name: string) => readFile(world.path(`run/runs/12-${start}/db/${name}`), 'utf8');
+    const users = new Set<string>();
+    const missing: string[] = [];
+    await vi
+      .waitFor(
+        async () => {
+          // A reader that meets a change between the two files looks again.
+          const [user, password, again] = [await file('user'), await file('password'), await file('user')];
+          users.add(user);
+          if (user === again && !site.broker.backend.canLogin(user, password)) missing.push(user);
+          if (world.marker(12)?.includes('state=delivered\n') !== true) missing.push('marker');
+          expect((await sessionStates(site.broker)).filter((state) => state === 'ended')).toHaveLength(2);
+        },
+        { timeout: 60_000, interval: 50 },
+      )
+      .catch((error: unknown) => {
+        throw new Error(`seen: ${users.size}, missing: ${missing.join(' ')}`, { cause: error });
+      });
+    expect(missing).toEqual([]);
+    expect(users.size).toBeGreaterThan(2);
+  }, 90_000);
 
   it('serve no run that is not registered, nor one of another user, nor on another node', async () => {
     await using site = await createSite();
