@@ -1,4 +1,5 @@
 import { findOnPath } from '../src/demo/parts/find-program.ts';
+import { nodeForArm64 } from './foreign-node.ts';
 
 /** As Debian and Go call them. */
 export const architectures = ['amd64', 'arm64'] as const;
@@ -31,17 +32,25 @@ export function toolchainFor(
   const gnu = gnuNames[architecture];
   const [cc, stripName] = isOwn ? ['cc', 'strip'] : [`${gnu}-gcc`, `${gnu}-strip`];
   const [compiler, strip] = [findOnPath(cc, process.env), findOnPath(stripName, process.env)];
-  const node = isOwn ? process.execPath : undefined;
-  if (compiler !== undefined && strip !== undefined && node !== undefined) return { compiler, strip, node };
-  return {
-    missing: [
-      ...(compiler === undefined
-        ? [`${cc} is not on PATH (Debian: ${isOwn ? 'gcc, libc6-dev' : `gcc-${gnu}`})`]
-        : []),
-      ...(strip === undefined
-        ? [`${stripName} is not on PATH (Debian: binutils${isOwn ? '' : `-${gnu}`})`]
-        : []),
-      ...(node === undefined ? [`there is no Node ${process.versions.node} for ${architecture} here`] : []),
-    ],
-  };
+  if (compiler === undefined || strip === undefined)
+    return {
+      missing: [
+        ...(compiler === undefined
+          ? [
+              `${cc} is not on PATH (Debian: ${isOwn ? 'gcc, libc6-dev' : `gcc-${gnu}, libc6-dev-${architecture}-cross`})`,
+            ]
+          : []),
+        ...(strip === undefined
+          ? [`${stripName} is not on PATH (Debian: binutils${isOwn ? '' : `-${gnu}`})`]
+          : []),
+      ],
+    };
+  const node = isOwn ? { path: process.execPath } : nodeFor(architecture);
+  return 'missing' in node ? { missing: [node.missing] } : { compiler, strip, node: node.path };
+}
+
+function nodeFor(architecture: Architecture): { readonly path: string } | { readonly missing: string } {
+  return architecture === 'arm64'
+    ? nodeForArm64()
+    : { missing: `packages for ${architecture} are made on a machine of that kind` };
 }
