@@ -66,7 +66,10 @@ describe('the programs that slurmd forks, and the agent', () => {
     await deliver(stream);
     expect(await prolog).toEqual(silent);
     const dir = world.path('run/runs/7-1700000000');
-    expect(await taskProlog(world)).toEqual({ ...silent, stdout: `export LEASEHOLD_DIR=${dir}\n` });
+    expect(await taskProlog(world)).toEqual({
+      ...silent,
+      stdout: `export LEASEHOLD_DIR=${dir}\nexport LEASEHOLD_JOB=7\n`,
+    });
     expect(await Promise.all([hook(world, 'epilog'), hook(world, 'epilog')])).toEqual([silent, silent]);
     expect(await hook(world, 'epilog')).toEqual(silent);
     expect(await left(world)).toEqual([]);
