@@ -12,7 +12,8 @@ export type HookSocket = AsyncDisposable;
 
 /** A hook sends its request at once; whoever does not is no hook of ours. */
 const requestMs = 5_000;
-const maxConnections = 1_024;
+/** Of a whole array that starts while nobody answers, each hook waits for its answer: one that is turned away has a job that starts unregistered. */
+const maxConnections = 16_384;
 
 /**
  * Listens at `path`. Node does not tell a server who its peer is, so the file system must keep others away: only the file's owner and, with

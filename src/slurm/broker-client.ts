@@ -17,7 +17,7 @@ import type { SignerConfig } from './config.ts';
 
 /**
  * The broker's RunService. Asks one address after the other, the one that answered last first, each call within `timeoutMs` in all. Every call
- * may be made twice: the broker gives the same answer. Throws the broker's own codes, `broker_unavailable` or `cancelled`.
+ * may be made twice: the broker gives the same answer. Throws a decision of a broker's, or `cancelled`, or else what the last one was in trouble with.
  */
 export interface BrokerClient extends Disposable {
   /** Another one when CA, certificate or key are other ones. */
@@ -26,6 +26,27 @@ export interface BrokerClient extends Disposable {
   end(run: RunName, signal: AbortSignal): Promise<Ended>;
   report(request: ReportRunsRequest, signal: AbortSignal): Promise<Reported>;
   matchers(signal: AbortSignal): Promise<Matchers>;
+}
+
+/**
+ * What every broker would say of this run, now and later. Anything else is trouble of one broker or one moment, such as a full audit disk, a key that it
+ * has not read yet or a clock that is off: another may do better, and a job must not fail for it.
+ */
+export function isDecision(error: unknown): boolean {
+  return hasCode(
+    error,
+    'bundle_unknown',
+    'credential_lifetime',
+    'credential_malformed',
+    'credential_wrong_workload',
+    'locked',
+    'not_granted',
+    'request_invalid',
+    'tombstoned',
+    'workload_ended',
+    'workload_terminating',
+    'workload_unknown',
+  );
 }
 
 type Start<Response> = (
@@ -95,9 +116,8 @@ export async function connectBroker(
         first = chosen;
         return response;
       } catch (error) {
-        if (!hasCode(error, 'broker_unavailable', 'shutting_down', 'ledger_unavailable', 'deadline_exceeded'))
-          throw error;
-        trouble = new LeaseholdError('broker_unavailable', { cause: error });
+        if (isDecision(error) || hasCode(error, 'cancelled')) throw error;
+        trouble = LeaseholdError.from(error);
       }
     }
     throw trouble;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
-import type { BrokerClient } from './broker-client.ts';
+import { type BrokerClient, isDecision } from './broker-client.ts';
 import type { SignerConfig } from './config.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
@@ -81,38 +81,45 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     accountingEnforced ??= await scheduler.enforcesAccounting(signal);
     const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
     const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
+    let answer;
     try {
-      const answer = await options
-        .broker()
-        .register({ assertion, requestedBundles: [...job.requested] }, signal);
-      await registered.set(job.jobId, run.start);
-      log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
-      const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
-      if (ending.has(job.jobId)) await end(job.jobId);
-      return refused.length === 0
-        ? { ok: true }
-        : { ok: false, why: `refused to job ${job.jobId}: ${refused.join(', ')}` };
+      answer = await options.broker().register({ assertion, requestedBundles: [...job.requested] }, signal);
     } catch (error) {
-      if (!hasCode(error, 'broker_unavailable', 'overloaded')) throw error;
-      return withoutBroker(job, run);
+      if (isDecision(error) || hasCode(error, 'cancelled')) throw error;
+      return withoutBroker(job, run, LeaseholdError.from(error));
     }
+    await registered.set(job.jobId, run.start);
+    log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
+    if (ending.has(job.jobId)) await end(job.jobId);
+    const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
+    return refused.length === 0
+      ? { ok: true }
+      : { ok: false, why: `refused to job ${job.jobId}: ${refused.join(', ')}` };
   }
 
   /** A job that would fail for want of its secrets waits; whatever needs none is left alone. */
-  async function withoutBroker(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
+  async function withoutBroker(
+    job: StartingJob,
+    run: ScheduledRun,
+    trouble: LeaseholdError,
+  ): Promise<HookAnswer> {
     const { jobId } = job;
     const name = jobName(job);
+    log.error('a run could not be registered', { job: jobId }, trouble);
+    const but = (becomes: string): HookAnswer => ({
+      ok: false,
+      why: `job ${jobId} ${becomes}: ${trouble.message}`,
+    });
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
-    if (matchers === undefined || !needsSecrets(job, matchers)) return { ok: true };
+    if (matchers === undefined || !needsSecrets(job, matchers)) return but('is not registered');
     if (run.canBeHeld) {
       await hold(name);
       log.warn('a job is held until the broker is back', { job: jobId });
-      return { ok: false, why: `job ${jobId} is held until the broker can be reached` };
+      return but('is held');
     }
-    if (config.outage.unheld === 'start')
-      return { ok: false, why: `job ${jobId} starts without credentials: the broker cannot be reached` };
+    if (config.outage.unheld === 'start') return but('starts without credentials');
     await scheduler.cancel(name, signal);
-    return { ok: false, why: `job ${jobId} is cancelled: the broker cannot be reached` };
+    return but('is cancelled');
   }
 
   /** Once for all components of a heterogeneous job, which Slurm holds as one. */

@@ -91,12 +91,14 @@ export async function startSlurmBroker(
     readonly policy?: string;
     readonly maxConnections?: number;
     readonly maxUnproved?: number;
+    /** Of another broker, for the same nodes and signers. */
+    readonly ca?: Authority;
   } = {},
 ): Promise<SlurmBroker> {
   await using building = new AsyncDisposableStack();
   const folder = building.use(await createTempFolder({ name: 'slurm-broker' }));
   const path = (name: string) => join(folder.path, name);
-  const ca = createTestCa();
+  const ca = options.ca ?? createTestCa();
   const server = ca.issueServer();
   await writeFile(path('tls.crt'), server.certificate);
   await writeFile(path('tls.key'), server.key);

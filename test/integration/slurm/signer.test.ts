@@ -273,24 +273,7 @@ reconcile: 2s
         expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([String(id)]);
       },
     });
-    await slurm
-      .waitFor('it has run', async () => (await slurm.state(id)) === 'CD', 40)
-      .catch(async (e: unknown) => {
-        console.log(
-          'STATE',
-          await slurm.command(
-            'squeue',
-            '-h',
-            '-t',
-            'all',
-            '-O',
-            'JobID:8,StateCompact:5,Reason:40,admin_comment:90',
-          ),
-          (await slurm.read('signer.log')).slice(-2500),
-          await slurm.read('signer-state/held.json'),
-        );
-        throw e;
-      });
+    await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD', 40);
   });
 
   it('cancels what cannot be held where the site says so, and no other task of its array', async () => {

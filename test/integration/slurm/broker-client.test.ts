@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectBroker, isDecision } from '../../../src/slurm/broker-client.ts';
+import { cluster, startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
+
+const owned = new AsyncDisposableStack();
+/** One knows the signer's key, the other has an older one. */
+let seeing: SlurmBroker;
+let blind: SlurmBroker;
+const anyTime = new AbortController().signal;
+
+const connect = (...addresses: string[]) =>
+  connectBroker(
+    {
+      addresses,
+      ca: join(seeing.folder, 'ca.crt'),
+      certificate: join(seeing.folder, 'signer.crt'),
+      key: join(seeing.folder, 'signer.key'),
+    },
+    { timeoutMs: 20_000 },
+  );
+const assertionOf = async (run: { readonly jobId: number; readonly start?: number }) =>
+  Buffer.from(await seeing.assertion(run));
+const failureOf = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+beforeAll(async () => {
+  seeing = owned.use(await startSlurmBroker());
+  blind = owned.use(await startSlurmBroker({ ca: seeing.ca }));
+  const { certificate, key } = seeing.signerCertificate();
+  await writeFile(join(seeing.folder, 'signer.crt'), certificate);
+  await writeFile(join(seeing.folder, 'signer.key'), key, { mode: 0o600 });
+});
+afterAll(() => owned.disposeAsync());
+
+it('asks the next broker where one cannot tell, whatever the reason', async () => {
+  using client = await connect(blind.nodes, seeing.nodes);
+  const answer = await client.register({ assertion: await assertionOf({ jobId: 71 }) }, anyTime);
+  expect(answer.bundles).toEqual(['db']);
+  expect(await seeing.ledger.findRunOfJob({ cluster, jobId: 71 })).toBeDefined();
+  expect(await blind.ledger.findRunOfJob({ cluster, jobId: 71 })).toBeUndefined();
+});
+
+it('says what the last one was in trouble with, which decides nothing about the run', async () => {
+  using client = await connect(blind.nodes);
+  const error = await failureOf(client.register({ assertion: await assertionOf({ jobId: 72 }) }, anyTime));
+  expect(error).toMatchObject({ code: 'credential_bad_signature' });
+  expect(isDecision(error)).toBe(false);
+});
+
+it('takes a decision for the answer of all', async () => {
+  const start = startOfRun();
+  using client = await connect(seeing.nodes, blind.nodes);
+  await client.register({ assertion: await assertionOf({ jobId: 73, start }) }, anyTime);
+  const earlier = await assertionOf({ jobId: 73, start: start - 10 });
+  const error = await failureOf(client.register({ assertion: earlier }, anyTime));
+  expect(error).toMatchObject({ code: 'workload_ended' });
+  expect(isDecision(error)).toBe(true);
+});
