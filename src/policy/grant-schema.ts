@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import { durationSchema } from '../platform/duration.ts';
 import type { Grant, PodConditions, RunConditions } from './grant.ts';
-import { imageDigestRule, isImageDigest, isNamePattern, namePatternRule } from './pattern-rule.ts';
+import {
+  accountPatternRule,
+  imageDigestRule,
+  isAccountPattern,
+  isImageDigest,
+  isNamePattern,
+  namePatternRule,
+} from './pattern-rule.ts';
 
 const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
   z.preprocess(
@@ -13,6 +20,7 @@ const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
   );
 
 const namePattern = z.string().refine(isNamePattern, { error: namePatternRule });
+const accountPattern = z.string().refine(isAccountPattern, { error: accountPatternRule });
 
 /** Label values may be empty. */
 const labelPattern = z
@@ -48,8 +56,8 @@ const podsSchema = z
 
 const runsSchema: z.ZodType<RunConditions> = z.strictObject({
   cluster: oneOrMore(namePattern),
-  user: oneOrMore(namePattern).exactOptional(),
-  group: oneOrMore(namePattern).exactOptional(),
+  user: oneOrMore(accountPattern).exactOptional(),
+  group: oneOrMore(accountPattern).exactOptional(),
   partition: oneOrMore(namePattern).exactOptional(),
   account: oneOrMore(namePattern).exactOptional(),
   qos: oneOrMore(namePattern).exactOptional(),

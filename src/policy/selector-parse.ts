@@ -1,5 +1,12 @@
 import { LeaseholdError } from '../platform/error.ts';
-import { imageDigestRule, isImageDigest, isNamePattern, namePatternRule } from './pattern-rule.ts';
+import {
+  accountPatternRule,
+  imageDigestRule,
+  isAccountPattern,
+  isImageDigest,
+  isNamePattern,
+  namePatternRule,
+} from './pattern-rule.ts';
 import type { Selector } from './selector.ts';
 
 /** As the wire has it: what was not given is absent, empty or false. */
@@ -39,7 +46,7 @@ const rules: Readonly<Record<TextField, Rule>> = {
   podUid: id,
   job: number,
   array: number,
-  user: pattern,
+  user: { holds: isAccountPattern, rule: accountPatternRule },
   account: pattern,
   partition: pattern,
   node: pattern,

@@ -37,8 +37,9 @@ export function needsSecrets(job: StartingJob, { matchers }: KeptMatchers): bool
   );
 }
 
-function fits(list: readonly string[], value: string): boolean {
-  return list.length === 0 || list.some((pattern) => matches(pattern, value));
+/** A name that Slurm could not look up may be any: a job is held too often rather than started without. */
+function fits(list: readonly string[], value: string | undefined): boolean {
+  return list.length === 0 || value === undefined || list.some((pattern) => matches(pattern, value));
 }
 
 /** `*` stands for any run of characters. Linear in the value for each part, whatever the pattern. */

@@ -1,3 +1,4 @@
+import { accountName } from '../platform/account-name.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { expandHostlist } from './hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
@@ -8,8 +9,9 @@ export interface StartingJob {
   readonly jobId: number;
   readonly uid: number;
   readonly gid: number;
-  readonly user: string;
-  readonly group: string;
+  /** Undefined where Slurm could not look it up. */
+  readonly user: string | undefined;
+  readonly group: string | undefined;
   readonly account: string;
   readonly partition: string;
   readonly qos: string;
@@ -22,8 +24,10 @@ export interface StartingJob {
   readonly requested: readonly string[];
 }
 
+/** One whose user and group Slurm could look up. */
+export type NamedJob = StartingJob & { readonly user: string; readonly group: string };
+
 const maxId = 4_294_967_294;
-const userName = /^[A-Za-z0-9._@+-][A-Za-z0-9._@+$-]{0,254}$/;
 const label = /^[A-Za-z0-9._@+-]{0,255}$/;
 const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 const mostRequested = 32;
@@ -44,12 +48,14 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
   const array = pair('SLURM_ARRAY_JOB_ID', 'SLURM_ARRAY_TASK_ID');
   const het =
     text('SLURM_HET_JOB_OFFSET') === '' ? undefined : pair('SLURM_HET_JOB_ID', 'SLURM_HET_JOB_OFFSET');
+  const uid = whole('SLURM_JOB_UID', 1);
+  const gid = whole('SLURM_JOB_GID', 0);
   return {
     jobId: readJobId(request, cluster),
-    uid: whole('SLURM_JOB_UID', 1),
-    gid: whole('SLURM_JOB_GID', 0),
-    user: match('SLURM_JOB_USER', userName),
-    group: match('SLURM_JOB_GROUP', userName),
+    uid,
+    gid,
+    user: lookedUp(match('SLURM_JOB_USER', accountName), uid),
+    group: lookedUp(match('SLURM_JOB_GROUP', accountName), gid),
     account: match('SLURM_JOB_ACCOUNT', label),
     partition: match('SLURM_JOB_PARTITION', label),
     qos: match('SLURM_JOB_QOS', label),
@@ -60,6 +66,19 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
     requested: readWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
   };
+}
+
+/**
+ * Slurm's uid_to_string and gid_to_string give `nobody`, or the number, for an id that the directory did not find. Taken for a name it would escape
+ * every lock and every deny that names its user.
+ */
+function lookedUp(name: string, id: number): string | undefined {
+  const isNobody = id === 65_534 || id === 99;
+  return (name === 'nobody' && !isNobody) || name === String(id) ? undefined : name;
+}
+
+export function hasNames(job: StartingJob): job is NamedJob {
+  return job.user !== undefined && job.group !== undefined;
 }
 
 /** From the controller's own variables. */
@@ -76,7 +95,7 @@ function readWish(spank: string, comment: string): readonly string[] {
 
 /** Claims of docs/slurm-protocol.md. `now` in milliseconds since the Unix epoch. */
 export function claimsOf(
-  job: StartingJob,
+  job: NamedJob,
   run: ScheduledRun,
   site: {
     readonly cluster: string;

@@ -10,7 +10,7 @@ import type { HookAnswer } from '../platform/hook-socket.ts';
 import { keepFile } from './kept-file.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { matchersSchema, needsSecrets, type KeptMatchers } from './matchers.ts';
-import { claimsOf, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
 import type { JobName, ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -80,6 +80,10 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function registerRun(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
     accountingEnforced ??= await scheduler.enforcesAccounting(signal);
     const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
+    if (!hasNames(job)) {
+      const detail = 'Slurm could not look up the name of its user or group';
+      return withoutBroker(job, run, new LeaseholdError('identity_unavailable', { detail }));
+    }
     const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
     let answer;
     try {
@@ -114,7 +118,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     if (matchers === undefined || !needsSecrets(job, matchers)) return but('is not registered');
     if (run.canBeHeld) {
       await hold(name);
-      log.warn('a job is held until the broker is back', { job: jobId });
+      log.warn('a job is held until it can be registered', { job: jobId });
       return but('is held');
     }
     if (config.outage.unheld === 'start') return but('starts without credentials');

@@ -24,6 +24,8 @@ describe('parseSelector', () => {
     [{ namespace: 'a\n' }, 'selector.namespace: must be 1 to 253'],
     [{ namespace: 'a b' }, 'selector.namespace: must be 1 to 253'],
     [{ node: 'a'.repeat(254) }, 'selector.node: must be 1 to 253'],
+    [{ user: 'a:b' }, 'selector.user: must be 1 to 255'],
+    [{ user: ' a' }, 'selector.user: must be 1 to 255'],
     [{ pod: 'a/b/c' }, 'selector.pod: must be a pod name'],
     [{ pod: 'a/' }, 'selector.pod: must be a pod name'],
     [{ imageDigest: 'sha256:*' }, 'selector.imageDigest: must be sha256:'],
@@ -43,6 +45,7 @@ describe('parseSelector', () => {
       node: 'n1.example',
     });
     expect(parseSelector({ namespace: '*', bundle: 'db' })).toEqual({ namespace: '*', bundle: 'db' });
+    expect(parseSelector({ user: 'EXAMPLE\\ki m*' })).toEqual({ user: 'EXAMPLE\\ki m*' });
     expect(parseSelector({ all: true, session: '' })).toEqual({ all: true });
   });
 

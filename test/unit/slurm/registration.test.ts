@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { HookRequest } from '../../../src/platform/hook-request.ts';
 import { needsSecrets } from '../../../src/slurm/matchers.ts';
-import { claimsOf, jobName, readJobId, readStartingJob } from '../../../src/slurm/registration.ts';
+import {
+  claimsOf,
+  hasNames,
+  jobName,
+  readJobId,
+  readStartingJob,
+  type NamedJob,
+} from '../../../src/slurm/registration.ts';
 import { createScheduler, parseHeld, parseRuns } from '../../../src/slurm/scheduler.ts';
 
 const variables = {
@@ -20,6 +27,11 @@ const request = (changes: Readonly<Record<string, string>> = {}): HookRequest =>
   verb: 'register',
   variables: new Map(Object.entries({ ...variables, ...changes })),
 });
+const namedJob = (changes: Readonly<Record<string, string>> = {}): NamedJob => {
+  const job = readStartingJob(request(changes), 'hpc');
+  if (!hasNames(job)) throw new Error('its names are not known');
+  return job;
+};
 const run = {
   jobId: 12,
   uid: 5,
@@ -44,6 +56,9 @@ describe('a registration', () => {
     { SLURM_JOB_UID: '-1' },
     { SLURM_JOB_USER: 'root\nx' },
     { SLURM_JOB_USER: '' },
+    { SLURM_JOB_USER: 'a:b' },
+    { SLURM_JOB_USER: ' root' },
+    { SLURM_JOB_GROUP: 'x\u202etoor' },
     { SLURM_JOB_ACCOUNT: 'physics\nSLURM_JOB_UID=0' },
     { SLURM_JOB_NODELIST: 'n[1-' },
     { SLURM_JOB_NODELIST: '' },
@@ -56,7 +71,7 @@ describe('a registration', () => {
   });
 
   it('is refused when the controller knows the job as that of another user, or without a start', () => {
-    const job = readStartingJob(request(), 'hpc');
+    const job = namedJob();
     expect(() => claimsOf(job, { ...run, uid: 6 }, site)).toThrow(
       expect.objectContaining({ code: 'request_invalid' }),
     );
@@ -66,7 +81,7 @@ describe('a registration', () => {
   });
 
   it('says what the protocol says, the same name from every controller', () => {
-    const job = readStartingJob(request({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' }), 'hpc');
+    const job = namedJob({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' });
     expect(claimsOf(job, run, site)).toEqual({
       iss: 'slurm:hpc',
       aud: 'leasehold',
@@ -106,6 +121,46 @@ describe('a registration', () => {
       ['SLURM_JOB_RESTART_COUNT', '2'],
     ]);
     expect(readJobId({ verb: 'end', variables }, 'hpc')).toBe(12);
+  });
+});
+
+describe('the names of a job', () => {
+  it.for([
+    { SLURM_JOB_USER: 'EXAMPLE\\kim', SLURM_JOB_GROUP: 'domain users' },
+    { SLURM_JOB_USER: '名前', SLURM_JOB_GROUP: 'a'.repeat(255) },
+    { SLURM_JOB_USER: 'nobody', SLURM_JOB_UID: '65534' },
+    { SLURM_JOB_GROUP: 'nobody', SLURM_JOB_GID: '99' },
+    // Of another id than its own: somebody called so.
+    { SLURM_JOB_USER: '1001' },
+  ])('are those of a directory: %j', (changes) => {
+    expect(namedJob(changes)).toMatchObject(
+      Object.fromEntries(
+        Object.entries(changes).flatMap(([key, value]) =>
+          /USER|GROUP/.test(key) ? [[key.slice('SLURM_JOB_'.length).toLowerCase(), value]] : [],
+        ),
+      ),
+    );
+  });
+
+  it.for([
+    { SLURM_JOB_USER: 'nobody' },
+    { SLURM_JOB_GROUP: 'nobody' },
+    { SLURM_JOB_USER: '5' },
+    { SLURM_JOB_GROUP: '60' },
+  ])('are not known where Slurm has none: %j', (changes) => {
+    const job = readStartingJob(request(changes), 'hpc');
+    expect(hasNames(job)).toBe(false);
+    const key = 'SLURM_JOB_USER' in changes ? 'user' : 'group';
+    expect(job[key]).toBeUndefined();
+    // It may be anybody's: held too often rather than started without.
+    const matcher = { grant: 'g', users: ['kim'], groups: ['kim'], partitions: [], accounts: [], qos: [] };
+    const matchers = (more: object) => ({
+      received: 0,
+      policyRevision: '',
+      matchers: [{ ...matcher, ...more }],
+    });
+    expect(needsSecrets(job, matchers(key === 'user' ? { groups: [] } : { users: [] }))).toBe(true);
+    expect(needsSecrets(job, matchers({ partitions: ['cpu'] }))).toBe(false);
   });
 });
 
