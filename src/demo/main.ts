@@ -67,11 +67,16 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     });
     return 0;
   } catch (error) {
-    const { message, detail } = LeaseholdError.from(error);
-    const reason = signal.aborted ? 'interrupted' : (detail ?? message);
+    const reason = signal.aborted ? 'interrupted' : whyOf(error);
     report.step('failed', reason, { ok: false, reason });
     return 1;
   }
+}
+
+/** What a person needs to see: an error of the machine in its own words, since everything here is the demo's own and gone in a minute. */
+function whyOf(error: unknown): string {
+  const { message, detail, cause } = LeaseholdError.from(error);
+  return detail ?? (cause instanceof Error ? `${message}: ${cause.message}` : message);
 }
 
 /** All of it. When this settles, every process has ended and the folder is gone. */
