@@ -24,6 +24,16 @@ export function encodeMarker(marker: Marker): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Whether it is a marker of a job that was let in with nothing, and of no run. */
+export function saysNothing(marker: Uint8Array): boolean {
+  const lines = Buffer.from(marker).toString('utf8').split('\n');
+  return (
+    lines[0] === 'leasehold=1' &&
+    lines.includes('state=nothing') &&
+    !lines.some((line) => line.startsWith('run='))
+  );
+}
+
 /** Sentences for the user in the job's output. They name no secret, no bundle and no backend. */
 export const reasons = {
   late: 'The credentials of this job could not be fetched in time. Please submit it again later.',

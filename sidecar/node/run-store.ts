@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import { randomId } from '../../src/platform/random-id.ts';
 import { deliveryError, orMissing } from '../deliver/file-system.ts';
-import { encodeMarker, type Marker } from './marker.ts';
+import { encodeMarker, type Marker, saysNothing } from './marker.ts';
 import { decodeRunRecord, encodeRunRecord, runName, type RunRecord } from './run-record.ts';
 
 /**
@@ -33,6 +33,7 @@ export type MarkedJob = Pick<RunRecord, 'job' | 'het'>;
 const markersOf = ({ job, het }: MarkedJob): readonly string[] =>
   het === undefined ? [String(job)] : [String(job), `${het}.het`];
 
+const mostMarkerBytes = 4096;
 const runFolder = /^[1-9][0-9]*-[0-9]+$/;
 
 export async function openRunStore(root: string): Promise<RunStore> {
@@ -63,9 +64,9 @@ export async function openRunStore(root: string): Promise<RunStore> {
       const jobs = new Set(records.filter(({ owed }) => owed === undefined).flatMap(markersOf));
       for (const name of await readdir(at('runs')))
         if (!folders.has(name)) await rm(at('runs', name), { recursive: true, force: true });
-      // A marker that nobody answers for would let a later run of its job pass.
       for (const name of await readdir(at('jobs')))
-        if (!jobs.has(name)) await rm(at('jobs', name), { recursive: true, force: true });
+        if (!jobs.has(name) && !(await isOfNoRun(at('jobs', name))))
+          await rm(at('jobs', name), { recursive: true, force: true });
       return records;
     },
     folder: (run) => at('runs', runName(run)),
@@ -85,6 +86,15 @@ export async function openRunStore(root: string): Promise<RunStore> {
     },
   };
   return store;
+}
+
+/**
+ * A job that was let in with nothing, root's or one that no broker served, has no record and may still run: without its marker its next step
+ * would fail. Any other marker that nobody answers for would promise a later run of its job files that are not there.
+ */
+async function isOfNoRun(path: string): Promise<boolean> {
+  const found = await orMissing(lstat(path));
+  return found?.isFile() === true && found.size <= mostMarkerBytes && saysNothing(await readFile(path));
 }
 
 /** Nothing is synced: what is on a memory filesystem is gone with the machine anyway. */
