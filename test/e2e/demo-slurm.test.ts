@@ -9,9 +9,9 @@ import { createTempFolder } from '../support/temp-folder.ts';
 
 const passedOn = ['HOME', 'LEASEHOLD_TOOLS_DIR', 'LEASEHOLD_CACHE', 'XDG_CACHE_HOME'];
 
-/** Where everything that the demo writes to disk has to go, and to be gone from. */
+/** Where everything that the demo writes to disk has to go, and to be gone from. Long: slurmstepd has sockets, whose paths may have 107 bytes. */
 const startInFolder = async (stack: AsyncDisposableStack) => {
-  const folder = stack.use(await createTempFolder({ name: 'demo-slurm-test' }));
+  const folder = stack.use(await createTempFolder({ name: 'demo-slurm-in-a-folder-of-a-long-name' }));
   // PostgreSQL and jobs run as other users and must be able to pass through to their own folders.
   await chmod(folder.path, 0o711);
   const env = Object.fromEntries(

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { demoFailure, waitUntil } from '../observe.ts';
 import { freePort } from '../parts/free-port.ts';
 import { startProcess } from '../parts/owned-process.ts';
-import { createTempFolder } from '../parts/temp-folder.ts';
 
 /** A Slurm on loopback, in a folder of its own: munged, slurmctld, and a slurmd for each node. Every command runs as root but jobs. */
 export interface DemoCluster extends AsyncDisposable {
@@ -26,17 +25,19 @@ const path = '/usr/bin:/bin:/usr/sbin:/sbin';
 const commandMs = 30_000;
 
 export async function startCluster(options: {
+  /** Does not exist yet, and goes with the demo's own. Short: each job's slurmstepd has a socket in it, whose path may have 107 bytes. */
+  readonly folder: string;
   readonly nodes: readonly string[];
   /** Body of each hook of slurm.conf. */
   readonly hooks: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }): Promise<DemoCluster> {
-  const { nodes, timeoutMs, signal } = options;
+  const { folder, nodes, timeoutMs, signal } = options;
   await using building = new AsyncDisposableStack();
-  const { path: folder } = building.use(await createTempFolder({ name: 'demo-slurm' }));
   const at = (name: string) => join(folder, name);
   // Jobs of other users read their scripts and the socket of munge here.
+  mkdirSync(folder);
   chmodSync(folder, 0o711);
   for (const name of ['munge', 'state', 'spool', 'log', 'hooks', 'out']) mkdirSync(at(name), { mode: 0o755 });
   chmodSync(at('out'), 0o1777);

@@ -125,6 +125,7 @@ export async function startDemoSite(options: {
   const ofNode = at('$SLURMD_NODENAME');
   const cluster = options.stack.use(
     await startCluster({
+      folder: at('slurm'),
       nodes: demoNodes,
       hooks: {
         PrologSlurmctld: `exec ${hook} register --socket ${signer.socket.path}`,
