@@ -35,7 +35,7 @@ const rules: TokenRules = {
 // Up to the year 2286; keeps the arithmetic exact and refuses milliseconds given as seconds.
 const seconds = z.int().min(1).max(9_999_999_999);
 const jobId = z.int().min(1).max(4_294_967_295);
-const account = z.string().regex(accountName);
+const userOrGroup = z.string().regex(accountName);
 const label = z.string().regex(/^[A-Za-z0-9._@+-]{0,255}$/);
 /** Root's jobs get nothing: whoever is root on the node has everything there anyway, and a uid of 0 is what forgeries aim at. */
 const id = z.int().min(1).max(4_294_967_294);
@@ -55,8 +55,8 @@ const claimsSchema = z.strictObject({
   het: z.strictObject({ job_id: jobId, offset: z.int().min(0).max(65_535) }).exactOptional(),
   uid: id,
   gid: z.int().min(0).max(4_294_967_294),
-  user: account,
-  group: account,
+  user: userOrGroup,
+  group: userOrGroup,
   account: label,
   partition: label.min(1),
   qos: label,
