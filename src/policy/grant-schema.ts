@@ -1,14 +1,8 @@
 import * as z from 'zod';
 import { durationSchema } from '../platform/duration.ts';
 import type { Grant, PodConditions, RunConditions } from './grant.ts';
-import {
-  accountPatternRule,
-  imageDigestRule,
-  isAccountPattern,
-  isImageDigest,
-  isNamePattern,
-  namePatternRule,
-} from './pattern-rule.ts';
+import type { TextRule } from './text-rule.ts';
+import { accountPattern, imageDigest, namePattern } from './text-rule.ts';
 
 const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
   z.preprocess(
@@ -19,13 +13,13 @@ const oneOrMore = <Item extends z.ZodType<string>>(item: Item) =>
       .max(256, { error: 'must have at most 256 entries' }),
   );
 
-const namePattern = z.string().refine(isNamePattern, { error: namePatternRule });
-const accountPattern = z.string().refine(isAccountPattern, { error: accountPatternRule });
+const text = ({ holds, rule }: TextRule) => z.string().refine(holds, { error: rule });
+
+const names = oneOrMore(text(namePattern));
+const accounts = oneOrMore(text(accountPattern));
 
 /** Label values may be empty. */
-const labelPattern = z
-  .string()
-  .refine((text) => text === '' || isNamePattern(text), { error: namePatternRule });
+const labelValue: TextRule = { ...namePattern, holds: (value) => value === '' || namePattern.holds(value) };
 
 const labelKey = z
   .string()
@@ -36,16 +30,16 @@ const labelKey = z
 
 const podsSchema = z
   .strictObject({
-    cluster: oneOrMore(namePattern),
-    namespace: oneOrMore(namePattern),
-    serviceAccount: oneOrMore(namePattern).exactOptional(),
-    pod: oneOrMore(namePattern).exactOptional(),
-    node: oneOrMore(namePattern).exactOptional(),
+    cluster: names,
+    namespace: names,
+    serviceAccount: names.exactOptional(),
+    pod: names.exactOptional(),
+    node: names.exactOptional(),
     labels: z
-      .record(labelKey, oneOrMore(labelPattern))
+      .record(labelKey, oneOrMore(text(labelValue)))
       .refine((labels) => Object.keys(labels).length > 0, { error: 'must not be empty' })
       .exactOptional(),
-    imageDigests: oneOrMore(z.string().refine(isImageDigest, { error: imageDigestRule })).exactOptional(),
+    imageDigests: oneOrMore(text(imageDigest)).exactOptional(),
   })
   .transform(({ labels, ...rest }): PodConditions => ({
     ...rest,
@@ -55,13 +49,13 @@ const podsSchema = z
   }));
 
 const runsSchema: z.ZodType<RunConditions> = z.strictObject({
-  cluster: oneOrMore(namePattern),
-  user: oneOrMore(accountPattern).exactOptional(),
-  group: oneOrMore(accountPattern).exactOptional(),
-  partition: oneOrMore(namePattern).exactOptional(),
-  account: oneOrMore(namePattern).exactOptional(),
-  qos: oneOrMore(namePattern).exactOptional(),
-  node: oneOrMore(namePattern).exactOptional(),
+  cluster: names,
+  user: accounts.exactOptional(),
+  group: accounts.exactOptional(),
+  partition: names.exactOptional(),
+  account: names.exactOptional(),
+  qos: names.exactOptional(),
+  node: names.exactOptional(),
   array: z.boolean({ error: 'must be true or false' }).exactOptional(),
 });
 
@@ -71,8 +65,8 @@ export const grantSchema = z
     name: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, {
       error: 'must be 1 to 63 letters, digits, ., _ and -, first and last a letter or digit',
     }),
-    allow: oneOrMore(namePattern).exactOptional(),
-    deny: oneOrMore(namePattern).exactOptional(),
+    allow: names.exactOptional(),
+    deny: names.exactOptional(),
     pods: podsSchema.exactOptional(),
     runs: runsSchema.exactOptional(),
     deliver: z.enum(['always', 'on_request']).exactOptional(),

@@ -1,57 +1,45 @@
 import { LeaseholdError } from '../platform/error.ts';
-import {
-  accountPatternRule,
-  imageDigestRule,
-  isAccountPattern,
-  isImageDigest,
-  isNamePattern,
-  namePatternRule,
-} from './pattern-rule.ts';
 import type { Selector } from './selector.ts';
+import type { TextRule } from './text-rule.ts';
+import { accountPattern, imageDigest, namePattern } from './text-rule.ts';
 
 /** As the wire has it: what was not given is absent, empty or false. */
 export type RawSelector = Readonly<Partial<Record<TextField, string>>> & { readonly all?: boolean };
 
 type TextField = Exclude<keyof Selector, 'all'>;
 
-interface Rule {
-  readonly holds: (text: string) => boolean;
-  readonly rule: string;
-}
-
-const id: Rule = {
+const id: TextRule = {
   holds: (text) => /^[A-Za-z0-9_-]{1,64}$/.test(text),
   rule: 'must be 1 to 64 letters, digits, _ and -, without patterns',
 };
-const pattern: Rule = { holds: isNamePattern, rule: namePatternRule };
-const pod: Rule = {
+const pod: TextRule = {
   holds: (text) => {
     const parts = text.split('/');
-    return parts.length <= 2 && parts.every(isNamePattern);
+    return parts.length <= 2 && parts.every(namePattern.holds);
   },
   rule: 'must be a pod name or namespace/name, where * stands for any characters',
 };
 
-const number: Rule = {
+const number: TextRule = {
   holds: (text) => /^[1-9][0-9]{0,9}$/.test(text),
   rule: 'must be a job id, a number',
 };
 
-const rules: Readonly<Record<TextField, Rule>> = {
+const rules: Readonly<Record<TextField, TextRule>> = {
   session: id,
-  cluster: pattern,
-  namespace: pattern,
-  serviceAccount: pattern,
+  cluster: namePattern,
+  namespace: namePattern,
+  serviceAccount: namePattern,
   pod,
   podUid: id,
   job: number,
   array: number,
-  user: { holds: isAccountPattern, rule: accountPatternRule },
-  account: pattern,
-  partition: pattern,
-  node: pattern,
-  imageDigest: { holds: isImageDigest, rule: imageDigestRule },
-  bundle: pattern,
+  user: accountPattern,
+  account: namePattern,
+  partition: namePattern,
+  node: namePattern,
+  imageDigest,
+  bundle: namePattern,
 };
 
 function isTextField(key: string): key is TextField {
