@@ -27,8 +27,8 @@ const sanitized = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-r
 export type BuiltHook = { readonly built: true } | { readonly built: false; readonly why: string };
 
 /**
- * Makes `leasehold-hook`, one static program, in the folder, with the task prolog beside it. The C compiler is `cc`, or what the variable CC
- * names: one that compiles for arm64 makes the program for arm64. Throws when there is a compiler and it finds fault.
+ * Makes `leasehold-hook` and `leasehold-notify`, two static programs, in the folder, with the task prolog beside them. The C compiler is `cc`, or what the variable CC
+ * names: one that compiles for arm64 makes the programs for arm64. Throws when there is a compiler and it finds fault.
  */
 export function buildHook(options: {
   readonly folder: string;
@@ -37,20 +37,16 @@ export function buildHook(options: {
 }): BuiltHook {
   const compiler = options.compiler ?? process.env['CC'] ?? 'cc';
   mkdirSync(options.folder, { recursive: true });
-  const program = join(options.folder, 'leasehold-hook');
-  const result = spawnSync(
-    compiler,
-    [
-      ...flags,
-      ...(options.sanitize === true ? sanitized : released),
-      '-o',
-      program,
-      join(sources, 'leasehold-hook.c'),
-    ],
-    { encoding: 'utf8' },
-  );
-  if (result.error !== undefined) return { built: false, why: `there is no C compiler ${compiler}` };
-  if (result.status !== 0) throw new Error(`the hook does not compile:\n${result.stderr}`);
+  const kind = options.sanitize === true ? sanitized : released;
+  for (const name of ['leasehold-hook', 'leasehold-notify']) {
+    const result = spawnSync(
+      compiler,
+      [...flags, ...kind, '-o', join(options.folder, name), join(sources, `${name}.c`)],
+      { encoding: 'utf8' },
+    );
+    if (result.error !== undefined) return { built: false, why: `there is no C compiler ${compiler}` };
+    if (result.status !== 0) throw new Error(`${name} does not compile:\n${result.stderr}`);
+  }
   const taskProlog = join(options.folder, 'leasehold-task-prolog');
   copyFileSync(join(sources, 'leasehold-task-prolog'), taskProlog);
   chmodSync(taskProlog, 0o755);

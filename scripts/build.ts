@@ -38,6 +38,4 @@ await build({
 });
 const hook = buildHook({ folder: join(dist, 'hook') });
 process.stdout.write('dist/src/main.js and dist/leasehold-sidecar.cjs are built\n');
-process.stdout.write(
-  hook.built ? 'dist/hook/leasehold-hook is built\n' : `dist/hook/leasehold-hook is NOT built: ${hook.why}\n`,
-);
+process.stdout.write(hook.built ? 'dist/hook is built\n' : `dist/hook is NOT built: ${hook.why}\n`);

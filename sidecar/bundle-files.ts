@@ -56,7 +56,7 @@ export function createBundleFiles(options: {
       const { session, generation } = kept;
       standing = { session, generation: generation.id, number: generation.number };
       // Whether the process before came to tell the program is not known; where it matters it is told again.
-      isTold = !config.requireAck;
+      isTold = !config.requireAck && config.notify.kind !== 'call';
       log.info('files of an earlier process are in place', { session });
       return kept;
     },

@@ -5,7 +5,9 @@ import { LeaseholdError } from '../src/platform/error.ts';
 export type Notification =
   | { readonly kind: 'none' }
   | { readonly kind: 'signal'; readonly signal: NotifySignal; readonly pidFile: string }
-  | { readonly kind: 'http'; readonly url: URL };
+  | { readonly kind: 'http'; readonly url: URL }
+  /** However the holder reaches it; `delivery_failed` when it could not. */
+  | { readonly kind: 'call'; readonly call: (signal: AbortSignal) => Promise<void> };
 
 export const notifySignals = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGWINCH'] as const;
 export type NotifySignal = (typeof notifySignals)[number];
@@ -30,6 +32,8 @@ export async function notify(
       return sendSignal(notification.signal, notification.pidFile);
     case 'http':
       return post(notification.url, change, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    case 'call':
+      return notification.call(signal);
   }
 }
 

@@ -8,6 +8,7 @@ import { readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { reasons } from './marker.ts';
 import { prepareRoot } from './memory-root.ts';
+import { findNotifyRun } from './notify-run.ts';
 import { createNodeRun, type NodeRun, type Outcome, type RunSubject } from './node-run.ts';
 import { createRenewal } from './renewal.ts';
 import type { RunRecord } from './run-record.ts';
@@ -39,6 +40,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   await prepareRoot({ ...config.files, log });
   const store = await openRunStore(config.files.root);
   const counters = createCounters();
+  const notifyRun = await findNotifyRun({ program: config.notifier, log });
   /** The run that each job has now. */
   const current = new Map<number, NodeRun>();
   const all = new Set<NodeRun>();
@@ -56,6 +58,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   function begin(subject: RunSubject, record?: RunRecord): NodeRun {
     const run = createNodeRun({
       ...options,
+      notifyRun,
       subject,
       ...(record === undefined ? {} : { record }),
       store,

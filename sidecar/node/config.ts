@@ -24,6 +24,8 @@ export interface NodeAgentConfig {
     /** What becomes of a run that no broker told of in that time: fail its tasks, or start them without files. */
     readonly unserved: 'fail' | 'start';
   };
+  /** Program that tells processes of a job of a rotation. */
+  readonly notifier: string;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -51,6 +53,7 @@ const document = mapping<NodeAgentConfig>({
     }),
     prolog,
   ),
+  notifier: optional(absolutePath, '/usr/libexec/leasehold/leasehold-notify'),
   log: logConfig,
 });
 

@@ -5,7 +5,7 @@ import type { Log } from '../../src/platform/log.ts';
 import { randomId } from '../../src/platform/random-id.ts';
 import { Secret } from '../../src/platform/secret.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
-import type { FileSpec, HoldCommand } from '../../src/rpc/client/hold-messages.ts';
+import type { HoldCommand } from '../../src/rpc/client/hold-messages.ts';
 import { createBundleHold, type BundleHold } from '../bundle-hold.ts';
 import type { Counters } from '../counters.ts';
 import { createDeliverer } from '../deliver/deliverer.ts';
@@ -14,7 +14,9 @@ import type { Welcome } from '../link.ts';
 import { isWorkloadGone } from '../pace.ts';
 import type { Prove } from '../proof.ts';
 import type { SeenJob } from './seen-job.ts';
+import { limitFile } from './limit-file.ts';
 import { type Marker, reasonOf, reasons } from './marker.ts';
+import type { NotifyRun } from './notify-run.ts';
 import type { RunRecord } from './run-record.ts';
 import type { RunStore } from './run-store.ts';
 
@@ -64,6 +66,7 @@ export interface NodeRunOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly counters: Counters;
+  readonly notifyRun: NotifyRun | undefined;
   readonly allowDisk: boolean;
   /** The broker's word that it is over, or another's: it has ended by itself. */
   readonly onEnded: () => void;
@@ -193,7 +196,13 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   function createHold(name: string, taken: RunRecord): BundleHold {
     return createBundleHold({
       ...options,
-      config: { name, folder: name, files: undefined, notify: { kind: 'none' }, requireAck: false },
+      config: {
+        name,
+        folder: name,
+        files: undefined,
+        notify: { kind: 'call', call: (signal) => tell(taken, signal) },
+        requireAck: false,
+      },
       deliverer: createDeliverer({
         target: store.folder(taken),
         folder: name,
@@ -223,6 +232,12 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       },
       onImpossible: () => undefined,
     });
+  }
+
+  /** Before all files are there, no process of the run is. */
+  async function tell(taken: RunRecord, signal: AbortSignal): Promise<void> {
+    const { uid, gid } = taken;
+    if (wasServed) await options.notifyRun?.({ folder: store.folder(taken), uid, gid }, signal);
   }
 
   /** Brings the marker in line with the files. */
@@ -382,10 +397,4 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
  */
 function isStartOf({ start, restarts }: RunSubject, registered: number): boolean {
   return start === undefined || start === registered || (start > registered && restarts !== undefined);
-}
-
-/** The files are the job's user's, and closed to everybody else unless the site names a group for them. */
-function limitFile(file: FileSpec, { uid, gid }: Pick<RunRecord, 'uid' | 'gid'>): FileSpec {
-  const open = file.gid === undefined ? 0o700 : 0o770;
-  return { ...file, mode: file.mode & open, uid, gid: file.gid ?? gid };
 }

@@ -94,6 +94,25 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
   });
 
   it.concurrent(
+    'that is rotated tells the program that asked for it, and goes on with the new login',
+    async () => {
+      const file = '$OUT/$SLURM_JOB_ID.n4.told';
+      const program = `trap "${tell('told')}" USR1; ${tell('start')}; while [ ! -e ${file} ]; do sleep 0.1; done; ${wait}`;
+      await site.tell('program.sh', program.replaceAll('"', "'"));
+      const job = await site.submit('LEASEHOLD_SIGNAL=USR1 srun sh $OUT/program.sh', on('n4'));
+      const first = await jobs.loginOf(job, 'n4');
+      const rotate = await site.command('rotate', '--job', String(job), '--reason', 'drill', '--yes');
+      expect(rotate.status, rotate.stderr).toBe(0);
+      const second = await jobs.loginOf(job, 'n4', 'told');
+      expect(second.username).not.toBe(first.username);
+      await site.slurm.waitFor('the first login is gone', () => jobs.isGone(first));
+      expect(await jobs.canLogin(second)).toBe(true);
+      await jobs.release(job);
+      await jobs.expectOver([job], [first, second]);
+    },
+  );
+
+  it.concurrent(
     'loses its login and its files when an administrator revokes it, and further tasks fail with a reason',
     async () => {
       const job = await site.submit(`${holding}\nsrun -n1 true`, on('n1'));

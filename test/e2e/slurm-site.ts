@@ -199,6 +199,7 @@ export async function startSlurmSite(
       key: await write(`${node}-key.pem`, pair.key),
       socket: socketOf(node),
       files: { root: rootOf(node), mount: 'never' },
+      notifier: join(memory.path, 'bin', 'leasehold-notify'),
       ...(options.prolog === undefined ? {} : { prolog: options.prolog }),
     };
     await write(`${node}.yaml`, stringify(config));

@@ -92,6 +92,7 @@ describeWith(['packages'], 'the packages', () => {
     for (const path of [
       '/usr/bin/leasehold',
       '/usr/libexec/leasehold/leasehold-hook',
+      '/usr/libexec/leasehold/leasehold-notify',
       '/usr/libexec/leasehold/leasehold-task-prolog',
       ...['register', 'end', 'prolog', 'epilog'].map((verb) => `/usr/libexec/leasehold/slurm/${verb}`),
     ])

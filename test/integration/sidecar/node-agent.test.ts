@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { buildHook } from '../../../scripts/build-hook.ts';
 import { createTestCa } from '../../support/certificates.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
 import { startFakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
 import { createNodeWorld, slurmd, user, type NodeWorld } from './node-world.ts';
@@ -402,4 +407,60 @@ describe('leasehold node-agent', () => {
     expect(await world.raw(Buffer.alloc(100_000, 0x41))).toMatch(/^FAIL |^$/);
     expect(await world.hook('epilog')).toBe('OK\n');
   });
+
+  it('tells the programs of a run that asked for it of a rotation, and lets nobody else hold it up', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using bin = await createTempFolder({ name: 'notifier' });
+    await chmod(bin.path, 0o711);
+    const built = buildHook({ folder: bin.path });
+    if (!built.built) throw new Error(built.why);
+    await using world = await createNodeWorld(broker, `notifier: ${bin.path}/leasehold-notify`);
+    const agent = await world.start();
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await deliver(stream);
+    await prolog;
+    await using program = await startProgram({
+      LEASEHOLD_DIR: world.path(folder),
+      LEASEHOLD_SIGNAL: 'USR1',
+      FILE: world.path(`${folder}/db/password.txt`),
+    });
+    const rotate = async (password: string, id: string, number: number) => {
+      stream.send(generation({ session: sessionA, login: { ...login, password }, id, number }));
+      await stream.next('delivered');
+    };
+    await rotate('second', 'gen_2', 2);
+    // The new file is there by the time that it is told.
+    await program.said('ready\nsecond\n');
+    expect(agent.output()).toContain('"told":1');
+
+    await chmod(join(bin.path, 'leasehold-notify'), 0o600);
+    await rotate('third', 'gen_3', 3);
+    expect(agent.output()).toContain('the program could not be told of the change');
+    await program.said('ready\nsecond\n');
+    expect(await readFile(world.path(`${folder}/db/password.txt`), 'utf8')).toBe('third');
+    expect(world.marker()).toContain('state=delivered\n');
+  });
 });
+
+/** A program of the job's user that says what is in FILE whenever it is told. */
+async function startProgram(env: Readonly<Record<string, string>>) {
+  const script = `trap 'cat "$FILE"; echo' USR1; echo ready; while :; do sleep 0.05; done`;
+  const child = spawn('/bin/sh', ['-c', script], {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin', ...env },
+    ...user,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text), { timeout: 20_000 });
+  await said('ready\n');
+  return {
+    said,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}

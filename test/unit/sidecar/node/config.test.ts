@@ -30,6 +30,7 @@ describe('parseNodeAgentConfig', () => {
       socket: '/run/leasehold/agent.sock',
       files: { root: '/run/leasehold', mount: 'auto', sizeMiB: 64 },
       prolog: { seconds: 8, unserved: 'fail' },
+      notifier: '/usr/libexec/leasehold/leasehold-notify',
       log: { level: 'info' },
     });
   });

@@ -1,0 +1,132 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { buildHook } from '../../../scripts/build-hook.ts';
+import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
+
+const folder = '/run/leasehold/runs/7-1700000000';
+const owner = 12_345;
+
+let home: TempFolder;
+let notifier = '';
+const children = new Set<ChildProcess>();
+
+interface Told {
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const notify = (args: readonly string[] = [folder], uid?: number): Promise<Told> =>
+  new Promise((resolve) => {
+    const user = uid === undefined ? {} : { uid, gid: uid };
+    execFile(notifier, args, { cwd: '/', env: {}, ...user }, (error, stdout, stderr) =>
+      resolve({ status: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+
+/** A shell that says `ready`, and `told` for each signal that it has a trap for. */
+const start = async (options: {
+  readonly env: Readonly<Record<string, string>>;
+  readonly trap?: string;
+  readonly uid?: number;
+}) => {
+  const trap = options.trap === undefined ? '' : `trap 'echo told' ${options.trap};`;
+  const child = spawn('/bin/sh', ['-c', `${trap} echo ready; while :; do sleep 0.05; done`], {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin', ...options.env },
+    uid: options.uid ?? owner,
+    gid: owner,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  children.add(child);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text), { timeout: 10_000 });
+  await said('ready\n');
+  return { said, isAlive: () => child.exitCode === null && child.signalCode === null };
+};
+
+const wanting = (name: string) => ({ LEASEHOLD_DIR: folder, LEASEHOLD_SIGNAL: name });
+
+beforeAll(async () => {
+  home = await createTempFolder({ name: 'notify' });
+  await chmod(home.path, 0o711);
+  // The sanitizers turn any fault of memory or arithmetic into a status that is not 0.
+  const built = buildHook({ folder: home.path, sanitize: true });
+  if (!built.built) {
+    if (process.env['LEASEHOLD_REQUIRE_PARTS'] === '1') throw new Error(built.why);
+    process.stderr.write(`\nSKIPPED: leasehold-notify: ${built.why}\n\n`);
+    return;
+  }
+  notifier = join(home.path, 'leasehold-notify');
+});
+
+beforeEach((context) => context.skip(notifier === '', 'there is no leasehold-notify'));
+
+afterEach(() => {
+  children.forEach((child) => child.kill('SIGKILL'));
+  children.clear();
+});
+
+afterAll(() => home[Symbol.asyncDispose]());
+
+describe('leasehold-notify', () => {
+  it.each([[[]], [['run']], [[folder, folder]]])('refuses %j with its usage', async (args) => {
+    expect(await notify(args)).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'usage: leasehold-notify FOLDER\n',
+    });
+  });
+
+  // Becoming another user is root's.
+  describe.skipIf(process.getuid?.() !== 0)('as the user of a run', () => {
+    it.each([
+      ['USR1', 'USR1'],
+      ['HUP', 'HUP'],
+      ['SIGWINCH', 'WINCH'],
+    ])('tells who asked for %s, once', async (name, trap) => {
+      const program = await start({ env: wanting(name), trap });
+      expect(await notify([folder], owner)).toEqual({ status: 0, stdout: '1\n', stderr: '' });
+      await program.said('ready\ntold\n');
+    });
+
+    it('tells nobody of another run, nobody who did not ask, and nobody who asked for what is no such signal', async () => {
+      const others = await Promise.all(
+        [
+          { LEASEHOLD_DIR: `${folder}0`, LEASEHOLD_SIGNAL: 'USR1' },
+          { LEASEHOLD_DIR: folder },
+          { LEASEHOLD_SIGNAL: 'USR1' },
+          wanting('KILL'),
+          wanting('USR1 '),
+          wanting(''),
+          wanting('10'),
+          { LEASEHOLD_DIR: 'x'.repeat(10_000), LEASEHOLD_SIGNAL: 'USR1' },
+          { ...wanting('USR1'), LEASEHOLD_DIR: `${folder}/../7-1700000000` },
+        ].map((env) => start({ env, trap: 'USR1' })),
+      );
+      expect((await notify([folder], owner)).stdout).toBe('0\n');
+      for (const other of others) expect(other.isAlive()).toBe(true);
+    });
+
+    it('finds both variables behind one that is larger than it reads', async () => {
+      const program = await start({ env: { A: 'x'.repeat(100_000), ...wanting('USR2') }, trap: 'USR2' });
+      expect((await notify([folder], owner)).stdout).toBe('1\n');
+      await program.said('ready\ntold\n');
+    });
+
+    it('spares who would die of it', async () => {
+      const deaf = await start({ env: wanting('HUP') });
+      expect((await notify([folder], owner)).stdout).toBe('0\n');
+      expect(deaf.isAlive()).toBe(true);
+    });
+
+    it('cannot tell a process of another user, whatever that one’s environment says', async () => {
+      const foreign = await start({ env: wanting('USR1'), trap: 'USR1', uid: owner + 1 });
+      expect(await notify([folder], owner)).toEqual({ status: 0, stdout: '0\n', stderr: '' });
+      await foreign.said('ready\n');
+    });
+  });
+});
