@@ -19,6 +19,7 @@ import { type Marker, reasonOf, reasons } from './marker.ts';
 import type { NotifyRun } from './notify-run.ts';
 import type { RunRecord } from './run-record.ts';
 import type { RunStore } from './run-store.ts';
+import { welcomedRun } from './welcomed-run.ts';
 
 /** What a prolog is told. */
 export type Outcome =
@@ -74,8 +75,6 @@ export interface NodeRunOptions {
 
 /** For the broker to take in the last messages: it answers none of them. */
 const lastWordsMs = 250;
-const workloadPattern = /^run\/[A-Za-z0-9._-]{1,255}\/([1-9][0-9]{0,9})\/([0-9]{1,16})$/;
-const bundlePattern = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
 export function createNodeRun(options: NodeRunOptions): NodeRun {
   const { subject, store, clock } = options;
@@ -142,21 +141,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       sayGoodbye(send);
       return;
     }
-    const { run } = welcome;
-    const [, job, start] = workloadPattern.exec(welcome.workload) ?? [];
-    const isSame =
-      run !== undefined &&
-      Number(job) === subject.job &&
-      Number(start) === run.start &&
-      run.uid === subject.uid &&
-      run.gid === subject.gid &&
-      run.uid !== 0 &&
-      // Both counts are right at this moment; an earlier run of the job may still be the one that is registered.
-      (subject.restarts === undefined || subject.restarts === run.restarts) &&
-      isStartOf(subject, run.start) &&
-      run.bundles.every((name) => bundlePattern.test(name)) &&
-      (record === undefined || record.workload === welcome.workload);
-    if (!isSame) {
+    const run = welcomedRun(welcome, subject, record);
+    if (run === undefined) {
       log.error('the broker speaks of another run, or another owner, than this node', {
         workload: welcome.workload,
       });
@@ -389,12 +375,4 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     },
     over,
   };
-}
-
-/**
- * Whether the start that the node was told can be that of the run that the broker names. Where nodes had to boot first, the controller has
- * set a later one since; then it is the restart count, the same on both sides by now, that no other run of the job has.
- */
-function isStartOf({ start, restarts }: RunSubject, registered: number): boolean {
-  return start === undefined || start === registered || (start > registered && restarts !== undefined);
 }
