@@ -47,6 +47,8 @@ export function buildHook(options: {
     if (result.error !== undefined) return { built: false, why: `there is no C compiler ${compiler}` };
     if (result.status !== 0) throw new Error(`${name} does not compile:\n${result.stderr}`);
   }
+  // Who can read it could trace it, see sidecar/node/notify-run.ts; the sanitizers trace themselves.
+  if (options.sanitize !== true) chmodSync(join(options.folder, 'leasehold-notify'), 0o711);
   const taskProlog = join(options.folder, 'leasehold-task-prolog');
   copyFileSync(join(sources, 'leasehold-task-prolog'), taskProlog);
   chmodSync(taskProlog, 0o755);

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
 
@@ -16,16 +15,25 @@ export type NotifyRun = (run: ChangedRun, signal: AbortSignal) => Promise<void>;
 /** The program ends itself before that; a user who stops it is not waited for. */
 const limitMs = 6_000;
 
-/** Undefined where the program is not installed: then jobs only see their files change. */
+/**
+ * Undefined where the program is not installed, or must not be run as a user: then jobs only see their files change. A program that others
+ * can read could be taken over by that user's debugger, and what it forks would live on outside of the job; the kernel lets nobody trace one
+ * that cannot be read (ptrace(2), prctl(2) PR_SET_DUMPABLE).
+ */
 export async function findNotifyRun(options: {
   readonly program: string;
   readonly log: Log;
 }): Promise<NotifyRun | undefined> {
   const { program, log } = options;
-  try {
-    await access(program, constants.X_OK);
-  } catch {
+  const facts = await stat(program).catch(() => undefined);
+  if (facts === undefined) {
     log.info('no job is told of a rotation: the program for that is not there', { program });
+    return undefined;
+  }
+  if (!facts.isFile() || facts.uid !== 0 || (facts.mode & 0o777) !== 0o711) {
+    log.error('no job is told of a rotation: the program for that must be a file of root, with mode 0711', {
+      program,
+    });
     return undefined;
   }
   return async ({ folder, uid, gid }, signal) => {

@@ -92,11 +92,11 @@ describeWith(['packages'], 'the packages', () => {
     for (const path of [
       '/usr/bin/leasehold',
       '/usr/libexec/leasehold/leasehold-hook',
-      '/usr/libexec/leasehold/leasehold-notify',
       '/usr/libexec/leasehold/leasehold-task-prolog',
       ...['register', 'end', 'prolog', 'epilog'].map((verb) => `/usr/libexec/leasehold/slurm/${verb}`),
     ])
       expect([path, contents.get(path)]).toEqual([path, '-rwxr-xr-x root/root']);
+    expect(contents.get('/usr/libexec/leasehold/leasehold-notify')).toBe('-rwx--x--x root/root');
     for (const path of [
       '/usr/lib/systemd/system/leasehold-node-agent.service',
       '/usr/lib/systemd/system/leasehold-signer.service',

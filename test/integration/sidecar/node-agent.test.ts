@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { buildHook } from '../../../scripts/build-hook.ts';
@@ -408,6 +408,31 @@ describe('leasehold node-agent', () => {
     expect(await world.hook('epilog')).toBe('OK\n');
   });
 
+  it.each([
+    ['anybody can read', 0o755, 0],
+    ['others can write', 0o733, 0],
+    ['is a user’s', 0o711, user.uid],
+  ])('runs no program as a user that %s, and says so', async (_, mode, uid) => {
+    await using broker = await startFakeBroker(clients);
+    await using bin = await createTempFolder({ name: 'notifier' });
+    const notifier = join(bin.path, 'notifier');
+    await writeFile(notifier, `#!/bin/sh\necho x >${bin.path}/ran\n`);
+    await chown(notifier, uid, 0);
+    await chmod(notifier, mode);
+    await using world = await createNodeWorld(broker, `notifier: ${notifier}`);
+    const agent = await world.start();
+    expect(agent.output()).toContain('must be a file of root, with mode 0711');
+    const prolog = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await deliver(stream);
+    await prolog;
+    stream.send(
+      generation({ session: sessionA, login: { ...login, password: 'next' }, id: 'gen_2', number: 2 }),
+    );
+    await stream.next('delivered');
+    expect(existsSync(join(bin.path, 'ran'))).toBe(false);
+  });
+
   it('tells the programs of a run that asked for it of a rotation, and lets nobody else hold it up', async () => {
     await using broker = await startFakeBroker(clients);
     await using bin = await createTempFolder({ name: 'notifier' });
@@ -434,7 +459,7 @@ describe('leasehold node-agent', () => {
     await program.said('ready\nsecond\n');
     expect(agent.output()).toContain('"told":1');
 
-    await chmod(join(bin.path, 'leasehold-notify'), 0o600);
+    await rm(join(bin.path, 'leasehold-notify'));
     await rotate('third', 'gen_3', 3);
     expect(agent.output()).toContain('the program could not be told of the change');
     await program.said('ready\nsecond\n');
