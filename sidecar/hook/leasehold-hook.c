@@ -33,7 +33,12 @@ static const char *const of_register[] = {
     "SLURM_JOB_START_TIME", "SLURM_JOB_END_TIME", "SLURM_JOB_SLUID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
     "SLURM_HET_JOB_ID", "SLURM_HET_JOB_OFFSET", "SPANK_LEASEHOLD", "SLURM_JOB_COMMENT", NULL};
 static const char *const of_end[] = {"SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_SLUID", NULL};
-static const char *const of_node[] = {
+static const char *const of_prolog[] = {
+    "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_USER", "SLURMD_NODENAME",
+    "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_START_TIME", "SLURM_JOB_SLUID", "SLURM_HET_JOB_ID", "SLURM_JOB_ACCOUNT",
+    "SLURM_JOB_PARTITION", "SPANK_LEASEHOLD", "SLURM_JOB_COMMENT", NULL};
+/* No text of the user's: one that cannot be read must not keep the files from being removed. */
+static const char *const of_epilog[] = {
     "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_USER", "SLURMD_NODENAME",
     "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_START_TIME", "SLURM_JOB_SLUID", "SLURM_HET_JOB_ID", NULL};
 
@@ -43,8 +48,8 @@ static const struct verb {
     const char *const *variables;
     const char *socket;
     int seconds;
-} verbs[] = {{"prolog", of_node, AGENT, 15},
-             {"epilog", of_node, AGENT, 15},
+} verbs[] = {{"prolog", of_prolog, AGENT, 15},
+             {"epilog", of_epilog, AGENT, 15},
              {"register", of_register, SIGNER, 30},
              {"end", of_end, SIGNER, 10}};
 

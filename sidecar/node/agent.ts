@@ -2,10 +2,14 @@ import type { Clock } from '../../src/platform/clock.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
+import type { RunMatcher } from '../../src/platform/run-matchers.ts';
+import type { BrokerEndpoint } from '../../src/rpc/client/endpoint.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
+import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import { createCounters } from '../counters.ts';
 import { readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
+import { keepMatchers } from './kept-matchers.ts';
 import { reasons } from './marker.ts';
 import { prepareRoot } from './memory-root.ts';
 import { findNotifyRun } from './notify-run.ts';
@@ -24,12 +28,15 @@ export interface NodeAgent extends AsyncDisposable {
 export interface NodeAgentOptions {
   readonly config: NodeAgentConfig;
   readonly dial: DialHold;
+  readonly fetchMatchers: typeof fetchRunMatchers;
   readonly clock: Clock;
   /** 0 up to but not including 1; for jitter only. */
   readonly random: () => number;
   readonly log: Log;
   readonly version: string;
 }
+
+const matchersTimeoutMs = 10_000;
 
 /** Throws `config_invalid` or `delivery_*` when it cannot serve. Answers hooks when it resolves. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
@@ -53,6 +60,15 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     onRenewed: () => {
       for (const run of all) run.renew();
     },
+  });
+
+  const matchers = keepMatchers({
+    root: config.files.root,
+    fetch: (signal) =>
+      askForMatchers({ ...options, endpoint: async () => (await renewal.read()).endpoint, signal }),
+    clock,
+    random: options.random,
+    log,
   });
 
   function begin(subject: RunSubject, record?: RunRecord): NodeRun {
@@ -115,13 +131,18 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       await known?.end();
       return begin(seen);
     });
-    const cancel = clock.after(config.prolog.seconds * 1000, () => {
-      const isServed = config.prolog.unserved === 'start' && run.record() === undefined;
-      void run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: reasons.late });
-    });
+    const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen));
     const outcome = await run.outcome;
     cancel();
     return answerOf(outcome);
+  }
+
+  /** What no broker was there to speak of starts where the site says so, and where it can have nothing to wait for. */
+  async function unserved(run: NodeRun, { facts }: SeenJob): Promise<void> {
+    const isFree = config.prolog.unserved === 'start' || (await matchers.mayNeed(facts)) === false;
+    // The broker may have named it in the meantime; then it is known to need something.
+    const isServed = isFree && run.record() === undefined;
+    await run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: reasons.late });
   }
 
   const epilog = (seen: SeenJob): Promise<HookAnswer> =>
@@ -161,10 +182,37 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runs: () => all.size,
     [Symbol.asyncDispose]: async () => {
       renewal.close();
+      await matchers[Symbol.asyncDispose]();
       await socket[Symbol.asyncDispose]();
       await Promise.all([...all].map((run) => run.leave()));
     },
   };
+}
+
+/** Of the first broker that tells. */
+async function askForMatchers(options: {
+  readonly config: NodeAgentConfig;
+  readonly fetchMatchers: typeof fetchRunMatchers;
+  readonly random: () => number;
+  readonly endpoint: () => Promise<Omit<BrokerEndpoint, 'address'>>;
+  readonly signal: AbortSignal;
+}): Promise<readonly RunMatcher[]> {
+  const { address: addresses, serverName } = options.config.broker;
+  const first = Math.floor(options.random() * addresses.length);
+  let trouble: unknown;
+  for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
+    try {
+      const endpoint = {
+        ...(await options.endpoint()),
+        address,
+        ...(serverName === undefined ? {} : { serverName }),
+      };
+      return await options.fetchMatchers({ endpoint, timeoutMs: matchersTimeoutMs, signal: options.signal });
+    } catch (error) {
+      trouble = error;
+    }
+  }
+  throw trouble;
 }
 
 function answerOf(outcome: Outcome): HookAnswer {

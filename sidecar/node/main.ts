@@ -3,6 +3,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { ownVersion } from '../../src/platform/own-version.ts';
+import { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import { createSharedDial } from '../../src/rpc/client/hold-client.ts';
 import { readConfigFile } from '../read-config-file.ts';
 import { startNodeAgent } from './agent.ts';
@@ -57,6 +58,7 @@ async function serve(config: NodeAgentConfig): Promise<number> {
     await using agent = await startNodeAgent({
       config,
       dial: createSharedDial(),
+      fetchMatchers: fetchRunMatchers,
       clock: systemClock,
       random: Math.random,
       log,

@@ -1,10 +1,9 @@
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { randomId } from '../../src/platform/random-id.ts';
 import { deliveryError, orMissing } from '../deliver/file-system.ts';
 import { encodeMarker, type Marker, saysNothing } from './marker.ts';
+import { replaceFile } from './replace-file.ts';
 import { decodeRunRecord, encodeRunRecord, runName, type RunRecord } from './run-record.ts';
 
 /**
@@ -76,10 +75,10 @@ export async function openRunStore(root: string): Promise<RunStore> {
       if (!runFolder.test(name)) throw new LeaseholdError('delivery_unsafe');
       return rm(at('runs', name), { recursive: true, force: true });
     },
-    save: (record) => replace(recordPath(record), encodeRunRecord(record), 0o600),
+    save: (record) => replaceFile(recordPath(record), encodeRunRecord(record), 0o600),
     forget: (run) => rm(recordPath(run), { force: true }),
     mark: async (job, marker) => {
-      for (const name of markersOf(job)) await replace(at('jobs', name), encodeMarker(marker), 0o644);
+      for (const name of markersOf(job)) await replaceFile(at('jobs', name), encodeMarker(marker), 0o644);
     },
     unmark: async (job) => {
       for (const name of markersOf(job)) await rm(at('jobs', name), { force: true });
@@ -95,25 +94,6 @@ export async function openRunStore(root: string): Promise<RunStore> {
 async function isOfNoRun(path: string): Promise<boolean> {
   const found = await orMissing(lstat(path));
   return found?.isFile() === true && found.size <= mostMarkerBytes && saysNothing(await readFile(path));
-}
-
-/** Nothing is synced: what is on a memory filesystem is gone with the machine anyway. */
-async function replace(path: string, text: string, mode: number): Promise<void> {
-  const unfinished = join(path, '..', `.${randomId('')}`);
-  try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const file = await open(unfinished, flags, 0o600);
-    try {
-      await file.writeFile(text);
-      await file.chmod(mode);
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw deliveryError(error);
-  }
 }
 
 async function ensureFolder(path: string, mode: number): Promise<void> {

@@ -1,5 +1,8 @@
+import { accountName, lookedUpName } from '../../src/platform/account-name.ts';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
+import { readJobWish } from '../../src/platform/job-wish.ts';
+import type { MatchedJob } from '../../src/platform/run-matchers.ts';
 
 /** The job that a hook speaks of, as slurmd told it to the hook. */
 export interface SeenJob {
@@ -15,9 +18,12 @@ export interface SeenJob {
   readonly sluid: string | undefined;
   /** Of a component of a heterogeneous job other than its first: the first one's job id, by which its tasks know themselves. */
   readonly het: number | undefined;
+  /** Of a prolog: what tells whether it may need secrets at all, where no broker can be asked. */
+  readonly facts: MatchedJob;
 }
 
 const name = /^[A-Za-z0-9._-]{1,255}$/;
+const label = /^[A-Za-z0-9._@+-]{1,255}$/;
 
 function invalid(detail: string): LeaseholdError {
   return new LeaseholdError('request_invalid', { detail });
@@ -46,15 +52,35 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
   const job = needed('SLURM_JOB_ID', whole('SLURM_JOB_ID', 1, maxId));
   const het = whole('SLURM_HET_JOB_ID', 0, maxId);
   const start = whole('SLURM_JOB_START_TIME', 0, 2 ** 40);
+  const uid = needed('SLURM_JOB_UID', whole('SLURM_JOB_UID', 0, maxId));
   return {
     cluster: needed('SLURM_CLUSTER_NAME', named('SLURM_CLUSTER_NAME')),
     node: needed('SLURMD_NODENAME', named('SLURMD_NODENAME')),
     job,
-    uid: needed('SLURM_JOB_UID', whole('SLURM_JOB_UID', 0, maxId)),
+    uid,
     gid: needed('SLURM_JOB_GID', whole('SLURM_JOB_GID', 0, maxId)),
     restarts: whole('SLURM_JOB_RESTART_COUNT', 0, 2 ** 31),
     start: start === 0 ? undefined : start,
     sluid: named('SLURM_JOB_SLUID'),
     het: het === job || het === 0 ? undefined : het,
+    facts: readFacts(variables, uid),
+  };
+}
+
+/** Never refused: what does not look as it should may be anything, and that is what unknown means here. */
+function readFacts(variables: HookRequest['variables'], uid: number): MatchedJob {
+  const known = (key: string, rule: RegExp): string | undefined => {
+    const text = variables.get(key) ?? '';
+    return rule.test(text) ? text : undefined;
+  };
+  const user = known('SLURM_JOB_USER', accountName);
+  return {
+    user: user === undefined ? undefined : lookedUpName(user, uid),
+    partition: known('SLURM_JOB_PARTITION', label),
+    account: known('SLURM_JOB_ACCOUNT', label),
+    // No Slurm tells nodes these before 26.05.
+    group: undefined,
+    qos: undefined,
+    requested: readJobWish(variables.get('SPANK_LEASEHOLD') ?? '', variables.get('SLURM_JOB_COMMENT') ?? ''),
   };
 }

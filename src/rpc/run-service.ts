@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import { type RunAssertion, verifyRunAssertion } from '../identity/runs/run-assertion.ts';
 import type { SlurmClusterConfig } from '../identity/runs/slurm-cluster.ts';
-import { slurmNameOf } from '../identity/runs/slurm-name.ts';
+import { type SlurmName, slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { KeySet } from '../identity/keys.ts';
 import type { RunName } from '../lease/runs/reported-run.ts';
 import type { RunRegistry } from '../lease/runs/run-registry.ts';
@@ -31,15 +31,21 @@ const mostRequested = 32;
 const mostReported = 1_000_000;
 const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
-/** What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record. */
+/**
+ * What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record; which runs need secrets is told to its
+ * nodes too.
+ */
 export function addRunService(handlers: Handlers, options: RunServiceOptions): void {
   const { registry, policy, audit, trustDomain } = options;
   const methods = loadRunApi().leasehold.v1.RunService.service;
   const byName = new Map(options.clusters.map((trust) => [trust.cluster.name, trust]));
 
-  const signerOf = async ({ certificate, peer }: CallContext): Promise<SlurmTrust> => {
+  const callerOf = async (
+    { certificate, peer }: CallContext,
+    kinds: readonly SlurmName['kind'][],
+  ): Promise<SlurmTrust> => {
     const name = slurmNameOf(certificate, trustDomain);
-    const trust = name?.kind === 'signer' ? byName.get(name.cluster) : undefined;
+    const trust = name !== undefined && kinds.includes(name.kind) ? byName.get(name.cluster) : undefined;
     if (trust !== undefined) return trust;
     const code = 'credential_unknown_issuer' as const;
     await audit.recordStranger({ action: 'run_register', outcome: 'refused', code, peer });
@@ -47,6 +53,7 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
       detail: 'the certificate names no signer of a cluster that is configured',
     });
   };
+  const signerOf = (context: CallContext) => callerOf(context, ['signer']);
 
   handlers.unary(methods.RegisterRun, async (request, context) => {
     const trust = await signerOf(context);
@@ -75,7 +82,7 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
     return { ended: await registry.report({ cluster: cluster.name, runs: reported, asOf: asOfMs }) };
   });
   handlers.unary(methods.GetRunMatchers, async (_request, context) => {
-    const { cluster } = await signerOf(context);
+    const { cluster } = await callerOf(context, ['signer', 'node']);
     return {
       policyRevision: policy.revision,
       issuedAtMs: options.clock.now(),

@@ -1,7 +1,8 @@
-import { accountName } from '../platform/account-name.ts';
+import { accountName, lookedUpName } from '../platform/account-name.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { expandHostlist } from './hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
+import { readJobWish } from '../platform/job-wish.ts';
 import type { JobName, ScheduledRun } from './scheduler.ts';
 
 /** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */
@@ -29,8 +30,6 @@ export type NamedJob = StartingJob & { readonly user: string; readonly group: st
 
 const maxId = 4_294_967_294;
 const label = /^[A-Za-z0-9._@+-]{0,255}$/;
-const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
-const mostRequested = 32;
 const registrationSeconds = 300;
 
 /** `SLURM_JOB_ID` of any request, of this cluster. Throws `request_invalid`. */
@@ -54,8 +53,8 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     jobId: readJobId(request, cluster),
     uid,
     gid,
-    user: lookedUp(match('SLURM_JOB_USER', accountName), uid),
-    group: lookedUp(match('SLURM_JOB_GROUP', accountName), gid),
+    user: lookedUpName(match('SLURM_JOB_USER', accountName), uid),
+    group: lookedUpName(match('SLURM_JOB_GROUP', accountName), gid),
     account: match('SLURM_JOB_ACCOUNT', label),
     partition: match('SLURM_JOB_PARTITION', label),
     qos: match('SLURM_JOB_QOS', label),
@@ -64,17 +63,8 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     array: array === undefined ? undefined : { job_id: array[0], task_id: array[1] },
     het: het === undefined ? undefined : { job_id: het[0], offset: het[1] },
     sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
-    requested: readWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
+    requested: readJobWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
   };
-}
-
-/**
- * Slurm's uid_to_string and gid_to_string give `nobody`, or the number, for an id that the directory did not find. Taken for a name it would escape
- * every lock and every deny that names its user.
- */
-function lookedUp(name: string, id: number): string | undefined {
-  const isNobody = id === 65_534 || id === 99;
-  return (name === 'nobody' && !isNobody) || name === String(id) ? undefined : name;
 }
 
 export function hasNames(job: StartingJob): job is NamedJob {
@@ -84,13 +74,6 @@ export function hasNames(job: StartingJob): job is NamedJob {
 /** From the controller's own variables. */
 export function jobName({ jobId, array, het }: Pick<StartingJob, 'jobId' | 'array' | 'het'>): JobName {
   return array === undefined ? String(het?.job_id ?? jobId) : `${array.job_id}_${array.task_id}`;
-}
-
-/** `db,key`, or one word `leasehold=db,key` of the comment. What is no name of a bundle is no wish. */
-function readWish(spank: string, comment: string): readonly string[] {
-  const word = /(?:^|\s)leasehold=(\S{1,2100})/.exec(comment)?.[1] ?? '';
-  const names = `${spank.slice(0, 2_100)},${word}`.split(',').filter((name) => bundleName.test(name));
-  return [...new Set(names)].slice(0, mostRequested);
 }
 
 /** Claims of docs/slurm-protocol.md. `now` in milliseconds since the Unix epoch. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
+import { fetchRunMatchers } from '../../../src/rpc/client/fetch-matchers.ts';
 import type { DescribedRun } from '../../../src/rpc/gen/leasehold/v1/DescribedRun.ts';
 import type { HoldRequest } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { ReportedRun } from '../../../src/rpc/gen/leasehold/v1/ReportedRun.ts';
@@ -497,10 +498,48 @@ describe('an explanation', () => {
 });
 
 describe('the matchers', () => {
-  it('tell which runs need secrets', async () => {
-    const { response } = await ask<{ matchers: { grant: string; partitions: string[] }[] }>(
-      (deadline, answer) => runClient().getRunMatchers({}, deadline, answer),
+  const matchers = (certificate?: KeyAndCertificate) =>
+    ask<{ matchers: { grant: string; partitions: string[] }[] }>((deadline, answer) =>
+      runClient(certificate).getRunMatchers({}, deadline, answer),
     );
-    expect(response?.matchers).toMatchObject([{ grant: 'gpu', partitions: ['gpu'], users: [] }]);
+
+  it('tell the signer and the nodes of a cluster which runs need secrets', async () => {
+    for (const certificate of [broker.signerCertificate(), broker.nodeCertificate('n1')]) {
+      const { response } = await matchers(certificate);
+      expect(response?.matchers).toMatchObject([{ grant: 'gpu', partitions: ['gpu'], users: [] }]);
+    }
+  });
+
+  it('are told to nobody else, and other calls to no node, with a record', async () => {
+    const code = 'credential_unknown_issuer';
+    const stranger = broker.ca.issueClient({ commonName: 'n1', uri: 'spiffe://test/slurm/other/node/n1' });
+    expect(await matchers(stranger)).toMatchObject({ code });
+    expect(await register({}, [], runClient(broker.nodeCertificate('n1')))).toMatchObject({ code });
+    // One record for what comes from one address within a moment.
+    const refused = (await records()).filter((record) => record['code'] === code);
+    expect(refused).toMatchObject([{ action: 'run_register', outcome: 'refused', peer: '127.0.0.1' }]);
+  });
+
+  it('come to a node that asks without a gRPC library', async () => {
+    const fetch = (certificate: KeyAndCertificate, address = broker.nodes) =>
+      fetchRunMatchers({
+        endpoint: {
+          address,
+          ca: Buffer.from(broker.ca.certificate),
+          clientCertificate: {
+            certificate: Buffer.from(certificate.certificate),
+            key: Buffer.from(certificate.key),
+          },
+        },
+        timeoutMs: 10_000,
+        signal: new AbortController().signal,
+      });
+    const none = { users: [], groups: [], accounts: [], qos: [] };
+    expect(await fetch(broker.nodeCertificate('n1'))).toEqual([{ ...none, partitions: ['gpu'] }]);
+    const stranger = broker.ca.issueClient({ commonName: 'n1', uri: 'spiffe://test/slurm/other/node/n1' });
+    await expect(fetch(stranger)).rejects.toMatchObject({ code: 'credential_unknown_issuer' });
+    await expect(fetch(broker.nodeCertificate('n1'), '127.0.0.1:1')).rejects.toMatchObject({
+      code: 'broker_unavailable',
+    });
   });
 });

@@ -170,6 +170,43 @@ describe('leasehold node-agent', () => {
     expect(world.marker()).toContain('state=nothing\n');
   });
 
+  it('lets in with nothing, while no broker answers, what no grant can be for, and nothing else', async () => {
+    const settings = 'prolog: { seconds: 1 }';
+    const matcher = { grant: 'gpu', partitions: ['gpu'], users: ['kim', 'z*'] };
+    const broker = await startFakeBroker({ ...clients, matchers: [matcher] });
+    await using world = await createNodeWorld(broker, settings);
+    const agent = await world.start();
+    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true), {
+      timeout: 20_000,
+    });
+    expect(modeOf(world, 'run/matchers.json')).toBe('600');
+    await broker[Symbol.asyncDispose]();
+    const job = { SLURM_JOB_USER: 'kim', SLURM_JOB_PARTITION: 'gpu' };
+    const prolog = (id: number, more: Readonly<Record<string, string>>) =>
+      world.hook('prolog', slurmd({ ...job, ...more, SLURM_JOB_ID: id }));
+    // What a node cannot tell may be anything.
+    const may = [{}, { SLURM_JOB_USER: 'nobody' }, { SLURM_JOB_PARTITION: '' }];
+    const wishes = [
+      { SLURM_JOB_PARTITION: 'cpu', SLURM_JOB_COMMENT: 'leasehold=db' },
+      { SLURM_JOB_PARTITION: 'cpu', SPANK_LEASEHOLD: 'db' },
+    ];
+    const needless = [{ SLURM_JOB_PARTITION: 'cpu' }, { SLURM_JOB_USER: 'ada' }];
+    const answers = await Promise.all(
+      [...may, ...wishes, ...needless].map((more, at) => prolog(at + 1, more)),
+    );
+    for (const [at, answer] of answers.entries()) {
+      const isNeedless = at >= may.length + wishes.length;
+      expect(answer).toMatch(isNeedless ? /^OK\n$/ : /^FAIL .*could not be fetched in time/);
+      expect(world.marker(at + 1)).toContain(isNeedless ? 'state=nothing\n' : 'state=failed\n');
+    }
+    // The next process knows it too, with no broker to ask.
+    agent.signal('SIGKILL');
+    await agent.exit;
+    await world.start();
+    expect(await prolog(21, { SLURM_JOB_PARTITION: 'cpu' })).toBe('OK\n');
+    expect(await prolog(22, {})).toMatch(/^FAIL /);
+  });
+
   it.each([
     ['uid', { uid: 1 }],
     ['gid', { gid: 1 }],

@@ -1,8 +1,17 @@
-import { Metadata, Server, ServerCredentials, status, type ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  Metadata,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  status,
+} from '@grpc/grpc-js';
+import type { GetRunMatchersResponse } from '../../../src/rpc/gen/leasehold/v1/GetRunMatchersResponse.ts';
 import type { HoldRequest__Output } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
 import type { WorkloadServiceHandlers } from '../../../src/rpc/gen/leasehold/v1/WorkloadService.ts';
-import { loadWorkloadApi } from '../../../src/rpc/proto.ts';
+import type { RunMatcher } from '../../../src/rpc/gen/leasehold/v1/RunMatcher.ts';
+import { loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
 import { createTestCa, type TestCa } from '../../support/certificates.ts';
 
 /** A broker that does what a test tells it: real TLS, real gRPC, no logic. */
@@ -30,7 +39,13 @@ export interface FakeStream {
 type Kind = 'hello' | 'open' | 'delivered' | 'credential' | 'wiped' | 'release';
 
 export async function startFakeBroker(
-  options: { readonly port?: number; readonly authority?: TestCa; readonly wantsClients?: boolean } = {},
+  options: {
+    readonly port?: number;
+    readonly authority?: TestCa;
+    readonly wantsClients?: boolean;
+    /** Which runs need secrets, by its word; where this is left out it does not tell. */
+    readonly matchers?: readonly RunMatcher[];
+  } = {},
 ): Promise<FakeBroker> {
   const authority = options.authority ?? createTestCa();
   const { certificate, key } = authority.issueServer();
@@ -38,6 +53,17 @@ export async function startFakeBroker(
   const handlers: WorkloadServiceHandlers = { Hold: (call) => streams.put(fakeStream(call)) };
   const server = new Server();
   server.addService(loadWorkloadApi().leasehold.v1.WorkloadService.service, handlers);
+  const { matchers } = options;
+  if (matchers !== undefined) {
+    const { GetRunMatchers } = loadRunApi().leasehold.v1.RunService.service;
+    server.addService(
+      { GetRunMatchers },
+      {
+        GetRunMatchers: (_call: unknown, answer: sendUnaryData<GetRunMatchersResponse>) =>
+          answer(null, { issuedAtMs: Date.now(), matchers: [...matchers] }),
+      },
+    );
+  }
   const credentials = ServerCredentials.createSsl(
     options.wantsClients === true ? Buffer.from(authority.certificate) : null,
     [{ cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) }],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HookRequest } from '../../../src/platform/hook-request.ts';
-import { needsSecrets } from '../../../src/slurm/matchers.ts';
+import { needsSecrets } from '../../../src/platform/run-matchers.ts';
 import {
   claimsOf,
   hasNames,
@@ -253,7 +253,7 @@ describe('matchers', () => {
     qos: [],
   };
   const needs = (matcher: Readonly<Partial<Record<keyof typeof any, string[]>>>) =>
-    needsSecrets(job, { received: 0, policyRevision: '1', matchers: [{ ...any, ...matcher, grant: 'g' }] });
+    needsSecrets(job, { matchers: [{ ...any, ...matcher }] });
 
   it('ask for every list that is not empty, with * for any run of characters', () => {
     expect(needs({})).toBe(true);

@@ -112,7 +112,34 @@ describe('readSeenJob', () => {
       start: undefined,
       sluid: undefined,
       het: undefined,
+      facts: {
+        user: undefined,
+        group: undefined,
+        partition: undefined,
+        account: undefined,
+        qos: undefined,
+        requested: [],
+      },
     });
+  });
+
+  it('knows what a matcher asks for, and takes what looks otherwise than Slurm writes it for unknown', () => {
+    const facts = (more: Readonly<Record<string, string>>) =>
+      readSeenJob(request({ ...good, SLURM_JOB_USER: 'kim', SLURM_JOB_PARTITION: 'gpu', ...more })).facts;
+    expect(facts({ SLURM_JOB_ACCOUNT: 'physics' })).toMatchObject({
+      user: 'kim',
+      partition: 'gpu',
+      account: 'physics',
+    });
+    for (const user of ['nobody', '1000', '', 'a:b', 'a\nb'])
+      expect(facts({ SLURM_JOB_USER: user }).user).toBeUndefined();
+    for (const odd of ['', '(null)', 'gpu,cpu', 'a b', 'x'.repeat(256)])
+      expect(facts({ SLURM_JOB_PARTITION: odd, SLURM_JOB_ACCOUNT: odd })).toMatchObject({
+        partition: undefined,
+        account: undefined,
+      });
+    expect(facts({ SLURM_JOB_COMMENT: 'please leasehold=db,../x now' }).requested).toEqual(['db']);
+    expect(facts({ SPANK_LEASEHOLD: 'key' }).requested).toEqual(['key']);
   });
 
   it('knows the first component of a heterogeneous job from the others', () => {

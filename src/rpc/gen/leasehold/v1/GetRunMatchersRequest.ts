@@ -2,13 +2,13 @@
 
 
 /**
- * From the signer, on an interval.
+ * From the signer and from nodes, on an interval.
  */
 export interface GetRunMatchersRequest {
 }
 
 /**
- * From the signer, on an interval.
+ * From the signer and from nodes, on an interval.
  */
 export interface GetRunMatchersRequest__Output {
 }

@@ -4,7 +4,7 @@ import type { RunMatcher as _leasehold_v1_RunMatcher, RunMatcher__Output as _lea
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Which runs need secrets. Trusted through the broker's TLS certificate; the signer keeps it in a file of its own with the time it came.
+ * Which runs need secrets. Trusted through the broker's TLS certificate; who asked keeps it in a file of its own with the time it came.
  */
 export interface GetRunMatchersResponse {
   /**
@@ -23,7 +23,7 @@ export interface GetRunMatchersResponse {
 }
 
 /**
- * Which runs need secrets. Trusted through the broker's TLS certificate; the signer keeps it in a file of its own with the time it came.
+ * Which runs need secrets. Trusted through the broker's TLS certificate; who asked keeps it in a file of its own with the time it came.
  */
 export interface GetRunMatchersResponse__Output {
   /**

@@ -35,14 +35,14 @@ export interface RunServiceClient extends grpc.Client {
   endRun(argument: _leasehold_v1_EndRunRequest, callback: grpc.requestCallback<_leasehold_v1_EndRunResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Which runs need secrets, for the time when the broker is away.
+   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
    */
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Which runs need secrets, for the time when the broker is away.
+   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
    */
   getRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   getRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
@@ -98,7 +98,7 @@ export interface RunServiceHandlers extends grpc.UntypedServiceImplementation {
   EndRun: grpc.handleUnaryCall<_leasehold_v1_EndRunRequest__Output, _leasehold_v1_EndRunResponse>;
   
   /**
-   * Which runs need secrets, for the time when the broker is away.
+   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
    */
   GetRunMatchers: grpc.handleUnaryCall<_leasehold_v1_GetRunMatchersRequest__Output, _leasehold_v1_GetRunMatchersResponse>;
   

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../src/platform/clock.ts';
+import { hasCode } from '../../src/platform/error.ts';
+import type { Log } from '../../src/platform/log.ts';
+import { type MatchedJob, needsSecrets, type RunMatcher } from '../../src/platform/run-matchers.ts';
+import { createBackoff } from '../backoff.ts';
+import { parseJson, readArray, readRecord } from '../deliver/json-shape.ts';
+import { replaceFile } from './replace-file.ts';
+
+/**
+ * The broker's last word on which runs need secrets, for the time when no broker answers. On the memory filesystem alone, as it is needed there and
+ * then: a node that restarts asks anew.
+ */
+export interface KeptMatchers extends AsyncDisposable {
+  /** Whether a grant may deliver something to this job; undefined where no word of a broker's is young enough to tell. */
+  mayNeed(job: MatchedJob): Promise<boolean | undefined>;
+}
+
+/** Rarely: each look is a connection of its own, on every node of a cluster. */
+const renewMs = 1_800_000;
+const retryMs = { firstMs: 5_000, capMs: 300_000 };
+/** Longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
+const longestMs = 7 * 86_400_000;
+
+export function keepMatchers(options: {
+  readonly root: string;
+  readonly fetch: (signal: AbortSignal) => Promise<readonly RunMatcher[]>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}): KeptMatchers {
+  const { fetch, clock, random, log } = options;
+  const path = join(options.root, 'matchers.json');
+  const stopping = new AbortController();
+  const backoff = createBackoff({ ...retryMs, random });
+
+  /** Milliseconds until the next one. */
+  async function renew(): Promise<number> {
+    try {
+      const matchers = await fetch(stopping.signal);
+      await replaceFile(path, encodeMatchers({ received: clock.now(), matchers }), 0o600);
+      log.debug('the matchers of runs are renewed', { grants: matchers.length });
+      backoff.reset();
+      return renewMs * (1 - random() / 2);
+    } catch (error) {
+      if (!hasCode(error, 'cancelled')) log.warn('the matchers of runs could not be renewed', {}, error);
+      return backoff.next();
+    }
+  }
+
+  const renewing = (async () => {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(await renew(), stopping.signal).catch(() => undefined);
+    }
+  })();
+
+  return {
+    mayNeed: async (job) => {
+      const kept = await readFile(path).then(decodeMatchers, () => undefined);
+      // A clock that was set back says nothing about the age either.
+      if (kept === undefined || Math.abs(clock.now() - kept.received) > longestMs) return undefined;
+      return needsSecrets(job, kept);
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await renewing;
+    },
+  };
+}
+
+interface Dated {
+  /** Milliseconds since the Unix epoch. */
+  readonly received: number;
+  readonly matchers: readonly RunMatcher[];
+}
+
+const version = 1;
+
+export function encodeMatchers({ received, matchers }: Dated): string {
+  return `${JSON.stringify({ version, received, matchers })}\n`;
+}
+
+/** Undefined for anything that this version has not written itself. */
+export function decodeMatchers(bytes: Uint8Array): Dated | undefined {
+  const found = readRecord(parseJson(bytes));
+  const received = found?.['received'];
+  const matchers = readArray(found?.['matchers'], readMatcher);
+  if (found?.['version'] !== version || typeof received !== 'number' || matchers === undefined)
+    return undefined;
+  return { received, matchers };
+}
+
+function readMatcher(value: unknown): RunMatcher | undefined {
+  const found = readRecord(value);
+  const list = (key: keyof RunMatcher) =>
+    readArray(found?.[key], (text) => (typeof text === 'string' ? text : undefined));
+  const [users, groups, partitions] = [list('users'), list('groups'), list('partitions')];
+  const [accounts, qos] = [list('accounts'), list('qos')];
+  // A list that is lost would match more, but one that is wrong is no word of a broker's at all.
+  if (users === undefined || groups === undefined || partitions === undefined) return undefined;
+  return accounts === undefined || qos === undefined
+    ? undefined
+    : { users, groups, partitions, accounts, qos };
+}

@@ -1,0 +1,58 @@
+/** Conditions of one grant that delivers a bundle by itself. Every list that is not empty must match; `*` stands for any run of characters. */
+export interface RunMatcher {
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+  readonly partitions: readonly string[];
+  readonly accounts: readonly string[];
+  readonly qos: readonly string[];
+}
+
+/** What is known of a job where nobody but the scheduler can be asked. What is undefined may be any. */
+export interface MatchedJob {
+  readonly user: string | undefined;
+  readonly group: string | undefined;
+  readonly partition: string | undefined;
+  readonly account: string | undefined;
+  readonly qos: string | undefined;
+  /** Bundles that the user wishes for. */
+  readonly requested: readonly string[];
+}
+
+/** Whether a grant delivers something to this job, or its user asked for something. */
+export function needsSecrets(
+  job: MatchedJob,
+  { matchers }: { readonly matchers: readonly RunMatcher[] },
+): boolean {
+  return (
+    job.requested.length > 0 ||
+    matchers.some(
+      (one) =>
+        fits(one.users, job.user) &&
+        fits(one.groups, job.group) &&
+        fits(one.partitions, job.partition) &&
+        fits(one.accounts, job.account) &&
+        fits(one.qos, job.qos),
+    )
+  );
+}
+
+/** A name that is not known may be any: a job is taken to need secrets too often rather than started without. */
+function fits(list: readonly string[], value: string | undefined): boolean {
+  return list.length === 0 || value === undefined || list.some((pattern) => matches(pattern, value));
+}
+
+/** `*` stands for any run of characters. Linear in the value for each part, whatever the pattern. */
+function matches(pattern: string, value: string): boolean {
+  const [head = '', ...parts] = pattern.split('*');
+  const tail = parts.pop();
+  if (tail === undefined) return value === pattern;
+  if (!value.startsWith(head) || !value.endsWith(tail) || value.length < head.length + tail.length)
+    return false;
+  let at = head.length;
+  for (const part of parts) {
+    const found = value.indexOf(part, at);
+    if (found === -1 || found + part.length > value.length - tail.length) return false;
+    at = found + part.length;
+  }
+  return true;
+}
