@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../src/platform/clock.ts';
-import { LeaseholdError } from '../../src/platform/error.ts';
+import { type ErrorCode, LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { randomId } from '../../src/platform/random-id.ts';
 import { Secret } from '../../src/platform/secret.ts';
@@ -73,6 +73,12 @@ export interface NodeRunOptions {
   readonly onEnded: () => void;
 }
 
+/** Waiting changes none of these: the broker, or whoever is told of the alarm, has decided. */
+const finalRefusals = new Set<ErrorCode>([
+  'credential_wrong_workload',
+  'node_other_key',
+  'workload_terminating',
+]);
 /** For the broker to take in the last messages: it answers none of them. */
 const lastWordsMs = 250;
 
@@ -116,8 +122,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
         return 'soon';
       }
       if (!isWorkloadGone(code)) {
-        const isFinal = code === 'credential_wrong_workload' || code === 'workload_terminating';
-        if (isFinal && record === undefined) void giveUp({ state: 'failed', why: reasonOf(code) });
+        if (code !== undefined && finalRefusals.has(code) && record === undefined)
+          void giveUp({ state: 'failed', why: reasonOf(code) });
         return 'soon';
       }
       // Not registered yet, or never: the prolog's own deadline decides how long to ask.

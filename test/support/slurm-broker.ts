@@ -74,6 +74,7 @@ export interface SlurmBroker extends AsyncDisposable {
   readonly folder: string;
   readonly auditFile: string;
   assertion(run?: StatedRun): Promise<Uint8Array>;
+  /** With a key of its own each. Issued at one and the same moment unless the test says when: which one is newer is never a matter of the second it ran in. */
   nodeCertificate(node: string, options?: { readonly notBefore?: Date }): KeyAndCertificate;
   signerCertificate(cluster?: string): KeyAndCertificate;
 }
@@ -98,6 +99,7 @@ export async function startSlurmBroker(
   await using building = new AsyncDisposableStack();
   const folder = building.use(await createTempFolder({ name: 'slurm-broker' }));
   const path = (name: string) => join(folder.path, name);
+  const firstIssued = new Date(Date.now() - 3_600_000);
   const ca = options.ca ?? createTestCa();
   const server = ca.issueServer();
   await writeFile(path('tls.crt'), server.certificate);
@@ -238,7 +240,7 @@ export async function startSlurmBroker(
         .sign(run.forged === true ? forger.privateKey : privateKey);
       return Buffer.from(text);
     },
-    nodeCertificate: (node, validity = {}) =>
+    nodeCertificate: (node, validity = { notBefore: firstIssued }) =>
       ca.issueClient({
         commonName: node,
         uri: `spiffe://${trustDomain}/slurm/${cluster}/node/${node}`,

@@ -31,7 +31,10 @@ grants:
 
 const alice = { uid: 20_001, gid: 20_001 };
 
-async function createSite(brokerOptions: Parameters<typeof startSlurmBroker>[0] = {}) {
+async function createSite(
+  brokerOptions: Parameters<typeof startSlurmBroker>[0] = {},
+  settings = 'prolog: { seconds: 4 }',
+) {
   await using building = new AsyncDisposableStack();
   const broker = building.use(await startSlurmBroker(brokerOptions));
   const worlds = new Map<string, NodeWorld>();
@@ -39,9 +42,7 @@ async function createSite(brokerOptions: Parameters<typeof startSlurmBroker>[0] 
     const way = { address: broker.nodes, ca: broker.ca.certificate, authority: broker.ca };
     worlds.set(
       node,
-      building.use(
-        await createNodeWorld(way, 'prolog: { seconds: 4 }', `spiffe://test/slurm/hpc/node/${node}`),
-      ),
+      building.use(await createNodeWorld(way, settings, `spiffe://test/slurm/hpc/node/${node}`)),
     );
   }
   const { target, credentials, options } = brokerChannel({
@@ -166,6 +167,35 @@ describe('node agents and a broker', () => {
     expect(await site.hook('n2', 'prolog')).toMatch(/^FAIL /);
     expect(await sessionStates(site.broker)).toEqual([]);
     for (const node of ['n1', 'n2']) expect(await readdir(site.world(node).path('run/runs'))).toEqual([]);
+  });
+
+  it('with another key than their node has are refused at once, and the run is marked, with an alarm', async () => {
+    // Nobody would wait for that long.
+    await using site = await createSite({}, 'prolog: { seconds: 600 }');
+    const world = site.world('n1');
+    await site.register({ nodes: ['n1'] });
+    await site.broker.ledger.bindNode({
+      cluster: 'hpc',
+      node: 'n1',
+      key: 'another',
+      notBefore: Date.now(),
+      at: Date.now(),
+    });
+    const agent = await world.start();
+    expect(await site.hook('n1', 'prolog')).toMatch(/^FAIL This node was refused/);
+    expect(world.marker(12)).toContain('state=failed\n');
+    expect(await readdir(world.path('run/runs'))).toEqual([]);
+    expect(await sessionStates(site.broker)).toEqual([]);
+    const records = (await readFile(site.broker.auditFile, 'utf8')).trimEnd().split('\n');
+    const refusals = records
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ outcome }) => outcome === 'refused');
+    const code = 'node_other_key';
+    for (const action of ['node_key', 'attach'])
+      expect(refusals).toContainEqual(expect.objectContaining({ action, code, node: 'hpc/n1' }));
+    expect(await site.hook('n1', 'epilog')).toBe('OK\n');
+    expect(world.marker(12)).toBeUndefined();
+    expect(agent.output()).toContain(code);
   });
 
   it('resume after a kill with the same files, end with a run that ended meanwhile, and take up a renewed certificate', async () => {
