@@ -1,4 +1,5 @@
 import type { Clock } from '../src/platform/clock.ts';
+import { type ErrorCode, LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
 import type { GenerationEvent, OutagePolicy } from '../src/rpc/client/hold-messages.ts';
 import { createBackoff } from './backoff.ts';
@@ -19,8 +20,8 @@ export interface Standing {
 export interface BundleFiles {
   standing(): Standing | undefined;
   recover(): Promise<KeptState | undefined>;
-  /** `incomplete`: it builds on values that are gone. `failed`: what stood before stands still. Never throws. */
-  put(event: GenerationEvent, session: SessionFacts): Promise<'done' | 'incomplete' | 'failed'>;
+  /** `incomplete`: it builds on values that are gone. A code: it could not be written, and what stood before stands still. Never throws. */
+  put(event: GenerationEvent, session: SessionFacts): Promise<'done' | 'incomplete' | ErrorCode>;
   /** How long to wait before a `put` that failed is tried again. */
   retryMs(): number;
   /** Tries until it has worked; the session whose files are gone, if there were any. Throws `cancelled`. */
@@ -88,7 +89,7 @@ export function createBundleFiles(options: {
       } catch (error) {
         counters.add('delivery_failures_total');
         log.error('a generation could not be delivered; the one before stays', {}, error);
-        return 'failed';
+        return LeaseholdError.from(error).code;
       }
     },
     retryMs: () => 500 + backoff.next(),

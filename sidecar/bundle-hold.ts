@@ -69,6 +69,8 @@ export interface BundleHoldOptions {
   readonly onChange: () => void;
   /** A generation is visible and acknowledged. */
   readonly onDelivered: () => void;
+  /** A generation that came could not be written; it is tried again. */
+  readonly onUndelivered?: (code: ErrorCode) => void;
   /** Refused; `isDecided` when nothing that a holder can do changes it. */
   readonly onRefused?: (code: ErrorCode, isDecided: boolean) => void;
   /** The broker took a session away; its files are gone. */
@@ -172,15 +174,16 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     const before = files.standing()?.session;
     const { leased, outage: policy } = opened;
     const outcome = await files.put(event, { requestKey: requestKey ?? '', leased, outage: policy });
-    if (outcome === 'failed') {
-      next(files.retryMs(), () => deliver(event, signal));
-      return;
-    }
     if (outcome === 'incomplete') {
       log.warn('a generation builds on values that are gone; asking for a whole one');
       requestKey = undefined;
       onChange();
       askAfter(pace.soon());
+      return;
+    }
+    if (outcome !== 'done') {
+      next(files.retryMs(), () => deliver(event, signal));
+      options.onUndelivered?.(outcome);
       return;
     }
     if (before !== undefined && before !== event.session) stream?.send({ kind: 'wiped', session: before });

@@ -44,8 +44,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const files = { ...config, ca: config.broker.ca };
   // Who this node is stays what it was: a pair that is half replaced must not keep an epilog from removing files.
   const { cluster, node } = await readNodeCertificate(files);
-  await prepareRoot({ ...config.files, log });
-  const store = await openRunStore(config.files.root);
+  const store = await openRunStore(await prepareRoot({ ...config.files, log }));
   const counters = createCounters();
   const notifyRun = await findNotifyRun({ program: config.notifier, log });
   /** The run that each job has now. */
@@ -142,7 +141,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     const isFree = config.prolog.unserved === 'start' || (await matchers.mayNeed(facts)) === false;
     // The broker may have named it in the meantime; then it is known to need something.
     const isServed = isFree && run.record() === undefined;
-    await run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: reasons.late });
+    await run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: run.whyNot() });
   }
 
   const epilog = (seen: SeenJob): Promise<HookAnswer> =>

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/platform/clock.ts';
-import { hasCode } from '../../src/platform/error.ts';
+import { hasCode, LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { type MatchedJob, needsSecrets, type RunMatcher } from '../../src/platform/run-matchers.ts';
 import { createBackoff } from '../backoff.ts';
@@ -20,6 +20,8 @@ export interface KeptMatchers extends AsyncDisposable {
 /** Rarely: each look is a connection of its own, on every node of a cluster. */
 const renewMs = 1_800_000;
 const retryMs = { firstMs: 5_000, capMs: 300_000 };
+/** Markers of jobs have their place beside it. */
+const mostBytes = 2 * 1024 * 1024;
 /** Longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
 const longestMs = 7 * 86_400_000;
 
@@ -39,7 +41,9 @@ export function keepMatchers(options: {
   async function renew(): Promise<number> {
     try {
       const matchers = await fetch(stopping.signal);
-      await replaceFile(path, encodeMatchers({ received: clock.now(), matchers }), 0o600);
+      const text = encodeMatchers({ received: clock.now(), matchers });
+      if (Buffer.byteLength(text) > mostBytes) throw new LeaseholdError('delivery_no_space');
+      await replaceFile(path, text, 0o600);
       log.debug('the matchers of runs are renewed', { grants: matchers.length });
       backoff.reset();
       return renewMs * (1 - random() / 2);

@@ -40,6 +40,8 @@ export interface NodeRun {
   record(): RunRecord | undefined;
   /** The first outcome; never rejects. */
   readonly outcome: Promise<Outcome>;
+  /** What keeps it waiting, as a sentence for the user. */
+  whyNot(): string;
   /** No outcome in time, or none to be had: gives everything back and marks the run as failed, or as one that has nothing. */
   giveUp(outcome: Outcome): Promise<void>;
   /** Resolves when no file and no marker is left; the broker is told then or later. Any number of times. */
@@ -93,6 +95,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   let phase: 'live' | 'failed' | 'ended' = record?.owed === undefined ? 'live' : 'ended';
   let wasServed = false;
   let marked = '';
+  /** Why files that came could not be written. */
+  let undelivered: ErrorCode | undefined;
   let isGone = false;
   let isFinished = false;
   let ending: Promise<void> | undefined;
@@ -196,7 +200,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
         requireAck: false,
       },
       deliverer: createDeliverer({
-        target: store.folder(taken),
+        target: store.target(taken),
         folder: name,
         allowDisk: options.allowDisk,
         defaultUid: undefined,
@@ -213,6 +217,9 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       onDelivered: () => {
         delivered.add(name);
         update();
+      },
+      onUndelivered: (code) => {
+        undelivered = code;
       },
       onRefused: (code, isDecided) => {
         if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
@@ -369,6 +376,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     subject,
     record: () => record,
     outcome,
+    whyNot: () => reasonOf(undelivered ?? 'deadline_exceeded'),
     giveUp,
     end,
     renew: () => loop.renew(),

@@ -1,20 +1,24 @@
-import { chmod, lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { deliveryError, orMissing } from '../deliver/file-system.ts';
+import { orMissing } from '../deliver/file-system.ts';
 import { encodeMarker, type Marker, saysNothing } from './marker.ts';
+import type { MemoryRoot } from './memory-root.ts';
+import { ensureOwnFolder } from './own-folder.ts';
 import { replaceFile } from './replace-file.ts';
 import { decodeRunRecord, encodeRunRecord, runName, type RunRecord } from './run-record.ts';
 
 /**
- * The agent's own folders below its root, all of them root's: `runs` (a folder for each run), `jobs` (a marker for each job)
- * and `state` (a record for each run, closed to everybody else). Throws `delivery_*` codes.
+ * The agent's own folders, all of them root's: a folder for each run, and below the root `jobs` (a marker for each job) and `state` (a record for
+ * each run, closed to everybody else). Throws `delivery_*` codes.
  */
 export interface RunStore {
   /** Whole records of earlier processes, after everything that belongs to none of them has been removed. */
   recover(): Promise<readonly RunRecord[]>;
-  /** Where the bundles of a run are. */
+  /** Where a job finds its bundles. */
   folder(run: Pick<RunRecord, 'job' | 'start'>): string;
+  /** Where they are written. */
+  target(run: Pick<RunRecord, 'job' | 'start'>): string;
   makeFolder(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
   removeFolder(run: Pick<RunRecord, 'job' | 'start'>): Promise<void>;
   save(record: RunRecord): Promise<void>;
@@ -35,14 +39,11 @@ const markersOf = ({ job, het }: MarkedJob): readonly string[] =>
 const mostMarkerBytes = 4096;
 const runFolder = /^[1-9][0-9]*-[0-9]+$/;
 
-export async function openRunStore(root: string): Promise<RunStore> {
+export async function openRunStore({ root, target, view }: MemoryRoot): Promise<RunStore> {
   const at = (...parts: readonly string[]) => join(root, ...parts);
-  for (const [name, mode] of [
-    ['runs', 0o711],
-    ['jobs', 0o711],
-    ['state', 0o700],
-  ] as const)
-    await ensureFolder(at(name), mode);
+  const targetOf = (run: Pick<RunRecord, 'job' | 'start'>) => join(target, runName(run));
+  await ensureOwnFolder(at('jobs'), 0o711);
+  await ensureOwnFolder(at('state'), 0o700);
 
   const recordPath = (run: Pick<RunRecord, 'job' | 'start'>) => at('state', `${runName(run)}.json`);
 
@@ -61,24 +62,30 @@ export async function openRunStore(root: string): Promise<RunStore> {
       const records = await readRecords();
       const folders = new Set(records.map(runName));
       const jobs = new Set(records.filter(({ owed }) => owed === undefined).flatMap(markersOf));
-      for (const name of await readdir(at('runs')))
-        if (!folders.has(name)) await rm(at('runs', name), { recursive: true, force: true });
+      for (const name of await readdir(target))
+        if (!folders.has(name)) await rm(join(target, name), { recursive: true, force: true });
       for (const name of await readdir(at('jobs')))
         if (!jobs.has(name) && !(await isOfNoRun(at('jobs', name))))
           await rm(at('jobs', name), { recursive: true, force: true });
       return records;
     },
-    folder: (run) => at('runs', runName(run)),
-    makeFolder: (run) => ensureFolder(at('runs', runName(run)), 0o711),
+    folder: (run) => join(view, runName(run)),
+    target: targetOf,
+    makeFolder: (run) => ensureOwnFolder(targetOf(run), 0o711),
     removeFolder: (run) => {
-      const name = runName(run);
-      if (!runFolder.test(name)) throw new LeaseholdError('delivery_unsafe');
-      return rm(at('runs', name), { recursive: true, force: true });
+      if (!runFolder.test(runName(run))) throw new LeaseholdError('delivery_unsafe');
+      return rm(targetOf(run), { recursive: true, force: true });
     },
     save: (record) => replaceFile(recordPath(record), encodeRunRecord(record), 0o600),
     forget: (run) => rm(recordPath(run), { force: true }),
     mark: async (job, marker) => {
-      for (const name of markersOf(job)) await replaceFile(at('jobs', name), encodeMarker(marker), 0o644);
+      try {
+        for (const name of markersOf(job)) await replaceFile(at('jobs', name), encodeMarker(marker), 0o644);
+      } catch (error) {
+        // The one before may promise what is no longer there; without any, tasks fail.
+        await store.unmark(job);
+        throw error;
+      }
     },
     unmark: async (job) => {
       for (const name of markersOf(job)) await rm(at('jobs', name), { force: true });
@@ -94,19 +101,4 @@ export async function openRunStore(root: string): Promise<RunStore> {
 async function isOfNoRun(path: string): Promise<boolean> {
   const found = await orMissing(lstat(path));
   return found?.isFile() === true && found.size <= mostMarkerBytes && saysNothing(await readFile(path));
-}
-
-async function ensureFolder(path: string, mode: number): Promise<void> {
-  try {
-    if ((await orMissing(lstat(path))) === undefined) await mkdir(path, { mode: 0o700 });
-    const found = await lstat(path);
-    if (!found.isDirectory() || found.uid !== (process.geteuid?.() ?? 0)) {
-      throw new LeaseholdError('delivery_unsafe', {
-        detail: "a folder of the agent's is a link, a file, or somebody else's",
-      });
-    }
-    await chmod(path, mode);
-  } catch (error) {
-    throw deliveryError(error);
-  }
 }

@@ -101,6 +101,8 @@ describeWith(['packages'], 'the packages', () => {
       '/usr/lib/systemd/system/leasehold-node-agent.service',
       '/usr/lib/systemd/system/leasehold-signer.service',
       '/usr/lib/systemd/system/run-leasehold.mount',
+      '/usr/lib/systemd/system/run-leasehold-own-runs.mount',
+      '/usr/lib/systemd/system/run-leasehold-runs.mount',
       '/usr/lib/tmpfiles.d/leasehold.conf',
       '/usr/share/doc/leasehold/examples/slurm.conf',
       '/usr/share/doc/leasehold/examples/enroot.fstab',

@@ -29,16 +29,22 @@ it('documents every key with its default, and no other', async () => {
     expect(documented.get(key)).toBe(`\`${value}\``);
 });
 
-it('ships a unit that starts what there is, with its files where the configuration says', async () => {
-  const [unit, mount] = await Promise.all([
-    read('packaging/systemd/leasehold-node-agent.service'),
-    read('packaging/systemd/run-leasehold.mount'),
-  ]);
+it('ships units that start what there is, with its files where the configuration says', async () => {
+  const unit = await read('packaging/systemd/leasehold-node-agent.service');
   const { files, socket } = parseNodeAgentConfig(JSON.stringify(least));
   expect(unit).toContain('ExecStart=/usr/bin/leasehold node-agent --config /etc/leasehold/node-agent.yaml');
   expect(unit).toContain(`ReadWritePaths=${files.root}\n`);
   expect(socket.startsWith(`${files.root}/`)).toBe(true);
-  expect(mount).toContain(`Where=${files.root}\n`);
-  for (const option of ['mode=0711', 'nosuid', 'nodev', 'noexec', `size=${files.sizeMiB}m`])
-    expect(mount).toContain(option);
+  const mounts: readonly [string, string, readonly string[]][] = [
+    ['run-leasehold', files.root, ['mode=0711', 'size=16m']],
+    ['run-leasehold-own-runs', `${files.root}/own/runs`, ['mode=0711', `size=${files.sizeMiB}m`]],
+    ['run-leasehold-runs', `${files.root}/runs`, ['bind', 'ro']],
+  ];
+  for (const [name, where, options] of mounts) {
+    const mount = await read(`packaging/systemd/${name}.mount`);
+    expect(unit).toMatch(new RegExp(`^Requires=.*\\b${name}\\.mount`, 'm'));
+    expect(mount).toContain(`Where=${where}\n`);
+    const found = /^Options=(.*)$/m.exec(mount)?.[1]?.split(',');
+    expect(found).toEqual(expect.arrayContaining([...options, 'nosuid', 'nodev', 'noexec']));
+  }
 });

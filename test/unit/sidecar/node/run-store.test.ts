@@ -21,9 +21,12 @@ const record: RunRecord = {
 const nothing = { state: 'nothing', run: undefined, uid: 0, restarts: 0 } as const;
 const run = { workload: record.workload, start: record.start, folder: '/x' };
 
+const rootAt = (root: string) => ({ root, target: join(root, 'runs'), view: join(root, 'runs') });
+
 it('a restart keeps the markers of jobs that were let in with nothing, and of runs on record, and no other', async () => {
   await using folder = await createTempFolder({ name: 'run-store' });
-  const store = await openRunStore(folder.path);
+  await mkdir(join(folder.path, 'runs'));
+  const store = await openRunStore(rootAt(folder.path));
   await store.mark({ job: 1, het: undefined }, nothing);
   await store.mark({ job: 2, het: 1 }, { ...nothing, uid: 5 });
   await store.mark({ job: 3, het: undefined }, { ...nothing, run });
@@ -37,7 +40,7 @@ it('a restart keeps the markers of jobs that were let in with nothing, and of ru
   await writeFile(join(jobs, '.unfinished'), 'leasehold=1\nstate=no');
   await symlink(join(jobs, '1'), join(jobs, '10'));
   const before = await readFile(join(jobs, '1'), 'utf8');
-  expect(await (await openRunStore(folder.path)).recover()).toEqual([record]);
+  expect(await (await openRunStore(rootAt(folder.path))).recover()).toEqual([record]);
   expect((await readdir(jobs)).sort()).toEqual(['1', '1.het', '2', '7']);
   expect(await readFile(join(jobs, '1'), 'utf8')).toBe(before);
 });
