@@ -128,22 +128,15 @@ static char *request(const struct verb *verb, size_t *length) {
     return bytes;
 }
 
-static int ask(const struct verb *verb, const char *path, long seconds, long peer_uid) {
-    struct sockaddr_un where = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof where.sun_path) return say("the path of the socket is too long");
-    strcpy(where.sun_path, path);
-    long long until = now_ms() + seconds * 1000;
-    size_t length = 0;
-    static char *bytes; /* the process ends before anybody could free it */
-    bytes = request(verb, &length);
-    if (bytes == NULL) return say("the variables are too large");
+/* Asks on a connection of its own. 1 when that ended before an answer: whoever serves has died, or is going down. */
+static int ask_once(const struct sockaddr_un *where, const char *bytes, size_t length, long long until, long seconds, long peer_uid) {
     int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (peer < 0) return say("no socket: %s", strerror(errno));
     long long back_by = now_ms() + RESTART_MS < until ? now_ms() + RESTART_MS : until;
-    while (connect(peer, (struct sockaddr *)&where, sizeof where) != 0) {
+    while (connect(peer, (const struct sockaddr *)where, sizeof *where) != 0) {
         /* A full backlog passes, and so does a restart of the daemon. */
         long long wait_until = errno == EAGAIN || errno == EINTR ? until : errno == ECONNREFUSED || errno == ENOENT ? back_by : 0;
-        if (now_ms() + 20 >= wait_until) return say("%s cannot be reached: %s", path, strerror(errno));
+        if (now_ms() + 20 >= wait_until) return say("%s cannot be reached: %s", where->sun_path, strerror(errno));
         poll(NULL, 0, 20);
     }
     struct ucred other;
@@ -151,7 +144,7 @@ static int ask(const struct verb *verb, const char *path, long seconds, long pee
     /* Nobody else may take in what the scheduler says, or answer for it. */
     if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &other, &size) != 0 ||
         (other.uid != 0 && other.uid != geteuid() && (long)other.uid != peer_uid))
-        return say("%s is served by a user who may not", path);
+        return say("%s is served by a user who may not", where->sun_path);
     for (size_t sent = 0; sent < length;) {
         ssize_t count = send(peer, bytes + sent, length - sent, MSG_NOSIGNAL);
         if (count >= 0) sent += (size_t)count;
@@ -170,7 +163,8 @@ static int ask(const struct verb *verb, const char *path, long seconds, long pee
             }
             if (had == sizeof answer - 1) return say("the answer is too long");
         } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-            return say("the connection ended before an answer");
+            close(peer);
+            return 1;
         } else if (!ready(peer, POLLIN, until)) {
             return say("no answer within %ld s", seconds);
         }
@@ -178,6 +172,21 @@ static int ask(const struct verb *verb, const char *path, long seconds, long pee
     if (strncmp(answer, "FAIL ", 5) == 0) say("%s", answer + 5);
     else if (strcmp(answer, "OK") != 0 && strncmp(answer, "OK ", 3) != 0) say("the answer is not understood");
     return 0;
+}
+
+static int ask(const struct verb *verb, const char *path, long seconds, long peer_uid) {
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof where.sun_path) return say("the path of the socket is too long");
+    strcpy(where.sun_path, path);
+    long long until = now_ms() + seconds * 1000;
+    size_t length = 0;
+    static char *bytes; /* the process ends before anybody could free it */
+    bytes = request(verb, &length);
+    if (bytes == NULL) return say("the variables are too large");
+    /* Once more: every verb may be said twice, and nobody comes again for an epilog whose agent was killed in the middle of it. */
+    if (ask_once(&where, bytes, length, until, seconds, peer_uid) == 0) return 0;
+    if (ask_once(&where, bytes, length, until, seconds, peer_uid) == 0) return 0;
+    return say("the connection ended before an answer");
 }
 
 int main(int argc, char **argv) {

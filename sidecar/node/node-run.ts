@@ -322,9 +322,10 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       record = { ...record, owed };
       await store.save(record);
     });
+    // Before them: a marker promises files.
+    await enqueue(() => store.unmark(subject));
     await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
     await enqueue(async () => {
-      await store.unmark(subject);
       if (record !== undefined) await store.removeFolder(record);
     });
     log.info('the run has ended on this node, its files are removed', {});
@@ -364,12 +365,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       .then(() => resolveOver(undefined));
   }
 
-  if (phase === 'ended') {
-    const left = record;
-    void enqueue(async () => {
-      if (left !== undefined) await store.removeFolder(left);
-    });
-  } else if (record !== undefined) void take(record);
+  if (phase === 'live' && record !== undefined) void take(record);
   void loop.run();
 
   return {

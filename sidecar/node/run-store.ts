@@ -60,8 +60,12 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
   const store: RunStore = {
     recover: async () => {
       const records = await readRecords();
-      const folders = new Set(records.map(runName));
-      const jobs = new Set(records.filter(({ owed }) => owed === undefined).flatMap(markersOf));
+      // Of one that has ended, the broker has still to be told; nothing else of it may be left.
+      const live = records.filter(({ owed }) => owed === undefined);
+      const folders = new Set(live.map(runName));
+      const jobs = new Set(live.flatMap(markersOf));
+      for (const name of await readdir(root))
+        if (name.startsWith('.')) await rm(at(name), { recursive: true, force: true });
       for (const name of await readdir(target))
         if (!folders.has(name)) await rm(join(target, name), { recursive: true, force: true });
       for (const name of await readdir(at('jobs')))

@@ -123,6 +123,26 @@ describe('leasehold-hook', () => {
     await trouble(ask(path), /ended before an answer/);
   });
 
+  it.for(['prolog', 'epilog', 'register', 'end'])(
+    'asks once more when its peer dies over %s',
+    async (verb, { skip }) => {
+      skip(hook === '');
+      const asked: string[] = [];
+      const path = await serve((socket, request) =>
+        socket.on('data', () => {
+          if (!request().includes('\0\0')) return;
+          asked.push(request().toString());
+          if (asked.length === 1) socket.destroy();
+          else socket.end('OK\n');
+        }),
+      );
+      const env = { SLURM_JOB_ID: '7' };
+      const outcome = await run([verb, '--socket', path], { env });
+      expect(outcome).toEqual({ status: 0, signal: null, stdout: '', stderr: '' });
+      expect(asked).toEqual(Array(2).fill(`leasehold/1 ${verb}\nSLURM_JOB_ID=7\0\0`));
+    },
+  );
+
   it.for([
     ['garbage', 'HTTP/1.1 400\n', /not understood/],
     ['binary', '\x00\xff\x00\n', /not understood/],

@@ -27,6 +27,8 @@ export interface FakeBroker extends AsyncDisposable {
 export interface FakeStream {
   /** The next message of this kind; fails the test when another kind comes first. */
   next<K extends Kind>(kind: K): Promise<NonNullable<HoldRequest__Output[K]>>;
+  /** The next message, whatever it is. */
+  take(): Promise<HoldRequest__Output>;
   send(response: HoldResponse): void;
   /** Ends with a code in the trailer, as the broker does. */
   refuse(code: string): void;
@@ -97,6 +99,7 @@ function fakeStream(call: ServerDuplexStream<HoldRequest__Output, HoldResponse>)
       if (message.message !== kind || !content) throw new Error(`expected ${kind}, got ${message.message}`);
       return content;
     },
+    take: () => received.take(),
     send: (response) => void call.write(response),
     refuse: (code) => {
       const metadata = new Metadata();
