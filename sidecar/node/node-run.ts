@@ -95,8 +95,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   let phase: 'live' | 'failed' | 'ended' = record?.owed === undefined ? 'live' : 'ended';
   let wasServed = false;
   let marked = '';
-  /** Why files that came could not be written. */
-  let undelivered: ErrorCode | undefined;
+  /** What there is to say of the wait beyond that it is one. */
+  let trouble: ErrorCode | undefined;
   let isGone = false;
   let isFinished = false;
   let ending: Promise<void> | undefined;
@@ -126,12 +126,16 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
         return 'soon';
       }
       if (!isWorkloadGone(code)) {
+        if (record === undefined) trouble = undefined;
         if (code !== undefined && finalRefusals.has(code) && record === undefined)
           void giveUp({ state: 'failed', why: reasonOf(code) });
         return 'soon';
       }
       // Not registered yet, or never: the prolog's own deadline decides how long to ask.
-      if (record === undefined && code === 'workload_unknown') return 'soon';
+      if (record === undefined && code === 'workload_unknown') {
+        trouble = code;
+        return 'soon';
+      }
       isGone = true;
       log.info('the broker says that the run is over', { code });
       void end().then(options.onEnded);
@@ -219,7 +223,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
         update();
       },
       onUndelivered: (code) => {
-        undelivered = code;
+        trouble = code;
       },
       onRefused: (code, isDecided) => {
         if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
@@ -372,7 +376,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     subject,
     record: () => record,
     outcome,
-    whyNot: () => reasonOf(undelivered ?? 'deadline_exceeded'),
+    whyNot: () => reasonOf(trouble ?? 'deadline_exceeded'),
     giveUp,
     end,
     renew: () => loop.renew(),

@@ -36,7 +36,7 @@ export type MarkedJob = Pick<RunRecord, 'job' | 'het'>;
 const markersOf = ({ job, het }: MarkedJob): readonly string[] =>
   het === undefined ? [String(job)] : [String(job), `${het}.het`];
 
-const mostMarkerBytes = 4096;
+const mostBytes = 65_536;
 const runFolder = /^[1-9][0-9]*-[0-9]+$/;
 
 export async function openRunStore({ root, target, view }: MemoryRoot): Promise<RunStore> {
@@ -50,7 +50,9 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
   async function readRecords(): Promise<readonly RunRecord[]> {
     const records: RunRecord[] = [];
     for (const name of await readdir(at('state'))) {
-      const record = decodeRunRecord(await readFile(at('state', name)));
+      const record = (await isSmallFile(at('state', name)))
+        ? decodeRunRecord(await readFile(at('state', name)))
+        : undefined;
       if (record !== undefined && name === `${runName(record)}.json`) records.push(record);
       else await rm(at('state', name), { recursive: true, force: true });
     }
@@ -103,6 +105,11 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
  * would fail. Any other marker that nobody answers for would promise a later run of its job files that are not there.
  */
 async function isOfNoRun(path: string): Promise<boolean> {
+  return (await isSmallFile(path)) && saysNothing(await readFile(path));
+}
+
+/** Of the size of ours, and no link or folder. */
+async function isSmallFile(path: string): Promise<boolean> {
   const found = await orMissing(lstat(path));
-  return found?.isFile() === true && found.size <= mostMarkerBytes && saysNothing(await readFile(path));
+  return found?.isFile() === true && found.size <= mostBytes;
 }

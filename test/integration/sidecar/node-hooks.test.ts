@@ -1,41 +1,19 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildHook } from '../../../scripts/build-hook.ts';
-import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 import { startFakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA } from '../../unit/sidecar/messages.ts';
+import { buildHookPrograms, type HookOutcome, type HookPrograms } from './hook-programs.ts';
 import { createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
 
-let folder: TempFolder;
-const program = (name: string) => join(folder.path, name);
+let programs: HookPrograms;
+const hook: HookPrograms['hook'] = (...parameters) => programs.hook(...parameters);
+const taskProlog: HookPrograms['taskProlog'] = (...parameters) => programs.taskProlog(...parameters);
 
 beforeAll(async () => {
-  folder = await createTempFolder({ name: 'node-hooks' });
-  const built = buildHook({ folder: folder.path });
-  if (!built.built) throw new Error(built.why);
+  programs = await buildHookPrograms();
 });
-afterAll(() => folder[Symbol.asyncDispose]());
-
-interface Outcome {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const run = (name: string, args: readonly string[], variables: object): Promise<Outcome> =>
-  new Promise((resolve) => {
-    const env = Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]));
-    execFile(program(name), [...args], { env, timeout: 30_000 }, (error, stdout, stderr) =>
-      resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
-    );
-  });
-const hook = (world: NodeWorld, verb: string, variables: object = slurmd()) =>
-  run('leasehold-hook', [verb, '--socket', world.socket], variables);
-const taskProlog = (world: NodeWorld, variables: object = slurmd()) =>
-  run('leasehold-task-prolog', [world.path('run/jobs')], variables);
+afterAll(() => programs[Symbol.asyncDispose]());
 
 async function deliver(stream: FakeStream, session = sessionA, welcome = runWelcome()): Promise<void> {
   await stream.next('hello');
@@ -52,7 +30,7 @@ async function left(world: NodeWorld): Promise<readonly string[]> {
   return names;
 }
 
-const silent: Outcome = { status: 0, stdout: '', stderr: '' };
+const silent: HookOutcome = { status: 0, stdout: '', stderr: '' };
 
 describe('the programs that slurmd forks, and the agent', () => {
   it('take an epilog before its prolog, and one that comes again, for nothing to do', async () => {

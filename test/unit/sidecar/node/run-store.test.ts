@@ -36,7 +36,7 @@ it('a restart keeps the markers of jobs that were let in with nothing, and of ru
   await store.save(record);
   const jobs = join(folder.path, 'jobs');
   await mkdir(join(jobs, '8'));
-  await writeFile(join(jobs, '9'), `leasehold=1\nstate=nothing\n${'\n'.repeat(5_000)}`);
+  await writeFile(join(jobs, '9'), `leasehold=1\nstate=nothing\n${'\n'.repeat(70_000)}`);
   await writeFile(join(jobs, '.unfinished'), 'leasehold=1\nstate=no');
   await symlink(join(jobs, '1'), join(jobs, '10'));
   const before = await readFile(join(jobs, '1'), 'utf8');

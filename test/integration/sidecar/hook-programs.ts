@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { buildHook } from '../../../scripts/build-hook.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
+import { slurmd, type NodeWorld } from './node-world.ts';
+
+export interface HookOutcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What slurmd and slurmstepd fork, built for this test. */
+export interface HookPrograms extends AsyncDisposable {
+  hook(world: NodeWorld, verb: string, variables?: object): Promise<HookOutcome>;
+  taskProlog(world: NodeWorld, variables?: object): Promise<HookOutcome>;
+}
+
+export async function buildHookPrograms(): Promise<HookPrograms> {
+  await using building = new AsyncDisposableStack();
+  const folder = building.use(await createTempFolder({ name: 'node-hooks' }));
+  const built = buildHook({ folder: folder.path });
+  if (!built.built) throw new Error(built.why);
+  const owned = building.move();
+  const run = (name: string, args: readonly string[], variables: object): Promise<HookOutcome> =>
+    new Promise((resolve) => {
+      const env = Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]));
+      execFile(join(folder.path, name), [...args], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+        resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+      );
+    });
+  return {
+    hook: (world, verb, variables = slurmd()) =>
+      run('leasehold-hook', [verb, '--socket', world.socket], variables),
+    taskProlog: (world, variables = slurmd()) =>
+      run('leasehold-task-prolog', [world.path('run/jobs')], variables),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
