@@ -1,29 +1,16 @@
 import type { Clock } from '../src/platform/clock.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
-import type {
-  GenerationEvent,
-  HoldCommand,
-  HoldEvent,
-  OpenedEvent,
-  RevokedReason,
-} from '../src/rpc/client/hold-messages.ts';
+import type { GenerationEvent, OpenedEvent, RevokedReason } from '../src/rpc/client/hold-messages.ts';
 import { createBundleFiles } from './bundle-files.ts';
+import type { BundleEvent, BundleStream } from './bundle-stream.ts';
+import { createBundleWait } from './bundle-wait.ts';
 import type { BundleConfig } from './config.ts';
 import type { Counters } from './counters.ts';
 import type { Deliverer } from './deliver/deliverer.ts';
+import { createNewest } from './newest.ts';
 import { createOutage } from './outage.ts';
 import { createPace, meaningOfRefusal, paceAfterRevoke } from './pace.ts';
-
-/** The stream a bundle speaks through while it is attached. */
-export interface BundleStream {
-  send(command: HoldCommand): void;
-  /** The broker does not answer: the stream is to be ended and dialled again. */
-  fail(error: LeaseholdError): void;
-}
-
-/** Events that concern one bundle; the stream's own are handled where the stream is. */
-export type BundleEvent = Exclude<HoldEvent, { kind: 'welcome' | 'credential_wanted' | 'redirect' }>;
 
 /**
  * The hold on one bundle.
@@ -79,24 +66,26 @@ export interface BundleHoldOptions {
   readonly onImpossible: (error: LeaseholdError) => void;
 }
 
-const answerTimeoutMs = 90_000;
-
 export function createBundleHold(options: BundleHoldOptions): BundleHold {
   const { clock, random, counters, config, onChange } = options;
   const log = options.log.child({ bundle: config.name });
   const files = createBundleFiles({ ...options, log });
   const pace = createPace(random);
   const closed = new AbortController();
+  const newest = createNewest(closed.signal);
+  const wait = createBundleWait({
+    clock,
+    onSilence: () => {
+      const detail = 'a bundle that was asked for did not come';
+      stream?.fail(new LeaseholdError('deadline_exceeded', { detail }));
+    },
+  });
   /** Session ids that the broker may speak of; known as soon as a message arrives, before its turn comes. */
   const sessions = new Set<string>();
 
   let stream: BundleStream | undefined;
   let opened: OpenedEvent | undefined;
   let requestKey: string | undefined;
-  /** The newest generation or resumption. Aborting it makes void what has not been written, or told, yet. */
-  let newest = { session: '', abort: new AbortController() };
-  let cancelAnswer: () => void = () => undefined;
-  let cancelNext: () => void = () => undefined;
   let queue: Promise<void> = Promise.resolve();
   /** Given up for good: whatever a stream brings from now on, no file appears. */
   let isOver = false;
@@ -107,7 +96,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     onExpired: (mode) => {
       log.warn('the outage has lasted longer than the bundle allows', { mode });
       if (mode === 'wipe') {
-        newest.abort.abort();
+        newest.makeVoid();
         enqueue(() => removeFiles('outage'));
       }
       onChange();
@@ -125,36 +114,17 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     ...new Set([files.standing()?.session, opened?.session].filter((id) => id !== undefined)),
   ];
 
-  function begin(session: string): AbortSignal {
-    newest.abort.abort();
-    newest = { session, abort: new AbortController() };
-    return AbortSignal.any([closed.signal, newest.abort.signal]);
-  }
-
   function ask(): void {
-    cancelNext();
+    wait.nothing();
     if (stream === undefined || isOver) return;
     requestKey ??= options.newRequestKey();
     const standing = files.standing();
     const resume = standing && { session: standing.session, generation: standing.generation };
     stream.send({ kind: 'open', bundle: config.name, requestKey, resume });
-    awaitAnswer();
+    wait.answer();
   }
 
-  function awaitAnswer(): void {
-    cancelAnswer();
-    cancelAnswer = clock.after(answerTimeoutMs, () => {
-      const detail = 'a bundle that was asked for did not come';
-      stream?.fail(new LeaseholdError('deadline_exceeded', { detail }));
-    });
-  }
-
-  function next(ms: number, work: () => Promise<void>): void {
-    cancelAnswer();
-    cancelNext();
-    cancelNext = clock.after(ms, () => enqueue(work));
-  }
-
+  const next = (ms: number, work: () => Promise<void>) => wait.next(ms, () => enqueue(work));
   const askAfter = (ms: number) => next(ms, async () => ask());
 
   async function removeFiles(reason: string): Promise<void> {
@@ -170,7 +140,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
 
   async function deliver(event: GenerationEvent, signal: AbortSignal): Promise<void> {
     if (signal.aborted || isOver || opened?.session !== event.session) return;
-    cancelAnswer();
+    wait.answered();
     const before = files.standing()?.session;
     const { leased, outage: policy } = opened;
     const outcome = await files.put(event, { requestKey: requestKey ?? '', leased, outage: policy });
@@ -216,10 +186,10 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     opened = event;
     outage.setPolicy(event.outage);
     if (!event.resumed) {
-      awaitAnswer();
+      wait.answer();
       return;
     }
-    cancelAnswer();
+    wait.answered();
     pace.reset();
     outage.end();
     onChange();
@@ -273,9 +243,9 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     detach: () => {
       stream = undefined;
       opened = undefined;
-      newest.abort.abort();
-      cancelAnswer();
-      cancelNext();
+      newest.makeVoid();
+      wait.answered();
+      wait.nothing();
       outage.begin();
     },
     owns: (session) => sessions.has(session),
@@ -288,12 +258,12 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
       switch (event.kind) {
         case 'opened': {
           sessions.add(event.session);
-          const signal = begin(event.session);
+          const signal = newest.begin(event.session);
           inTurn(() => onOpened(event, signal));
           break;
         }
         case 'generation': {
-          const signal = begin(event.session);
+          const signal = newest.begin(event.session);
           inTurn(() => deliver(event, signal));
           break;
         }
@@ -302,7 +272,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
           break;
         case 'revoked':
           // From here on nothing of this session is written and nobody is told of it.
-          if (newest.session === event.session) newest.abort.abort();
+          newest.makeVoid(event.session);
           inTurn(() => onRevoked(event));
           break;
         case 'degraded':
@@ -319,7 +289,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
       }
     },
     workloadGone: (code) => {
-      newest.abort.abort();
+      newest.makeVoid();
       enqueue(() => removeFiles(code));
       if (options.staticOnly) options.onImpossible(new LeaseholdError(code));
     },
@@ -328,9 +298,9 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     sessions: () => held(),
     giveUp: () => {
       isOver = true;
-      newest.abort.abort();
-      cancelNext();
-      cancelAnswer();
+      newest.makeVoid();
+      wait.nothing();
+      wait.answered();
       enqueue(async () => {
         const given = held();
         await removeFiles('exit');
@@ -340,8 +310,8 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
     },
     [Symbol.asyncDispose]: () => {
       closed.abort();
-      cancelAnswer();
-      cancelNext();
+      wait.answered();
+      wait.nothing();
       outage.close();
       return queue;
     },

@@ -3,7 +3,8 @@ import { hasCode, LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
 import type { DialHold, HoldStream } from '../src/rpc/client/hold-client.ts';
 import type { HoldCommand, HoldEvent } from '../src/rpc/client/hold-messages.ts';
-import type { BundleHold, BundleStream } from './bundle-hold.ts';
+import type { BundleHold } from './bundle-hold.ts';
+import type { BundleStream } from './bundle-stream.ts';
 import type { CredentialKeeper } from './credential-keeper.ts';
 import type { Prove } from './proof.ts';
 

@@ -10,13 +10,13 @@ import { createCounters } from '../counters.ts';
 import { readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { keepMatchers } from './kept-matchers.ts';
-import { reasons } from './marker.ts';
+import { type Outcome, reasons } from './marker.ts';
 import { prepareRoot } from './memory-root.ts';
 import { findNotifyRun } from './notify-run.ts';
-import { createNodeRun, type NodeRun, type Outcome, type RunSubject } from './node-run.ts';
+import { createNodeRun, type NodeRun } from './node-run.ts';
 import { createRenewal } from './renewal.ts';
 import type { RunRecord } from './run-record.ts';
-import { readSeenJob, type SeenJob } from './seen-job.ts';
+import { readSeenJob, type RunSubject, type SeenJob } from './seen-job.ts';
 import { openRunStore } from './run-store.ts';
 
 /** A whole node agent, with its parts put together. Disposing leaves every run's files for the next process. */

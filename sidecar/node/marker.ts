@@ -1,4 +1,10 @@
 import type { ErrorCode } from '../../src/platform/error.ts';
+import type { RunRecord } from './run-record.ts';
+import type { SeenJob } from './seen-job.ts';
+
+/** What a prolog is told. */
+export type Outcome =
+  { readonly state: 'delivered' | 'nothing' } | { readonly state: 'failed'; readonly why: string };
 
 /** What the task prolog reads: one file for each job, docs/slurm-protocol.md. */
 export interface Marker {
@@ -22,6 +28,21 @@ export function encodeMarker(marker: Marker): string {
     ...(marker.why === undefined ? [] : [`why=${marker.why}`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Of a job in this state; `run` once the broker has named it, with the folder that jobs see. */
+export function markerOf(
+  state: Pick<Marker, 'state' | 'why'>,
+  job: Pick<SeenJob, 'uid' | 'restarts' | 'start'>,
+  run: (Pick<RunRecord, 'workload' | 'start' | 'restarts'> & { readonly folder: string }) | undefined,
+): Marker {
+  return {
+    ...state,
+    uid: job.uid,
+    restarts: job.restarts ?? run?.restarts ?? 0,
+    // The start as tasks can see it, too.
+    run: run && { workload: run.workload, start: job.start ?? run.start, folder: run.folder },
+  };
 }
 
 /** Whether it is a marker of a job that was let in with nothing, and of no run. */

@@ -1,32 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../src/platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
-import { randomId } from '../../src/platform/random-id.ts';
 import { Secret } from '../../src/platform/secret.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { HoldCommand } from '../../src/rpc/client/hold-messages.ts';
-import { createBundleHold, type BundleHold } from '../bundle-hold.ts';
 import type { Counters } from '../counters.ts';
-import { createDeliverer } from '../deliver/deliverer.ts';
 import { createHoldLoop } from '../hold.ts';
 import type { Welcome } from '../link.ts';
-import { isWorkloadGone } from '../pace.ts';
 import type { Prove } from '../proof.ts';
-import type { SeenJob } from './seen-job.ts';
-import { limitFile } from './limit-file.ts';
-import { type Marker, reasonOf, reasons } from './marker.ts';
+import type { RunSubject } from './seen-job.ts';
+import { createFarewell } from './farewell.ts';
+import { markerOf, type Outcome, reasonOf, reasons } from './marker.ts';
 import type { NotifyRun } from './notify-run.ts';
+import { createRunBundles } from './run-bundles.ts';
 import type { RunRecord } from './run-record.ts';
 import type { RunStore } from './run-store.ts';
+import { meaningOfEnd } from './stream-end.ts';
 import { welcomedRun } from './welcomed-run.ts';
-
-/** What a prolog is told. */
-export type Outcome =
-  { readonly state: 'delivered' | 'nothing' } | { readonly state: 'failed'; readonly why: string };
-
-/** What is known of a run before the broker names it. */
-export type RunSubject = Pick<SeenJob, 'job' | 'uid' | 'gid' | 'restarts' | 'start' | 'sluid' | 'het'>;
 
 /**
  * One run on this node.
@@ -75,22 +65,11 @@ export interface NodeRunOptions {
   readonly onEnded: () => void;
 }
 
-/** Waiting changes none of these: the broker, or whoever is told of the alarm, has decided. */
-const finalRefusals = new Set<ErrorCode>([
-  'credential_wrong_workload',
-  'node_other_key',
-  'workload_terminating',
-]);
-/** For the broker to take in the last messages: it answers none of them. */
-const lastWordsMs = 250;
-
 export function createNodeRun(options: NodeRunOptions): NodeRun {
-  const { subject, store, clock } = options;
+  const { subject, store } = options;
   const log = options.log.child({ job: subject.job });
   const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
   const { promise: over, resolve: resolveOver } = Promise.withResolvers<undefined>();
-  const bundles = new Map<string, BundleHold>();
-  const delivered = new Set<string>();
   let record = options.record;
   let phase: 'live' | 'failed' | 'ended' = record?.owed === undefined ? 'live' : 'ended';
   let wasServed = false;
@@ -98,7 +77,6 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   /** What there is to say of the wait beyond that it is one. */
   let trouble: ErrorCode | undefined;
   let isGone = false;
-  let isFinished = false;
   let ending: Promise<void> | undefined;
   let stream: ((command: HoldCommand) => void) | undefined;
   let queue: Promise<void> = Promise.resolve();
@@ -121,21 +99,14 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     onEnd: (error) => {
       stream = undefined;
       const code = error?.code;
+      const meaning = meaningOfEnd(code, record !== undefined);
       if (phase === 'ended') {
-        if (isWorkloadGone(code)) finish();
+        if (meaning === 'over') farewell.finish();
         return 'soon';
       }
-      if (!isWorkloadGone(code)) {
-        if (record === undefined) trouble = undefined;
-        if (code !== undefined && finalRefusals.has(code) && record === undefined)
-          void giveUp({ state: 'failed', why: reasonOf(code) });
-        return 'soon';
-      }
-      // Not registered yet, or never: the prolog's own deadline decides how long to ask.
-      if (record === undefined && code === 'workload_unknown') {
-        trouble = code;
-        return 'soon';
-      }
+      if (record === undefined) trouble = meaning === 'unregistered' ? code : undefined;
+      if (meaning === 'refused') void giveUp({ state: 'failed', why: reasonOf(code ?? 'internal') });
+      if (meaning !== 'over') return 'soon';
       isGone = true;
       log.info('the broker says that the run is over', { code });
       void end().then(options.onEnded);
@@ -152,7 +123,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   function onWelcome(welcome: Welcome, send: (command: HoldCommand) => void): void {
     stream = send;
     if (phase === 'ended') {
-      sayGoodbye(send);
+      farewell.say(record?.owed ?? [], send);
       return;
     }
     const run = welcomedRun(welcome, subject, record);
@@ -182,60 +153,43 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       // Before the first file: whatever comes to lie there is found again.
       await store.save(taken);
       await store.makeFolder(taken);
-      for (const name of taken.bundles) {
-        const bundle = createHold(name, taken);
-        await bundle.recover();
-        bundles.set(name, bundle);
-        if (bundle.isReady()) delivered.add(name);
-      }
+      await bundles.take(taken);
+      // What an earlier process promised may have gone with it.
+      if (!bundles.areDelivered()) await store.unmark(subject);
       update();
-      for (const bundle of bundles.values()) loop.add(bundle);
+      for (const bundle of bundles.all()) loop.add(bundle);
     });
   }
 
-  function createHold(name: string, taken: RunRecord): BundleHold {
-    return createBundleHold({
-      ...options,
-      config: {
-        name,
-        folder: name,
-        files: undefined,
-        notify: { kind: 'call', call: (signal) => tell(taken, signal) },
-        requireAck: false,
-      },
-      deliverer: createDeliverer({
-        target: store.target(taken),
-        folder: name,
-        allowDisk: options.allowDisk,
-        defaultUid: undefined,
-        defaultGid: undefined,
-        effectiveUid: process.geteuid?.() ?? 0,
-        folderMode: 0o711,
-        limit: (file) => limitFile(file, taken),
-        randomName: () => randomBytes(8).toString('hex'),
-      }),
-      newRequestKey: () => randomId('req_'),
-      log,
-      staticOnly: false,
-      onChange: update,
-      onDelivered: () => {
-        delivered.add(name);
-        update();
-      },
-      onUndelivered: (code) => {
-        trouble = code;
-      },
-      onRefused: (code, isDecided) => {
-        if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
-      },
-      onRevoked: (reason) => {
-        if (reason !== 'workload_ended') return;
-        isGone = true;
-        void end().then(options.onEnded);
-      },
-      onImpossible: () => undefined,
-    });
-  }
+  const bundles = createRunBundles({
+    ...options,
+    log,
+    onChange: update,
+    onUndelivered: (code) => {
+      trouble = code;
+    },
+    onRefused: (code, isDecided) => {
+      if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
+    },
+    onRevoked: (reason) => {
+      if (reason !== 'workload_ended') return;
+      isGone = true;
+      void end().then(options.onEnded);
+    },
+    tell,
+  });
+
+  const farewell = createFarewell({
+    clock: options.clock,
+    stream: () => stream,
+    close,
+    onOver: async () => {
+      await enqueue(async () => {
+        if (record !== undefined) await store.forget(record);
+      });
+      resolveOver(undefined);
+    },
+  });
 
   /** Before all files are there, no process of the run is. */
   async function tell(taken: RunRecord, signal: AbortSignal): Promise<void> {
@@ -245,12 +199,12 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
 
   /** Brings the marker in line with the files. */
   function update(): void {
-    if (phase !== 'live' || record === undefined || bundles.size < record.bundles.length) return;
-    const isServed = [...bundles].every(([name, bundle]) => delivered.has(name) && bundle.isReady());
+    if (phase !== 'live' || !bundles.areTaken()) return;
+    const isServed = bundles.areDelivered();
     if (!isServed && !wasServed) return;
     wasServed = true;
     if (!isServed) void mark({ state: 'failed', why: reasons.lost });
-    else if (bundles.size > 0) void mark({ state: 'delivered' });
+    else if (bundles.all().length > 0) void mark({ state: 'delivered' });
     else {
       void mark({ state: 'nothing' });
       // Nobody has to be told when it ends, and an open stream is memory at both ends.
@@ -264,26 +218,12 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     marked = key;
     return enqueue(async () => {
       if (phase === 'ended') return;
-      await store.mark(subject, markerOf(state));
+      await store.mark(
+        subject,
+        markerOf(state, subject, record && { ...record, folder: store.folder(record) }),
+      );
       settle(state);
     });
-  }
-
-  function markerOf(state: Outcome): Marker {
-    return {
-      ...state,
-      uid: subject.uid,
-      restarts: subject.restarts ?? record?.restarts ?? 0,
-      run:
-        record === undefined
-          ? undefined
-          : {
-              workload: record.workload,
-              // As tasks can see it, too.
-              start: subject.start ?? record.start,
-              folder: store.folder(record),
-            },
-    };
   }
 
   async function giveUp(result: Outcome): Promise<void> {
@@ -293,8 +233,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     await mark(result);
     // Even where no marker could be written: the task prolog then finds none.
     settle(result);
-    await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
-    await lastWords();
+    await bundles.giveUp();
+    await farewell.lastWords();
     await enqueue(async () => {
       if (record === undefined) return;
       await store.removeFolder(record);
@@ -302,11 +242,9 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     });
   }
 
-  async function lastWords(): Promise<void> {
-    if (stream !== undefined)
-      await clock.sleep(lastWordsMs, AbortSignal.timeout(lastWordsMs * 2)).catch(() => undefined);
+  async function close(): Promise<void> {
     await loop.stop();
-    await Promise.all([...bundles.values()].map((bundle) => bundle[Symbol.asyncDispose]()));
+    await bundles[Symbol.asyncDispose]();
   }
 
   function end(): Promise<void> {
@@ -319,7 +257,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     phase = 'ended';
     settle({ state: 'failed', why: reasons.ended });
     const through = stream;
-    const owed = [...bundles.values()].flatMap((bundle) => bundle.sessions());
+    const owed = bundles.sessions();
     // First what a process that is killed after this has to know, then the files.
     await enqueue(async () => {
       if (record === undefined || was === 'failed') return;
@@ -328,45 +266,14 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     });
     // Before them: a marker promises files.
     await enqueue(() => store.unmark(subject));
-    await Promise.all([...bundles.values()].map((bundle) => bundle.giveUp()));
+    await bundles.giveUp();
     await enqueue(async () => {
       if (record !== undefined) await store.removeFolder(record);
     });
     log.info('the run has ended on this node, its files are removed', {});
-    if (was === 'failed' || isGone || owed.length === 0) finish();
+    if (was === 'failed' || isGone || owed.length === 0) farewell.finish();
     // Each bundle has said so on its stream; with none, the loop goes on asking for a broker to tell it to.
-    else if (through !== undefined) finishAfter(through);
-  }
-
-  function sayGoodbye(send: (command: HoldCommand) => void): void {
-    for (const session of record?.owed ?? []) {
-      send({ kind: 'wiped', session });
-      send({ kind: 'release', session });
-    }
-    finishAfter(send);
-  }
-
-  function finishAfter(told: NonNullable<typeof stream>): void {
-    void clock.sleep(lastWordsMs, AbortSignal.timeout(lastWordsMs * 2)).then(
-      () => {
-        // Lost in the meantime: the next stream is told again.
-        if (stream === told) finish();
-      },
-      () => undefined,
-    );
-  }
-
-  /** There is nobody left to tell. */
-  function finish(): void {
-    if (isFinished) return;
-    isFinished = true;
-    void lastWords()
-      .then(() =>
-        enqueue(async () => {
-          if (record !== undefined) await store.forget(record);
-        }),
-      )
-      .then(() => resolveOver(undefined));
+    else if (through !== undefined) farewell.after(through);
   }
 
   if (phase === 'live' && record !== undefined) void take(record);
@@ -382,8 +289,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     renew: () => loop.renew(),
     leave: async () => {
       stream = undefined;
-      await loop.stop();
-      await Promise.all([...bundles.values()].map((bundle) => bundle[Symbol.asyncDispose]()));
+      await close();
       await queue;
       resolveOver(undefined);
     },

@@ -29,7 +29,10 @@ export function runName({ job, start }: Pick<RunRecord, 'job' | 'start'>): strin
 }
 
 export function encodeRunRecord(record: RunRecord): string {
-  return `${JSON.stringify({ version, ...record })}\n`;
+  // One by one: whoever made it may carry more, such as what users wrote.
+  const { job, uid, gid, workload, start, seenStart, restarts, sluid, het, bundles, owed } = record;
+  const kept = { version, job, uid, gid, workload, start, seenStart, restarts, sluid, het, bundles, owed };
+  return `${JSON.stringify(kept)}\n`;
 }
 
 /** Undefined for anything that this version has not written itself. */

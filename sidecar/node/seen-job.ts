@@ -22,6 +22,9 @@ export interface SeenJob {
   readonly facts: MatchedJob;
 }
 
+/** What is known of a run before the broker names it. */
+export type RunSubject = Pick<SeenJob, 'job' | 'uid' | 'gid' | 'restarts' | 'start' | 'sluid' | 'het'>;
+
 const name = /^[A-Za-z0-9._-]{1,255}$/;
 const label = /^[A-Za-z0-9._@+-]{1,255}$/;
 

@@ -1,5 +1,5 @@
 import type { Welcome } from '../link.ts';
-import type { RunSubject } from './node-run.ts';
+import type { RunSubject } from './seen-job.ts';
 import type { RunRecord } from './run-record.ts';
 
 const workloadPattern = /^run\/[A-Za-z0-9._-]{1,255}\/([1-9][0-9]{0,9})\/([0-9]{1,16})$/;

@@ -8,6 +8,8 @@ export interface AnsweringBroker extends AsyncDisposable {
   login(): { readonly user: string; readonly password: string };
   /** The next generation, told on the stream that stands. */
   rotate(): void;
+  /** Takes the files back, as an administrator does. */
+  revoke(): void;
   /** Generations that were acknowledged. */
   readonly delivered: readonly string[];
   /** Sessions whose files are wiped, by the holder's word. */
@@ -55,6 +57,10 @@ export async function startAnsweringBroker(): Promise<AnsweringBroker> {
       number += 1;
       if (standing !== undefined) tell(standing.stream, standing.session);
     },
+    revoke: () =>
+      standing?.stream.send({
+        revoked: { sessionId: standing.session, reason: 'REVOKE_REASON_ADMIN', mayReopen: false },
+      }),
     delivered,
     wiped,
     [Symbol.asyncDispose]: () => at[Symbol.asyncDispose](),

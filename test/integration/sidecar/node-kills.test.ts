@@ -143,6 +143,27 @@ describe('an agent that is killed at any step', () => {
     expect(steps).toBeGreaterThan(10);
   }, 400_000);
 
+  it('of a revocation promises no file that is gone, though no broker is there to say so again', async () => {
+    const steps = await atEachStep(async (node) => {
+      const { world, broker } = node;
+      expect(await ask(world, 'prolog')).toBe('OK\n');
+      await node.willDie();
+      broker.revoke();
+      const marked = vi.waitFor(() => expect(world.marker()).toContain('state=failed\n'), patience);
+      const isKilled = await node.diesBefore(marked);
+      marked.catch(() => undefined);
+      if (!isKilled) return false;
+      await broker[Symbol.asyncDispose]();
+      await world.start();
+      await vi.waitFor(() => expectMarkerRight(node), patience);
+      await expectSwept(node);
+      expect(await ask(world, 'epilog')).toBe('OK\n');
+      for (const folder of ['run/runs', 'run/jobs']) expect(await readdir(world.path(folder))).toEqual([]);
+      return true;
+    });
+    expect(steps).toBeGreaterThan(5);
+  }, 400_000);
+
   it('of an epilog leaves nothing once it is asked again', async () => {
     const steps = await atEachStep(async (node) => {
       const { world } = node;
