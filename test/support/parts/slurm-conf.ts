@@ -7,13 +7,15 @@ export function slurmConf(options: {
   readonly folder: string;
   readonly slurmUser: string;
   readonly controllerPort: number;
+  /** Host names, the first one's controller before the others'. */
+  readonly controllers: readonly string[];
   readonly nodes: readonly { readonly node: string; readonly port: number }[];
   readonly lines: readonly string[];
 }): string {
   const at = (name: string) => join(options.folder, name);
   return [
     `ClusterName=${options.name}`,
-    `SlurmctldHost=${hostname()}(127.0.0.1)`,
+    ...options.controllers.map((host, index) => `SlurmctldHost=${host}(127.0.0.${index + 1})`),
     `SlurmUser=${options.slurmUser}`,
     `SlurmctldPort=${options.controllerPort}`,
     'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
@@ -34,6 +36,8 @@ export function slurmConf(options: {
     'KillWait=5',
     'MinJobAge=60',
     'SlurmdTimeout=30',
+    // How long clients wait before they ask a backup again.
+    ...(options.controllers.length > 1 ? ['SlurmctldTimeout=10', 'DebugFlags=NO_CONF_HASH'] : []),
     `StateSaveLocation=${at('state')}`,
     `SlurmdSpoolDir=${at('spool')}/%n`,
     `SlurmctldPidFile=${at('state')}/slurmctld.pid`,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
@@ -30,6 +31,8 @@ export const missingSlurm = (): readonly string[] => [
   ...(process.getuid?.() === 0 ? [] : ['slurmd needs root']),
 ];
 
+const backupHost = 'backup';
+
 /** Accounts that every Debian has, so that no test adds any. */
 export type JobUser = 'games' | 'news';
 
@@ -43,6 +46,8 @@ export interface HookLines {
 
 export interface SlurmOptions {
   readonly nodes?: number;
+  /** With a second controller, on a host of another name, that takes over. */
+  readonly hasBackup?: boolean;
   /** Body of each hook, run by sh; the folder of the cluster is in $T. */
   readonly hooks?: (folder: string) => HookLines;
   /** More lines of slurm.conf. */
@@ -80,6 +85,8 @@ export interface SlurmCluster extends AsyncDisposable {
     readonly signal?: 'SIGKILL' | 'SIGTERM';
     readonly meanwhile?: () => Promise<void>;
   }): Promise<void>;
+  /** Kills slurmctld without a word, once it has written down its jobs of now; the backup takes over. */
+  failOver(): Promise<void>;
   /** Kills a node's slurmd and every process of its jobs without a word, as when the machine is lost. */
   killNode(node: string): Promise<void>;
   startNode(node: string): Promise<void>;
@@ -146,6 +153,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
   for (const [name, body] of hooks)
     await writeFile(at(`hooks/${name}`), `#!/bin/sh\nT=${folder}\n${body}\n`, { mode: 0o755 });
   const name = 'hpc';
+  const hosts = options.hasBackup === true ? [hostname(), backupHost] : [hostname()];
   await writeFile(at('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
   await writeFile(
     at('slurm.conf'),
@@ -154,6 +162,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       folder,
       slurmUser,
       controllerPort,
+      controllers: hosts,
       nodes: nodes.map((node, index) => ({ node, port: nodePorts[index] ?? 0 })),
       lines: [...hooks.map(([hook]) => `${hook}=${at(`hooks/${hook}`)}`), ...(options.conf ?? [])],
     }),
@@ -174,9 +183,23 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       .flatMap((line) => /State=(\S+)/.exec(line)?.[1] ?? []);
 
   await waitFor('munged has its socket', async () => existsSync(at('munge/socket')), 15);
-  const controller = () => start('slurmctld', programs.slurmctld, ['-D', '-i']);
-  let running = await controller();
+  let running = await start('slurmctld', programs.slurmctld, ['-D', '-i']);
   building.defer(() => running.stop());
+  if (options.hasBackup === true) {
+    await writeFile(at('hosts'), `127.0.0.1 localhost ${hostname()}\n127.0.0.2 ${backupHost}\n`);
+    const conf = (await readFile(at('slurm.conf'), 'utf8')).replaceAll(/slurmctld\.(pid|log)/g, `${backupHost}.$1`);
+    await writeFile(at('backup.conf'), conf);
+    const underOtherName = `mount --bind ${at('hosts')} /etc/hosts && hostname ${backupHost} && exec ${programs.slurmctld} -D -f ${at('backup.conf')}`;
+    const namespaces = ['--uts', '--mount', '/bin/sh', '-c', underOtherName];
+    building.use(await start(backupHost, '/usr/bin/unshare', namespaces));
+  }
+  const untilController = (line: RegExp) =>
+    waitFor(`slurmctld is ${line.source}`, () =>
+      command('scontrol', 'ping').then(
+        (text) => line.test(text),
+        () => false,
+      ),
+    );
   const daemons = new Map<string, OwnedProcess>();
   const startNode = async (node: string) =>
     void daemons.set(node, await start(node, programs.slurmd, ['-D', '-N', node]));
@@ -228,12 +251,15 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       await running.stop();
       await meanwhile?.();
       running = await start('slurmctld', programs.slurmctld, ['-D']);
-      await waitFor('slurmctld answers', () =>
-        command('scontrol', 'ping').then(
-          (text) => text.includes('is UP'),
-          () => false,
-        ),
-      );
+      await untilController(/is UP/);
+    },
+    failOver: async () => {
+      const now = Date.now();
+      await waitFor('the jobs are written down', async () => (await stat(at('state/job_state'))).mtimeMs > now);
+      running.signal('SIGKILL');
+      await running.stop();
+      await command('scontrol', 'takeover');
+      await untilController(new RegExp(`\\(backup\\) at ${backupHost} is UP`));
     },
     [Symbol.asyncDispose]: async () => {
       // Steps outlive their slurmd; every job ends with its cluster.
