@@ -187,7 +187,10 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
   building.defer(() => running.stop());
   if (options.hasBackup === true) {
     await writeFile(at('hosts'), `127.0.0.1 localhost ${hostname()}\n127.0.0.2 ${backupHost}\n`);
-    const conf = (await readFile(at('slurm.conf'), 'utf8')).replaceAll(/slurmctld\.(pid|log)/g, `${backupHost}.$1`);
+    const conf = (await readFile(at('slurm.conf'), 'utf8')).replaceAll(
+      /slurmctld\.(pid|log)/g,
+      `${backupHost}.$1`,
+    );
     await writeFile(at('backup.conf'), conf);
     const underOtherName = `mount --bind ${at('hosts')} /etc/hosts && hostname ${backupHost} && exec ${programs.slurmctld} -D -f ${at('backup.conf')}`;
     const namespaces = ['--uts', '--mount', '/bin/sh', '-c', underOtherName];
@@ -255,7 +258,10 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     },
     failOver: async () => {
       const now = Date.now();
-      await waitFor('the jobs are written down', async () => (await stat(at('state/job_state'))).mtimeMs > now);
+      await waitFor(
+        'the jobs are written down',
+        async () => (await stat(at('state/job_state'))).mtimeMs > now,
+      );
       running.signal('SIGKILL');
       await running.stop();
       await command('scontrol', 'takeover');
