@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createScheduler } from '../../src/slurm/scheduler.ts';
+import { mayMount } from '../support/may-mount.ts';
 import { describeWith } from '../support/require.ts';
 import { holding, jobsOf, on, tell, wait } from './slurm-jobs.ts';
 import { nodes, type SlurmSite, startSlurmSite } from './slurm-site.ts';
@@ -29,6 +30,21 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     expect(await jobs.canLogin(login)).toBe(true);
     await jobs.release(job);
     await jobs.expectOver([job], [login]);
+  });
+
+  it.concurrent('can read its files and write nothing there, whoever owns them', async ({ skip }) => {
+    skip(!mayMount, 'nothing can be mounted here');
+    const attempts = [
+      'chmod u+w $LEASEHOLD_DIR/app/password',
+      'mkdir $LEASEHOLD_DIR/more',
+      'rm -f $LEASEHOLD_DIR/app/..data/password',
+    ];
+    const tried = attempts.map((attempt) => `${attempt} 2>&1 || echo refused`).join('\n');
+    const job = await site.submit(`${tell('start')}\n${tried}`, on('n1'));
+    const login = await jobs.loginOf(job);
+    await jobs.expectOver([job], [login]);
+    const output = await site.read(`${job}.out`);
+    expect(output.match(/Read-only file system\nrefused\n/g), output).toHaveLength(attempts.length);
   });
 
   it.concurrent('that is granted nothing runs without files', async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { createTestCa } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import type { CommandResult } from '../support/leasehold-process.ts';
 import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
+import { mayMount } from '../support/may-mount.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
 import { startSlurm, type SlurmCluster } from '../support/parts/slurm.ts';
 import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
@@ -60,6 +62,13 @@ export async function startSlurmSite(
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
   const memory = building.use(await createMemoryFolder());
   await chmod(memory.path, 0o711);
+  const rootOf = (node: Node) => join(memory.path, node, 'run');
+  building.defer(() => {
+    for (const node of nodes) {
+      for (const mount of ['runs', 'own/runs', ''])
+        spawnSync('umount', ['--lazy', join(rootOf(node), mount)], { stdio: 'ignore' });
+    }
+  });
   const hook = buildHook({ folder: join(memory.path, 'bin') });
   if (!hook.built) throw new Error(hook.why);
   await chmod(join(memory.path, 'bin'), 0o755);
@@ -175,7 +184,6 @@ export async function startSlurmSite(
   await startBroker();
 
   const agents = new Map<Node, OwnedProcess>();
-  const rootOf = (node: Node) => join(memory.path, node, 'run');
   const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
   const startAgent = async (node: Node) => {
     const agent = await startLeasehold({
@@ -198,7 +206,7 @@ export async function startSlurmSite(
       certificate: await write(`${node}.pem`, pair.certificate),
       key: await write(`${node}-key.pem`, pair.key),
       socket: socketOf(node),
-      files: { root: rootOf(node), mount: 'never' },
+      files: { root: rootOf(node), mount: mayMount ? 'auto' : 'never', sizeMiB: 4 },
       notifier: join(memory.path, 'bin', 'leasehold-notify'),
       ...(options.prolog === undefined ? {} : { prolog: options.prolog }),
     };

@@ -2,12 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { mayMount } from '../../support/may-mount.ts';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
 import { createNodeWorld, slurmd, user, type NodeWorld } from './node-world.ts';
 
 const clients = { wantsClients: true };
-const mayMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
 const folder = 'run/runs/7-1700000000';
 const quick = 'prolog: { seconds: 2 }';
 
