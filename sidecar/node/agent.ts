@@ -2,7 +2,7 @@ import type { Clock } from '../../src/platform/clock.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
-import type { RunMatcher } from '../../src/platform/run-matchers.ts';
+import type { MatchedJob, RunMatcher } from '../../src/platform/run-matchers.ts';
 import type { BrokerEndpoint } from '../../src/rpc/client/endpoint.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
@@ -70,7 +70,11 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     log,
   });
 
-  function begin(subject: RunSubject, record?: RunRecord): NodeRun {
+  function begin(
+    subject: RunSubject,
+    more: { readonly record?: RunRecord; readonly facts?: MatchedJob },
+  ): NodeRun {
+    const { record, facts } = more;
     const run = createNodeRun({
       ...options,
       notifyRun,
@@ -98,6 +102,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       agent: `leasehold-node-agent/${options.version}`,
       counters,
       allowDisk: false,
+      onUnreachable: () => void (facts && letInNeedless(run, facts)),
       onEnded: () => drop(run),
     });
     all.add(run);
@@ -128,20 +133,26 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       const known = current.get(seen.job);
       if (known !== undefined && isSameRun(known, seen)) return known;
       await known?.end();
-      return begin(seen);
+      return begin(seen, { facts: seen.facts });
     });
-    const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen));
+    const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen.facts));
     const outcome = await run.outcome;
     cancel();
     return answerOf(outcome);
   }
 
-  /** What no broker was there to speak of starts where the site says so, and where it can have nothing to wait for. */
-  async function unserved(run: NodeRun, { facts }: SeenJob): Promise<void> {
-    const isFree = config.prolog.unserved === 'start' || (await matchers.mayNeed(facts)) === false;
-    // The broker may have named it in the meantime; then it is known to need something.
-    const isServed = isFree && run.record() === undefined;
-    await run.giveUp(isServed ? { state: 'nothing' } : { state: 'failed', why: run.whyNot() });
+  /** What can have nothing to wait for, by the last word of a broker's, is let in as soon as none answers. */
+  async function letInNeedless(run: NodeRun, facts: MatchedJob): Promise<void> {
+    const isNeedless = (await matchers.mayNeed(facts)) === false;
+    // A broker may have named it in the meantime; then it has something to wait for.
+    if (isNeedless && run.record() === undefined) await run.giveUp({ state: 'nothing' });
+  }
+
+  /** In time, nobody has said that the run may have its files, or that it has none. */
+  async function unserved(run: NodeRun, facts: MatchedJob): Promise<void> {
+    await letInNeedless(run, facts);
+    const isFree = config.prolog.unserved === 'start' && run.record() === undefined;
+    await run.giveUp(isFree ? { state: 'nothing' } : { state: 'failed', why: run.whyNot() });
   }
 
   const epilog = (seen: SeenJob): Promise<HookAnswer> =>
@@ -172,7 +183,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   }
 
   for (const record of await store.recover()) {
-    begin({ ...record, start: record.seenStart }, record);
+    begin({ ...record, start: record.seenStart }, { record });
   }
   const socket = await listenForHooks({ path: config.socket, group: undefined, answer, log });
   log.info('ready', { runs: all.size });

@@ -16,7 +16,7 @@ import { createRunBundles } from './run-bundles.ts';
 import type { RunRecord } from './run-record.ts';
 import type { RunStore } from './run-store.ts';
 import { meaningOfEnd } from './stream-end.ts';
-import { welcomedRun } from './welcomed-run.ts';
+import { recordOf, welcomedRun } from './welcomed-run.ts';
 
 /**
  * One run on this node.
@@ -61,6 +61,8 @@ export interface NodeRunOptions {
   readonly counters: Counters;
   readonly notifyRun: NotifyRun | undefined;
   readonly allowDisk: boolean;
+  /** None of the addresses has a broker that answers, and nobody has named the run yet. */
+  readonly onUnreachable: () => void;
   /** The broker's word that it is over, or another's: it has ended by itself. */
   readonly onEnded: () => void;
 }
@@ -76,6 +78,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   let marked = '';
   /** What there is to say of the wait beyond that it is one. */
   let trouble: ErrorCode | undefined;
+  let unreachable = 0;
   let isGone = false;
   let ending: Promise<void> | undefined;
   let stream: ((command: HoldCommand) => void) | undefined;
@@ -105,6 +108,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
         return 'soon';
       }
       if (record === undefined) trouble = meaning === 'unregistered' ? code : undefined;
+      unreachable = record === undefined && code === 'broker_unavailable' ? unreachable + 1 : 0;
+      if (unreachable >= options.addresses.length) options.onUnreachable();
       if (meaning === 'refused') void giveUp({ state: 'failed', why: reasonOf(code ?? 'internal') });
       if (meaning !== 'over') return 'soon';
       isGone = true;
@@ -135,15 +140,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       return;
     }
     if (record !== undefined) return;
-    record = {
-      ...subject,
-      workload: welcome.workload,
-      start: run.start,
-      seenStart: subject.start,
-      restarts: run.restarts,
-      bundles: run.bundles,
-      owed: undefined,
-    };
+    record = recordOf(subject, welcome.workload, run);
     void take(record);
   }
 

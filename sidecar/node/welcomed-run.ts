@@ -34,3 +34,9 @@ export function welcomedRun(
 function isStartOf({ start, restarts }: RunSubject, registered: number): boolean {
   return start === undefined || start === registered || (start > registered && restarts !== undefined);
 }
+
+/** What the agent keeps of a run from here on. */
+export function recordOf(subject: RunSubject, workload: string, run: NonNullable<Welcome['run']>): RunRecord {
+  const { start, restarts, bundles } = run;
+  return { ...subject, workload, start, seenStart: subject.start, restarts, bundles, owed: undefined };
+}

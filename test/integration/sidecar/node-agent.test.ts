@@ -207,6 +207,29 @@ describe('leasehold node-agent', () => {
     expect(await prolog(22, {})).toMatch(/^FAIL /);
   });
 
+  it('lets those in as soon as no broker can be reached, and waits for one that is only slow', async () => {
+    const broker = await startFakeBroker({ ...clients, matchers: [] });
+    // Nobody would wait for that long.
+    await using world = await createNodeWorld(broker, 'prolog: { seconds: 600 }');
+    await world.start();
+    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true), {
+      timeout: 20_000,
+    });
+    const asked = world.hook('prolog');
+    const stream = await broker.nextStream();
+    await stream.next('hello');
+    stream.send(runWelcome());
+    await stream.next('open');
+    expect(world.marker()).toBeUndefined();
+    await broker[Symbol.asyncDispose]();
+    expect(await world.hook('prolog', slurmd({ SLURM_JOB_ID: 8 }))).toBe('OK\n');
+    expect(world.marker(8)).toContain('state=nothing\n');
+    // The broker has named this one: it needs something, whatever was known before.
+    expect(world.marker()).toBeUndefined();
+    expect(await world.hook('epilog')).toBe('OK\n');
+    expect(await asked).toMatch(/^FAIL /);
+  });
+
   it.each([
     ['uid', { uid: 1 }],
     ['gid', { gid: 1 }],
