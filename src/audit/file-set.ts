@@ -5,18 +5,20 @@ import { parseRecordText } from './record.ts';
 import { rotatedAmong } from './rotated-name.ts';
 
 /** One file of a log, as its first line tells. */
-interface LogFile {
+export interface LogFile {
   readonly path: string;
   readonly chain: string | undefined;
   readonly firstSeq: number;
 }
 
+/** Files of one chain in the order of their records, or one file that does not begin with a record. Never empty. */
+export type Log = readonly [LogFile, ...LogFile[]];
+
 /**
- * The files that belong to the given ones: whoever names a log means its rotated files too, as far as they lie beside it and are of the same
- * chain. Each once; those of one chain in the order of their records, whatever order they were given in; a file that does not begin with a
- * record stays where it was. Throws `audit_unavailable` when a file cannot be read.
+ * The logs that the given files belong to: whoever names a log means its rotated files too, as far as they lie beside it and are of the same
+ * chain. Each file once, whatever order they were given in. Throws `audit_unavailable` when a file cannot be read.
  */
-export async function filesOfLogs(given: readonly string[]): Promise<readonly string[]> {
+export async function logsOf(given: readonly string[]): Promise<readonly Log[]> {
   const files = new Map<string, LogFile>();
   for (const path of given) {
     const named = await firstOf(path);
@@ -27,9 +29,18 @@ export async function filesOfLogs(given: readonly string[]): Promise<readonly st
     }
     if (!files.has(resolve(path))) files.set(resolve(path), named);
   }
-  const all = [...files.values()];
-  const isOneChain = all.every(({ chain }) => chain !== undefined && chain === all[0]?.chain);
-  return (isOneChain ? all.toSorted((a, b) => a.firstSeq - b.firstSeq) : all).map(({ path }) => path);
+  const logs = new Map<string, Log>();
+  for (const [path, file] of files) {
+    const key = file.chain ?? path;
+    const [first, ...rest] = [...(logs.get(key) ?? []), file].toSorted((a, b) => a.firstSeq - b.firstSeq);
+    if (first !== undefined) logs.set(key, [first, ...rest]);
+  }
+  return [...logs.values()];
+}
+
+/** All files of these logs, one log after the other. Throws as `logsOf` does. */
+export async function filesOfLogs(given: readonly string[]): Promise<readonly string[]> {
+  return (await logsOf(given)).flat().map(({ path }) => path);
 }
 
 async function firstOf(path: string): Promise<LogFile> {

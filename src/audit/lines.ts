@@ -10,29 +10,29 @@ export interface Line {
 }
 
 /**
- * Lines of a file as bytes, split at `\n` and nothing else: a reader that also splits at `\r`, or decodes first, would not see everything
+ * Lines of a file as bytes, from the given position on, split at `\n` and nothing else: a reader that also splits at `\r`, or decodes first, would not see everything
  * that was added. Constant memory: a line that is longer than any record is given up where it gets too long, and ends the reading.
  * Throws `audit_unavailable` when the file cannot be read.
  */
-export async function* linesOf(file: string): AsyncGenerator<Line> {
+export async function* linesOf(file: string, from = 0): AsyncGenerator<Line> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of chunksOf(file)) {
+  for await (const chunk of chunksOf(file, from)) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let from = 0;
+    let begin = 0;
     for (;;) {
-      const end = bytes.indexOf(0x0a, from);
+      const end = bytes.indexOf(0x0a, begin);
       if (end === -1) break;
-      yield { bytes: bytes.subarray(from, end), isComplete: true };
-      from = end + 1;
+      yield { bytes: bytes.subarray(begin, end), isComplete: true };
+      begin = end + 1;
     }
-    rest = bytes.subarray(from);
+    rest = bytes.subarray(begin);
     if (rest.length > longestLine) break;
   }
   if (rest.length > 0) yield { bytes: rest, isComplete: false };
 }
 
-async function* chunksOf(file: string): AsyncGenerator<Buffer> {
-  const stream = createReadStream(file);
+async function* chunksOf(file: string, from: number): AsyncGenerator<Buffer> {
+  const stream = createReadStream(file, { start: from });
   try {
     for await (const chunk of stream) {
       if (Buffer.isBuffer(chunk)) yield chunk;

@@ -37,7 +37,8 @@ export async function* readAudit(options: {
   }
 }
 
-function matches(record: ReadRecord, filter: AuditFilter): boolean {
+/** Whether a record is wanted. */
+export function matches(record: ReadRecord, filter: AuditFilter): boolean {
   const at = Date.parse(record.at);
   return (
     filterFields.every((field) => filter[field] === undefined || filter[field] === record[field]) &&

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import type { Log } from '../audit/file-set.ts';
 import { WrongUse } from './wrong-use.ts';
 
 export const auditFilesArgument = {
@@ -16,6 +17,13 @@ export async function requireReadable(files: readonly string[]): Promise<void> {
     }
     if (!(await stat(file)).isFile()) throw new WrongUse(`${file} is not a file`);
   }
+}
+
+/** The logs that the files belong to. Throws WrongUse for one that cannot be read. */
+export async function logsOfFiles(files: readonly string[]): Promise<readonly Log[]> {
+  await requireReadable(files);
+  const { logsOf } = await import('../audit/file-set.ts');
+  return logsOf(files);
 }
 
 /** All files of the given logs, in the order of their records. Throws WrongUse for one that cannot be read. */

@@ -160,20 +160,11 @@ describe('leasehold audit show', () => {
     expect(ran.status).toBe(0);
     const lines = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(lines).toEqual([
-      ['AT', 'ACTION', 'OUTCOME', 'ACTOR', 'POD', 'BUNDLE', 'SESSION', 'DETAIL'],
-      ['2026-01-02T03:04:05.000Z', 'start', 'ok', 'broker', '-', '-', '-', '-'],
-      [
-        '2026-01-02T04:04:05.000Z',
-        'issue',
-        'ok',
-        'broker',
-        'shop/api-7f9c',
-        'orders-db',
-        'ses_1',
-        'shop-may-order',
-      ],
-      ['2026-01-02T05:04:05.000Z', 'open', 'refused', '10.0.0.9', '-', 'orders-db', '-', 'not_granted'],
-      ['2026-01-02T05:04:05.000Z', 'stop', 'ok', 'broker', '-', '-', '-', '-'],
+      ['AT', 'WORKLOAD', 'BUNDLE', 'SESSION', 'WHAT HAPPENED'],
+      ['2026-01-02T03:04:05.000Z', '-', '-', '-', 'broker opened the log'],
+      ['2026-01-02T04:04:05.000Z', 'shop/api-7f9c', 'orders-db', 'ses_1', 'credentials made'],
+      ['2026-01-02T05:04:05.000Z', '-', 'orders-db', '-', 'refused from 10.0.0.9, not_granted'],
+      ['2026-01-02T05:04:05.000Z', '-', '-', '-', 'the broker closed the log'],
       [''],
     ]);
   });
