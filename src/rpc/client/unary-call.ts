@@ -55,7 +55,6 @@ export async function callOnce(options: {
         reject(LeaseholdError.from(error));
       }
     });
-    stream.on('error', cut);
     stream.on('end', () => {
       if (trailers?.['grpc-status'] === '0' && answer !== undefined) resolve(answer);
       else
@@ -66,6 +65,7 @@ export async function callOnce(options: {
           ),
         );
     });
+    stream.on('error', cut).on('close', cut);
     stream.end(frame(request));
     return await promise;
   } finally {

@@ -94,6 +94,12 @@ async function sessionStates(broker: SlurmBroker): Promise<readonly string[]> {
   return (await broker.ledger.listSessions({ limit: 100 })).map(({ state }) => state);
 }
 
+async function refusalsOf(broker: SlurmBroker): Promise<readonly Record<string, unknown>[]> {
+  const lines = (await readFile(broker.auditFile, 'utf8')).trimEnd().split('\n');
+  const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return records.filter(({ outcome }) => outcome === 'refused');
+}
+
 describe('node agents and a broker', () => {
   it('give all nodes of a run the same login, and take it back when the last node has let go', async () => {
     await using site = await createSite();
@@ -166,6 +172,13 @@ describe('node agents and a broker', () => {
     expect(await site.hook('n1', 'prolog', { SLURM_JOB_UID: 20_002 })).toMatch(/^FAIL This node was refused/);
     expect(await site.hook('n2', 'prolog')).toMatch(/^FAIL /);
     expect(await sessionStates(site.broker)).toEqual([]);
+    const refusals = await refusalsOf(site.broker);
+    for (const [node, code] of [
+      ['hpc/n1', 'workload_unknown'],
+      ['hpc/n1', 'credential_wrong_workload'],
+      ['hpc/n2', 'workload_unknown'],
+    ])
+      expect(refusals).toContainEqual(expect.objectContaining({ action: 'attach', node, code }));
     for (const node of ['n1', 'n2']) expect(await readdir(site.world(node).path('run/runs'))).toEqual([]);
   });
 
@@ -186,10 +199,7 @@ describe('node agents and a broker', () => {
     expect(world.marker(12)).toContain('state=failed\n');
     expect(await readdir(world.path('run/runs'))).toEqual([]);
     expect(await sessionStates(site.broker)).toEqual([]);
-    const records = (await readFile(site.broker.auditFile, 'utf8')).trimEnd().split('\n');
-    const refusals = records
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter(({ outcome }) => outcome === 'refused');
+    const refusals = await refusalsOf(site.broker);
     const code = 'node_other_key';
     for (const action of ['node_key', 'attach'])
       expect(refusals).toContainEqual(expect.objectContaining({ action, code, node: 'hpc/n1' }));
