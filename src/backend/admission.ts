@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import { createLately } from './lately.ts';
 
 /** Options of the queue in front of the backend. */
 export interface AdmissionOptions {
@@ -24,6 +25,8 @@ export interface Admission {
    */
   run<T>(key: string, task: () => Promise<T>, options: { readonly signal: AbortSignal }): Promise<T>;
   depth(): AdmissionDepth;
+  /** The most that ran at once of late; see `Lately`. */
+  busiest(): number;
   /** Turns away what waits and what still comes. What runs goes on. */
   close(): void;
 }
@@ -52,6 +55,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const waiting = new Map<string, Set<Waiter>>();
   let waitingCount = 0;
   let running = 0;
+  const lately = createLately({ clock });
+  const setRunning = (count: number) => {
+    running = count;
+    lately.note(count);
+  };
   let closed = false;
 
   const overloaded = (detail: string) =>
@@ -79,7 +87,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       line.delete(waiter);
       if (line.size > 0) waiting.set(key, line);
       waitingCount -= 1;
-      running += 1;
+      setRunning(running + 1);
       waiter.start();
     }
   };
@@ -97,7 +105,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   const waitForTurn = (key: string, signal: AbortSignal): Promise<void> => {
     if (running < concurrency && waitingCount === 0) {
-      running += 1;
+      setRunning(running + 1);
       return Promise.resolve();
     }
     if (waitingCount >= queue && !makeRoomFor(key)) return Promise.reject(overloaded('the queue is full'));
@@ -138,10 +146,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
       try {
         return await task();
       } finally {
-        running -= 1;
+        setRunning(running - 1);
         startNext();
       }
     },
+    busiest: () => lately.largest(),
     depth: () => ({ running, waiting: waitingCount, keys: waiting.size }),
     close: () => {
       closed = true;

@@ -23,6 +23,7 @@ import { renewWork } from './renew.ts';
 import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
 import { rotateWork } from './rotate-work.ts';
 import { createSerial, holdKey } from './serial.ts';
+import { createShareBesideIssuing } from './share-beside-issuing.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
 import { createStaticRefresh } from './static-refresh.ts';
@@ -131,8 +132,10 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     deadline: (session) => deadlineWork(parts, session),
     detached: (session) => withHold(session, () => detachedWork(parts, session)),
   };
+  const share = createShareBesideIssuing({ ...options, slots: options.settings.workConcurrency });
   const loops = lanes.map((kinds) =>
     startWorkLoop({
+      ...(kinds.includes('revoke') ? { room: share.room } : {}),
       ledger: parts.ledger,
       owner: parts.replica,
       kinds,

@@ -22,6 +22,8 @@ export interface WorkLoopOptions {
   readonly handlers: Readonly<Record<WorkKind, WorkHandler>>;
   /** How many items are handled at once. */
   readonly concurrency: number;
+  /** How many more may begin now, of at most `concurrency`, when those that began at these times (monotonic) are under way. */
+  readonly room?: (begun: Iterable<number>) => number;
   readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;
@@ -29,6 +31,8 @@ export interface WorkLoopOptions {
 
 /** Longest pause between two looks at the ledger; other replicas put work there too. */
 const idleMs = 1_000;
+/** Between looks while there is no room; an item that ends looks at once. */
+const crowdedMs = 250;
 /** Between looks while something is due that another replica has to do. */
 const othersPauseMs = 100;
 /** How long an item stays another's to wait for when its owner dies without a word. */
@@ -51,13 +55,16 @@ interface Running {
  */
 export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
   const { ledger, clock, log, kinds } = options;
-  const tasks = new Set<Promise<void>>();
+  /** Each with when it began. */
+  const tasks = new Map<Promise<void>, number>();
   const running = new Map<string, Running>();
   const stopping = new AbortController();
   const isStopped = () => stopping.signal.aborted;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   let cancelTimer: () => void = () => undefined;
+
+  const room = () => options.room?.(tasks.values()) ?? options.concurrency - tasks.size;
 
   const handle = async (work: Work): Promise<number | undefined> => {
     try {
@@ -113,13 +120,13 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
       tasks.delete(task);
       wake();
     });
-    tasks.add(task);
+    tasks.set(task, clock.monotonic());
   };
 
   /** Returns how long to wait before the next look. */
   const claim = async (): Promise<number> => {
-    const limit = options.concurrency - tasks.size;
-    if (limit <= 0) return idleMs;
+    const limit = room();
+    if (limit <= 0) return crowdedMs;
     const now = options.now();
     const claimed = await ledger.claimWork({
       owner: options.owner,
@@ -177,7 +184,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
       stopping.abort();
       cancelTimer();
       await looking;
-      await Promise.all(tasks);
+      await Promise.all(tasks.keys());
     },
   };
 }

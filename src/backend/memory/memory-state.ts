@@ -36,7 +36,7 @@ export interface StoredSecret {
   readonly version: number;
 }
 
-/** Tokens, leases and secrets with their expiry; every look begins with dropping what has expired. */
+/** Tokens and leases with their expiry: what has expired is not there, whoever looks. */
 export interface MemoryState {
   token(accessor: string): MemoryToken | undefined;
   tokenByValue(value: string): MemoryToken | undefined;
@@ -51,37 +51,77 @@ export interface MemoryState {
   clear(): void;
 }
 
-/** See `MemoryState`. A token takes its leases with it, whether it expires or is dropped. */
+/** How often what has expired and is asked for by nobody is dropped. */
+const sweepMs = 10_000;
+
+/** See `MemoryState`. A token takes its leases with it, whether it expires or is dropped. Every look but `alive` and `tokens` is one step. */
 export function createMemoryState(options: { readonly clock: Clock }): MemoryState {
   const tokens = new Map<string, MemoryToken>();
+  const accessors = new Map<string, string>();
   const leases = new Map<string, MemoryLease>();
+  const leasesOf = new Map<string, Set<string>>();
   const unleased = new Set<AliveCredential>();
+  let sweepAt = 0;
 
+  const dropLease = (leaseId: string) => {
+    const lease = leases.get(leaseId);
+    if (lease === undefined) return;
+    leases.delete(leaseId);
+    leasesOf.get(lease.accessor)?.delete(leaseId);
+  };
   const dropToken = (accessor: string) => {
+    const token = tokens.get(accessor);
+    if (token === undefined) return;
     tokens.delete(accessor);
-    for (const lease of leases.values()) if (lease.accessor === accessor) leases.delete(lease.leaseId);
+    accessors.delete(token.token);
+    for (const leaseId of leasesOf.get(accessor) ?? []) leases.delete(leaseId);
+    leasesOf.delete(accessor);
+  };
+  const token = (accessor: string) => {
+    const found = tokens.get(accessor);
+    if (found === undefined || found.expiresAt > options.clock.now()) return found;
+    dropToken(accessor);
+    return undefined;
+  };
+  const lease = (leaseId: string) => {
+    const found = leases.get(leaseId);
+    if (found === undefined) return undefined;
+    if (found.expiresAt > options.clock.now() && token(found.accessor) !== undefined) return found;
+    dropLease(leaseId);
+    return undefined;
   };
   const sweep = () => {
     const now = options.clock.now();
-    for (const token of tokens.values()) if (token.expiresAt <= now) dropToken(token.accessor);
-    for (const lease of leases.values()) if (lease.expiresAt <= now) leases.delete(lease.leaseId);
+    for (const accessor of tokens.keys()) token(accessor);
+    for (const leaseId of leases.keys()) lease(leaseId);
     for (const credential of unleased) if (credential.expiresAt <= now) unleased.delete(credential);
+    sweepAt = now + sweepMs;
   };
-  /** Sweeping costs the size of the store, which is small where this backend is used. */
   const swept = <T>(look: () => T): T => {
     sweep();
     return look();
   };
+  const sweepWhenDue = () => {
+    if (options.clock.now() >= sweepAt) sweep();
+  };
 
   return {
-    token: (accessor) => swept(() => tokens.get(accessor)),
-    tokenByValue: (value) => swept(() => [...tokens.values()].find((each) => each.token === value)),
-    lease: (leaseId) => swept(() => leases.get(leaseId)),
-    addToken: (token) => void tokens.set(token.accessor, token),
-    addLease: (lease) => void leases.set(lease.leaseId, lease),
+    token,
+    tokenByValue: (value) => token(accessors.get(value) ?? ''),
+    lease,
+    addToken: (added) => {
+      sweepWhenDue();
+      tokens.set(added.accessor, added);
+      accessors.set(added.token, added.accessor);
+    },
+    addLease: (added) => {
+      leases.set(added.leaseId, added);
+      const own = leasesOf.get(added.accessor) ?? new Set();
+      leasesOf.set(added.accessor, own.add(added.leaseId));
+    },
     addUnleased: (credential) => void unleased.add(credential),
     dropToken,
-    dropLease: (leaseId) => void leases.delete(leaseId),
+    dropLease,
     alive: () =>
       swept(() => [
         ...[...leases.values()].map(({ username, password, leaseId, path, expiresAt }) => ({
@@ -96,7 +136,9 @@ export function createMemoryState(options: { readonly clock: Clock }): MemorySta
     tokens: () => swept(() => [...tokens.values()]),
     clear: () => {
       tokens.clear();
+      accessors.clear();
       leases.clear();
+      leasesOf.clear();
       unleased.clear();
     },
   };

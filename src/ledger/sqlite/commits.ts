@@ -5,7 +5,12 @@ import { wrapSqliteError } from './sqlite-error.ts';
 /** Runs changes, each durable or without effect. */
 export interface Commits {
   /** In the order of calls. Resolves with the result after the commit; rejects with nothing changed. */
-  run<T>(doing: string, change: () => T): Promise<T>;
+  readonly run: <T>(doing: string, change: () => T) => Promise<T>;
+  /**
+   * Like `run`, for what nobody waits for: while others commit, it goes with the next of their groups instead of making one of its own, since
+   * each sync holds everybody up.
+   */
+  readonly runPatiently: <T>(doing: string, change: () => T) => Promise<T>;
   /**
    * Looks at what is committed, at once: between two groups no transaction is open, so nothing half done can be seen and nobody's
    * sync is waited for. Rejects like `run`.
@@ -24,36 +29,48 @@ interface Waiting {
 
 /** Bounds how long one group holds the event loop; past this, syncing the disk costs little of the whole. */
 const largestGroup = 128;
+/** How long after a group the next one of the same kind of caller is expected; and the longest that a patient change waits for it. */
+const expectedMs = 100;
+const defaultPatienceMs = 50;
 
 /**
  * What is called in one turn of the event loop is committed together: a storm of opens costs one sync for each group and not for each
  * call. Inside a group each change has a savepoint, so that one that is refused is undone alone.
  */
-export function createCommits(database: DatabaseSync): Commits {
+export function createCommits(
+  database: DatabaseSync,
+  { patienceMs = defaultPatienceMs }: { readonly patienceMs?: number } = {},
+): Commits {
   const transaction = createTransaction(database);
   const queue: Waiting[] = [];
+  const patient: Waiting[] = [];
   let scheduled = false;
   let closed = false;
   let drained: () => void = () => undefined;
+  let expectedUntil = 0;
+  let patience: NodeJS.Timeout | undefined;
 
   const schedule = () => {
     if (scheduled) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
+      clearTimeout(patience);
+      patience = undefined;
+      queue.push(...patient.splice(0));
       commitGroup(transaction, queue);
       if (queue.length > 0) schedule();
       else drained();
     });
   };
 
-  const run: Commits['run'] = (doing, change) =>
-    new Promise((resolve, reject) => {
+  const enter = <T>(line: Waiting[], begin: () => void, doing: string, change: () => T) =>
+    new Promise<T>((resolve, reject) => {
       if (closed) {
         reject(new LeaseholdError('ledger_unavailable', { detail: 'the ledger is closed' }));
         return;
       }
-      queue.push({
+      line.push({
         doing,
         apply: () => {
           const result = change();
@@ -61,11 +78,20 @@ export function createCommits(database: DatabaseSync): Commits {
         },
         reject,
       });
-      schedule();
+      begin();
     });
+  const run: Commits['run'] = (doing, change) => {
+    expectedUntil = performance.now() + expectedMs;
+    return enter(queue, schedule, doing, change);
+  };
+  const beginPatiently = () => {
+    if (patienceMs === 0 || performance.now() >= expectedUntil) schedule();
+    else patience ??= setTimeout(schedule, patienceMs);
+  };
 
   return {
     run,
+    runPatiently: (doing, change) => enter(patient, beginPatiently, doing, change),
     read: async (doing, look) => {
       // A transaction that could not be abandoned yet would be read through; the next group clears it away.
       if (closed || database.isTransaction) return run(doing, look);
@@ -77,7 +103,8 @@ export function createCommits(database: DatabaseSync): Commits {
     },
     close: async () => {
       closed = true;
-      if (queue.length === 0) return;
+      if (queue.length + patient.length === 0) return;
+      schedule();
       await new Promise<void>((resolve) => {
         drained = resolve;
       });

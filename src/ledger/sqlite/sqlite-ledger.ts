@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Ledger, Session, SessionQuery } from '../ledger.ts';
+import type { Ledger, Session, SessionQuery, WorkKind } from '../ledger.ts';
 import type { LedgerChange } from '../replicas.ts';
 import type { Log } from '../../platform/log.ts';
 import { randomId } from '../../platform/random-id.ts';
@@ -33,9 +33,11 @@ export async function openSqliteLedger(options: {
   readonly log: Log;
   /** Of credential ids. */
   readonly newId?: (prefix: string) => string;
+  /** Longest that a change of a revocation waits for others to commit with, milliseconds. */
+  readonly patienceMs?: number;
 }): Promise<Ledger> {
   const database = openDatabase(options.file);
-  const commits = createCommits(database);
+  const commits = createCommits(database, options);
   options.log.info('ledger opened', { file: options.file });
   return createLedger(database, commits, options.newId ?? randomId);
 }
@@ -44,13 +46,19 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
   const statements = createStatements(database);
   const reading: Sql = { ...statements, tell: () => undefined };
   const feed = createFeed();
-  const run = async <T>(doing: string, change: (sql: Sql) => T): Promise<T> => {
-    const changes: LedgerChange[] = [];
-    const sql: Sql = { ...statements, tell: (one) => void changes.push(one) };
-    const result = await commits.run(doing, () => change(sql));
-    feed.tell(changes);
-    return result;
-  };
+  const runBy =
+    (commit: Commits['run']) =>
+    async <T>(doing: string, change: (sql: Sql) => T): Promise<T> => {
+      const changes: LedgerChange[] = [];
+      const sql: Sql = { ...statements, tell: (one) => void changes.push(one) };
+      const result = await commit(doing, () => change(sql));
+      feed.tell(changes);
+      return result;
+    };
+  const run = runBy(commits.run);
+  const runPatiently = runBy(commits.runPatiently);
+  const runFor = (kinds: readonly WorkKind[] | undefined) =>
+    kinds?.every((kind) => kind === 'revoke') === true ? runPatiently : run;
   const read = <T>(doing: string, look: (sql: Sql) => T): Promise<T> =>
     commits.read(doing, () => look(reading));
   return {
@@ -92,8 +100,8 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       read('is attached elsewhere', (sql) => holders.isAttachedElsewhere(sql, input)),
     beginRevoke: (input) => run('begin revoke', (sql) => beginRevoke(sql, input)),
     beginRevokeLeaseSet: (input) => run('begin revoke lease set', (sql) => beginRevokeLeaseSet(sql, input)),
-    settleCredential: (input) => run('settle credential', (sql) => settleCredential(sql, input)),
-    finishLeaseSet: (input) => run('finish lease set', (sql) => finishLeaseSet(sql, input)),
+    settleCredential: (input) => runPatiently('settle credential', (sql) => settleCredential(sql, input)),
+    finishLeaseSet: (input) => runPatiently('finish lease set', (sql) => finishLeaseSet(sql, input)),
     findLeaseSet: (id) =>
       read('find lease set', (sql) => {
         const row = sql.get('SELECT * FROM lease_set WHERE id = ?', id);
@@ -113,8 +121,8 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     listOutstanding: () => read('list outstanding', (sql) => listOutstanding(sql)),
     hastenRevocations: (input) => run('hasten revocations', (sql) => hastenRevocations(sql, input)),
     putWork: (items) => run('put work', (sql) => putWork(sql, items)),
-    claimWork: (input) => run('claim work', (sql) => claimWork(sql, input)),
-    finishWork: (input) => run('finish work', (sql) => finishWork(sql, input)),
+    claimWork: (input) => runFor(input.kinds)('claim work', (sql) => claimWork(sql, input)),
+    finishWork: (input) => runFor([input.work.kind])('finish work', (sql) => finishWork(sql, input)),
     nextWorkAt: (query) => read('next work', (sql) => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
       read('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),

@@ -132,6 +132,9 @@ export interface WorldOptions {
   readonly admission?: { readonly concurrency: number; readonly queue: number };
 }
 
+/** Time passes here by the clock of the test, and a change must not wait for the other one. */
+const ownTime = { patienceMs: 0 };
+
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   let bundles = options.bundles ?? [dbBundle, kvBundle];
   const folder = await createTempFolder();
@@ -142,7 +145,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     secrets: { 'secret/data/api': { key: 'canary-v1' } },
   });
   let file = `${folder.path}/ledger.sqlite`;
-  let ledger = await openSqliteLedger({ file, log: silentLog });
+  let ledger = await openSqliteLedger({ ...ownTime, file, log: silentLog });
   const records: AuditEvent[] = [];
   let around: Around = (_call, proceed) => proceed();
   const within = <T extends object>(part: OutwardCall['part'], target: T): T =>
@@ -281,7 +284,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       await end(0);
       await ledger[Symbol.asyncDispose]();
       file = copy;
-      ledger = await openSqliteLedger({ file, log: silentLog });
+      ledger = await openSqliteLedger({ ...ownTime, file, log: silentLog });
       const stop = new AbortController();
       running[0] = { stop, engine: await start(0, stop) };
     },

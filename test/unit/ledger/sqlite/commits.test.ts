@@ -23,6 +23,37 @@ describe('createCommits', () => {
   const states = async (calls: readonly Promise<unknown>[]) =>
     (await Promise.allSettled(calls)).map(({ status }) => status);
 
+  const order: string[] = [];
+  const note = (name: string) => () => void order.push(name);
+  it('lets a patient change go at once when nobody else commits', async () => {
+    await commits.runPatiently('patient', () => database.exec('INSERT INTO fact VALUES (1)'));
+    expect(facts()).toEqual([1]);
+  });
+
+  it('takes a patient change along with the next group of those that cannot wait', async () => {
+    await insert(1);
+    order.length = 0;
+    const patient = commits.runPatiently('patient', note('patient'));
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual([]);
+    const urgent = commits.run('urgent', note('urgent'));
+    await Promise.all([urgent, patient]);
+    expect(order).toEqual(['urgent', 'patient']);
+  });
+
+  it('carries a patient change out also when no other group comes, and before it closes', async () => {
+    await insert(1);
+    await commits.runPatiently('patient', () => database.exec('INSERT INTO fact VALUES (2)'));
+    await insert(3);
+    const last = commits.runPatiently('patient', () => database.exec('INSERT INTO fact VALUES (4)'));
+    await commits.close();
+    await last;
+    expect(facts()).toEqual([1, 2, 3, 4]);
+    await expect(commits.runPatiently('late', () => undefined)).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+    });
+  });
+
   it('undoes a refused change alone, with all that it had done', async () => {
     const refused = commits.run('refused', () => {
       database.exec('INSERT INTO fact VALUES (99)');
