@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { valueAt } from './json.ts';
@@ -49,12 +50,16 @@ export const startDevelopmentVault = async (options: {
   /** `vault`, or another program with the same commands, such as `bao`. */
   readonly program: string;
   readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  /** Further configuration, in HCL. */
+  readonly configuration?: string;
 }): Promise<OwnVault> => {
   const folder = await createTempFolder({ name: 'vault' });
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const rootToken = `root-${randomUUID()}`;
   const logFile = join(folder.path, 'vault.log');
+  const configFile = join(folder.path, 'vault.hcl');
+  if (options.configuration !== undefined) await writeFile(configFile, options.configuration);
   const owned = await startProcess({
     name: 'vault',
     command: options.program,
@@ -65,6 +70,7 @@ export const startDevelopmentVault = async (options: {
       `-dev-root-token-id=${rootToken}`,
       `-dev-listen-address=127.0.0.1:${port}`,
       `-log-level=${options.logLevel ?? 'warn'}`,
+      ...(options.configuration === undefined ? [] : [`-config=${configFile}`]),
     ],
     cwd: folder.path,
     logFile,

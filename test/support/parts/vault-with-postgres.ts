@@ -25,7 +25,12 @@ export interface VaultWithPostgres extends AsyncDisposable {
  * example. The role's first ttl is short on purpose: Leasehold lengthens a lease only after it has recorded it.
  */
 export const startVaultWithPostgres = async (
-  options: { readonly defaultTtl?: string; readonly maxTtl?: string; readonly program?: string } = {},
+  options: {
+    readonly defaultTtl?: string;
+    readonly maxTtl?: string;
+    readonly program?: string;
+    readonly configuration?: string;
+  } = {},
 ): Promise<VaultWithPostgres> => {
   const postgres = await startPostgres();
   let vault: TestVault | undefined;
@@ -35,7 +40,11 @@ export const startVaultWithPostgres = async (
     await postgres.stop();
   };
   try {
-    const started = await startVault(options.program === undefined ? {} : { program: options.program });
+    const { program, configuration } = options;
+    const started = await startVault({
+      ...(program === undefined ? {} : { program }),
+      ...(configuration === undefined ? {} : { configuration }),
+    });
     vault = started;
     await mountDatabaseEngine(started, postgres.connection, {
       defaultTtl: options.defaultTtl ?? '60s',

@@ -19,6 +19,7 @@ export const startVault = async (
   options: {
     /** Another program with the same commands, such as `bao`. */
     readonly program?: string;
+    readonly configuration?: string;
     readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   } = {},
 ): Promise<TestVault> => {
