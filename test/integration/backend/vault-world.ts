@@ -39,7 +39,11 @@ export const bundles = [aBundle('app', [leased, kv, emptyKv]), aBundle('other', 
 /** Writes policies and roles with the root token, exactly as printed. */
 export const applySetup = async (
   parts: VaultWithPostgres,
-  options: { readonly probationSeconds: number; readonly brokerPolicyName: string },
+  options: {
+    readonly probationSeconds: number;
+    readonly brokerPolicyName: string;
+    readonly bundles?: readonly Bundle[];
+  },
 ): Promise<void> => {
   const setup = setupDocument({ bundles, ...options });
   for (const { name, hcl } of [setup.brokerPolicy, ...setup.readPolicies])

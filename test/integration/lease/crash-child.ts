@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import type { Audit } from '../../../src/audit/audit.ts';
-import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import { openLedger } from '../../../src/broker/open-ledger.ts';
 import { createAdmission } from '../../../src/backend/admission.ts';
+import { createVaultBackend } from '../../../src/backend/vault/vault-backend.ts';
 import type { WorkloadStates } from '../../../src/identity/identity.ts';
 import { type LeaseEngine, startLeaseEngine } from '../../../src/lease/engine.ts';
 import type { Attachment, HolderMessage } from '../../../src/lease/sessions.ts';
@@ -13,6 +13,7 @@ import { systemClock } from '../../../src/platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { randomId } from '../../../src/platform/random-id.ts';
+import type { Bundle } from '../../../src/policy/bundle.ts';
 import { createFixedPolicy } from '../../../src/policy/policy-cell.ts';
 import { aPod, aVerified, dbBundle } from '../../unit/lease/world.ts';
 import {
@@ -26,9 +27,11 @@ import {
 import { type BackendCall, createRemoteBackend } from './remote-backend.ts';
 
 /*
- * A broker's session engine as a process of its own, with its ledger in a file and its backend in the parent, which survives it. At the step
+ * A broker's session engine as a process of its own, with its ledger in a file or a database, and its backend in the parent, which survives it, or in a Vault. At the step
  * that it is armed for the whole process stands still, in the middle of that turn, until it is killed.
  */
+
+type StartCommand = Extract<Command, { readonly kind: 'start' }>;
 
 const forever = new AbortController().signal;
 const never = new Int32Array(new SharedArrayBuffer(4));
@@ -59,14 +62,22 @@ function askParent(call: BackendCall): Promise<unknown> {
   return answer.promise;
 }
 
-const bundle = {
-  ...dbBundle,
-  ttlSeconds: timing.ttlSeconds,
-  overlapSeconds: timing.overlapSeconds,
-  maxSeconds: 600,
-};
+function bundleOf({ times, vault }: StartCommand): Bundle {
+  const bundle = {
+    ...dbBundle,
+    ttlSeconds: times.ttlSeconds,
+    overlapSeconds: timing.overlapSeconds,
+    maxSeconds: 600,
+  };
+  if (vault === undefined) return bundle;
+  const { tokenRole, path } = vault;
+  const secrets = bundle.secrets.map((secret) => (secret.kind === 'leased' ? { ...secret, path } : secret));
+  return { ...bundle, tokenRole, secrets };
+}
 
-async function start(store: LedgerConfig): Promise<void> {
+async function start(command: StartCommand): Promise<void> {
+  const { store, vault } = command;
+  const bundle = bundleOf(command);
   const ledger = await openLedger(store, { clock: systemClock, log: silentLog, signal: forever });
   const states: WorkloadStates = {
     state: () => ({ phase: 'running', freshness: 'fresh' }),
@@ -86,7 +97,10 @@ async function start(store: LedgerConfig): Promise<void> {
   });
   const engine = await startLeaseEngine({
     ledger,
-    backend: createRemoteBackend(askParent),
+    backend:
+      vault === undefined
+        ? createRemoteBackend(askParent)
+        : await createVaultBackend({ config: vault.config, clock: systemClock, log: silentLog }),
     policy,
     states,
     audit,
@@ -165,7 +179,7 @@ async function knownSessions({ ledger }: { readonly ledger: Ledger }): Promise<r
 async function obey(command: Command): Promise<unknown> {
   if (command.kind === 'start') {
     ({ holders } = command);
-    return start(command.store);
+    return start(command);
   }
   if (command.kind === 'arm') {
     armed = { step: command.step, left: command.nth };
@@ -180,7 +194,7 @@ async function obey(command: Command): Promise<unknown> {
       return attachments
         .get(command.holder)
         ?.open(
-          { bundle: bundle.name, requestKey: randomId('req_'), resume: command.resume },
+          { bundle: dbBundle.name, requestKey: randomId('req_'), resume: command.resume },
           { signal: forever },
         );
     case 'delivered':

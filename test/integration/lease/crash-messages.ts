@@ -1,3 +1,4 @@
+import type { VaultConfig } from '../../../src/backend/vault/vault-config.ts';
 import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import type { Step } from '../../../src/lease/steps.ts';
 import type { SessionState } from '../../../src/ledger/ledger.ts';
@@ -12,6 +13,18 @@ export const timing = {
   reattachGraceMs: 1_500,
 } as const;
 
+export interface CrashTimes {
+  readonly probationSeconds: number;
+  readonly ttlSeconds: number;
+}
+
+/** A Vault that the child connects to by itself, and its roles there. */
+export interface OwnVault {
+  readonly config: VaultConfig;
+  readonly tokenRole: string;
+  readonly path: string;
+}
+
 export interface Resume {
   readonly session: string;
   readonly generation: string;
@@ -19,7 +32,14 @@ export interface Resume {
 
 /** From the parent, one after the other. */
 export type Command =
-  | { readonly kind: 'start'; readonly store: LedgerConfig; readonly holders: readonly string[] }
+  | {
+      readonly kind: 'start';
+      readonly store: LedgerConfig;
+      readonly holders: readonly string[];
+      readonly times: CrashTimes;
+      /** Without it the backend is in the parent. */
+      readonly vault: OwnVault | undefined;
+    }
   /** Freeze for good when this step is reached for the nth time from now on. */
   | { readonly kind: 'arm'; readonly step: Step; readonly nth: number }
   | { readonly kind: 'attach'; readonly holder: string }

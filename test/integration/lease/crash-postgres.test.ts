@@ -24,7 +24,7 @@ describeWith(['postgres'], 'with a ledger in PostgreSQL', () => {
     it.each(rounds.map((round) => ({ name: nameOf(round), round })))('$name', async ({ round }) => {
       const { pool, ...config } = postgres.config();
       await using world = await createCrashWorld(holdersOf(round), {
-        postgres: { ...config, pool: { ...pool, size: 4 } },
+        ledger: { postgres: { ...config, pool: { ...pool, size: 4 } } },
       });
       await playRound(round, world);
     });

@@ -18,7 +18,8 @@ export interface CrashProcess extends AsyncDisposable {
 }
 
 export function startCrashProcess(options: {
-  readonly backend: MemoryBackend;
+  /** What answers the child's calls, unless it has a Vault to connect to. */
+  readonly backend: MemoryBackend | undefined;
   readonly onEvent: (holder: string, event: HolderEvent) => void;
 }): CrashProcess {
   const child: ChildProcess = fork(join(import.meta.dirname, 'crash-child.ts'), [], {
@@ -56,6 +57,7 @@ export function startCrashProcess(options: {
       }
       case 'backend': {
         const { id, call } = message;
+        if (options.backend === undefined) throw new Error('the backend is not here');
         answerCall(options.backend, call).then(
           (value) => send({ to: 'reply', id, value, code: undefined }),
           (error: unknown) =>

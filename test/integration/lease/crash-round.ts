@@ -4,9 +4,9 @@ import type { Round } from './crash-plan.ts';
 import type { CrashWorld } from './crash-world.ts';
 
 /** Longest time for anything that must come to rest by itself; the machine may be busy. */
-const patienceMs = 45_000;
+const patienceMs = 60_000;
 /** For a step that the round may not come to at all. */
-const reachMs = 6_000;
+const reachMs = 8_000;
 
 /** Until nothing is wrong any more; fails with what still is. */
 async function eventually(problems: () => Promise<readonly string[]> | readonly string[]): Promise<void> {
@@ -23,11 +23,11 @@ async function eventually(problems: () => Promise<readonly string[]> | readonly 
 }
 
 /** Every holder has files that work, and they are the same for all. */
-function unserved(world: CrashWorld): readonly string[] {
+async function unserved(world: CrashWorld): Promise<readonly string[]> {
   const logins = new Set([...world.files.values()].map(({ login }) => login?.username));
-  const broken = [...world.files]
-    .filter(([, { login }]) => !world.canLogin(login))
-    .map(([name]) => `${name} has no login`);
+  const broken: string[] = [];
+  for (const [name, { login }] of world.files)
+    if (!(await world.canLogin(login))) broken.push(`${name} has no login`);
   return logins.size > 1 ? [...broken, 'the holders have different logins'] : broken;
 }
 
@@ -40,10 +40,10 @@ async function unsettled(world: CrashWorld, inForce: 0 | 1): Promise<readonly st
   const sets = sessions.flatMap(({ leaseSets }) => leaseSets).filter(({ state }) => state !== 'ended');
   if (sets.length !== inForce) problems.push(`lease sets are ${sets.map(({ state }) => state).join(', ')}`);
   const known = new Set(sets.flatMap(({ credentials }) => credentials.map(({ reference }) => reference)));
-  const { leases, tokens } = world.alive();
-  if (leases.length !== inForce || tokens.length !== inForce)
-    problems.push(`${leases.length} leases and ${tokens.length} tokens are alive`);
-  for (const id of [...leases, ...tokens])
+  const { leases, tokens, users } = await world.alive();
+  if ([leases, tokens, users].some(({ length }) => length !== inForce))
+    problems.push(`${leases.length} leases, ${tokens.length} tokens and ${users.length} users are alive`);
+  for (const { id } of [...leases, ...tokens])
     if (!known.has(id)) problems.push(`${id} is alive, and of no lease set`);
   return problems;
 }
@@ -54,7 +54,7 @@ async function play(round: Round, world: CrashWorld): Promise<void> {
   if (operation === 'issue') await world.arm(step, nth);
   world.comeBack();
   if (operation !== 'issue') {
-    await eventually(async () => [...unserved(world), ...(await unsettled(world, 1))]);
+    await eventually(async () => [...(await unserved(world)), ...(await unsettled(world, 1))]);
     await world.arm(step, nth);
     if (operation === 'rotate') world.rotate();
     if (operation === 'revoke') world.revoke();
@@ -91,7 +91,7 @@ export async function playRound(round: Round, world: CrashWorld): Promise<void> 
     );
     await eventually(() => unsettled(world, 0));
   } else if (round.returning) {
-    await eventually(async () => [...unserved(world), ...(await unsettled(world, 1))]);
+    await eventually(async () => [...(await unserved(world)), ...(await unsettled(world, 1))]);
   } else {
     await eventually(() => unsettled(world, 0));
   }

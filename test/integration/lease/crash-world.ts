@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createMemoryBackend } from '../../../src/backend/memory/memory-backend.ts';
 import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import type { Step } from '../../../src/lease/steps.ts';
-import { systemClock } from '../../../src/platform/clock.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
-import { type HolderEvent, type KnownSession, type Login, type Resume, timing } from './crash-messages.ts';
+import { type AliveThings, type CrashBackend, createMemoryCrashBackend } from './crash-backend.ts';
+import type { HolderEvent, KnownSession, Login, OwnVault, Resume } from './crash-messages.ts';
 import { type CrashProcess, startCrashProcess } from './crash-process.ts';
 
 /** One holder, as its files stand. Outlives the engine. */
@@ -33,27 +32,47 @@ export interface CrashWorld extends AsyncDisposable {
   /** Holders leave for good. */
   forsake(): void;
   known(): Promise<readonly KnownSession[]>;
-  alive(): { readonly leases: readonly string[]; readonly tokens: readonly string[] };
-  canLogin(login: Login | undefined): boolean;
+  /** Without the tokens that read static secrets: no session holds those, and they end at once. */
+  alive(): Promise<AliveThings>;
+  canLogin(login: Login | undefined): Promise<boolean>;
 }
 
-/** The promise, for what is alive and not on record: no longer than the probation. Some slack for a busy machine's clock. */
-const slackMs = 500;
+const vaultOf = ({ place }: CrashBackend): OwnVault | undefined =>
+  'vault' in place ? { config: place.vault, ...place.roles } : undefined;
 
-/** On a SQLite file of its own where no other ledger is given. */
+/**
+ * The promise, for what is alive and not on record: no longer than the probation. Users of the database have no name that the ledger
+ * knows, so there may be no more of them past it than there are leases on record.
+ */
+function expectBounded(
+  { leases, tokens, users }: AliveThings,
+  sessions: readonly KnownSession[],
+  latest: number,
+): void {
+  const references = new Set(
+    sessions.flatMap(({ leaseSets }) =>
+      leaseSets.flatMap(({ credentials }) => credentials.map(({ reference }) => reference)),
+    ),
+  );
+  for (const { id, expiresAt } of [...leases, ...tokens]) {
+    if (!references.has(id) && expiresAt > latest)
+      throw new Error(`${id} is not on record and lives ${expiresAt - latest} ms past the bound`);
+  }
+  const lasting = users.filter(({ expiresAt }) => expiresAt > latest).length;
+  const recorded = leases.filter(({ id }) => references.has(id)).length;
+  if (lasting > recorded)
+    throw new Error(`${lasting} users live past the bound, and ${recorded} leases are on record`);
+}
+
+/** With a backend in memory and a SQLite file of its own where no others are given. */
 export async function createCrashWorld(
   holders: readonly string[],
-  ledger?: LedgerConfig,
+  given: { readonly ledger?: LedgerConfig; readonly backend?: CrashBackend } = {},
 ): Promise<CrashWorld> {
   const folder = await createTempFolder({ name: 'crash' });
-  const store = ledger ?? { sqlite: { file: join(folder.path, 'ledger.sqlite') } };
-  const backend = createMemoryBackend({
-    clock: systemClock,
-    dynamic: { 'database/creds/app': { ttlSeconds: timing.probationSeconds } },
-    secrets: { 'secret/data/api': { key: 'value' } },
-    probationSeconds: timing.probationSeconds,
-    requestLimitMs: timing.requestLimitMs,
-  });
+  const store = given.ledger ?? { sqlite: { file: join(folder.path, 'ledger.sqlite') } };
+  const backend = given.backend ?? createMemoryCrashBackend();
+  const memory = 'memory' in backend.place ? backend.place.memory : undefined;
   const files = new Map(
     holders.map((name): [string, HolderFiles] => [
       name,
@@ -104,41 +123,22 @@ export async function createCrashWorld(
     }
   };
 
-  const alive = () => ({
-    leases: backend.aliveCredentials().map(({ leaseId }) => leaseId ?? 'unleased'),
-    // Readings of static secrets have tokens of their own, which no session holds and which end at once.
-    tokens: backend
-      .aliveTokens()
-      .filter(({ intent }) => !intent.startsWith('read_'))
-      .map(({ accessor }) => accessor),
-  });
-
-  /** After a death: whatever the next life cannot find on record must end within the probation. */
-  const expectBounded = async (diedAt: number) => {
-    const references = new Set(
-      (await current().sessions()).flatMap(({ leaseSets }) =>
-        leaseSets.flatMap(({ credentials }) => credentials.map(({ reference }) => reference)),
-      ),
-    );
-    const latest = diedAt + timing.probationSeconds * 1000 + slackMs;
-    const unknown = [
-      ...backend
-        .aliveCredentials()
-        .map(({ leaseId = 'unleased', expiresAt }) => ({ id: leaseId, expiresAt })),
-      ...backend.aliveTokens().map(({ accessor, expiresAt }) => ({ id: accessor, expiresAt })),
-    ].filter(({ id }) => !references.has(id));
-    for (const { id, expiresAt } of unknown) {
-      if (expiresAt > latest)
-        throw new Error(`${id} is not on record and lives ${expiresAt - diedAt} ms past the death`);
-    }
+  const alive = async (): Promise<AliveThings> => {
+    const { tokens, ...rest } = await backend.alive();
+    return { ...rest, tokens: tokens.filter(({ intent }) => !intent.startsWith('read_')) };
   };
 
   let diedAt: number | undefined;
   const start = async () => {
-    const life = startCrashProcess({ backend, onEvent });
+    const life = startCrashProcess({ backend: memory, onEvent });
     process = life;
-    await life.command({ kind: 'start', store, holders });
-    if (diedAt !== undefined) await expectBounded(diedAt);
+    const { times } = backend;
+    await life.command({ kind: 'start', store, holders, times, vault: vaultOf(backend) });
+    if (diedAt === undefined) return;
+    const latest = diedAt + times.probationSeconds * 1000 + backend.slackMs;
+    // In this order: what the new life makes meanwhile is on record before it is looked for.
+    const seen = await backend.alive();
+    expectBounded(seen, await life.sessions(), latest);
   };
 
   return {
@@ -169,7 +169,7 @@ export async function createCrashWorld(
     },
     known: () => current().sessions(),
     alive,
-    canLogin: (login) => login !== undefined && backend.canLogin(login.username, login.password),
+    canLogin: async (login) => login !== undefined && (await backend.canLogin(login)),
     [Symbol.asyncDispose]: async () => {
       await process?.kill();
       await folder[Symbol.asyncDispose]();
