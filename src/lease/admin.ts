@@ -128,7 +128,8 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       await read(by, { session: id });
       return findShown(id);
     },
-    watch: ({ selector, by, signal }) => watchSessions(parts, read, { selector, by, signal }),
+    watch: ({ selector, by, signal, isRecorded }) =>
+      watchSessions(parts, isRecorded === true ? async () => undefined : read, { selector, by, signal }),
     revoke: async ({ selector, reason, by, dryRun }) => {
       require(selector);
       const found = await matching(selector, endableStates);

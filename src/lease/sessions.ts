@@ -112,6 +112,8 @@ export interface SessionAdmin {
     readonly selector: Selector | undefined;
     readonly by: string;
     readonly signal: AbortSignal;
+    /** A revocation's own look at what becomes of it: its record, written or owed, stands for both, and a full disk hides nothing. */
+    readonly isRecorded?: boolean;
   }): AsyncIterable<SessionWithHolders>;
   revoke(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly SessionWithHolders[]>;
   rotate(request: AdminRequest & { readonly dryRun: boolean }): Promise<readonly SessionWithHolders[]>;

@@ -1,8 +1,6 @@
 import type { SessionAdmin } from '../lease/sessions.ts';
 import type { SessionWithHolders } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
-import { hasCode } from '../platform/error.ts';
-import type { Log } from '../platform/log.ts';
 import { isSettled, parseReason, parseSelector, toSessionMessage } from './convert-admin.ts';
 import type { RevokeSessionsRequest__Output } from './gen/leasehold/v1/RevokeSessionsRequest.ts';
 import type { RevokeSessionsResponse } from './gen/leasehold/v1/RevokeSessionsResponse.ts';
@@ -21,12 +19,11 @@ export async function revoke(
     readonly by: string;
     readonly write: (response: RevokeSessionsResponse) => Promise<void>;
     readonly signal: AbortSignal;
-    readonly log: Log;
     readonly clock: Clock;
   },
   request: RevokeSessionsRequest__Output,
 ): Promise<void> {
-  const { admin, by, write, log } = options;
+  const { admin, by, write } = options;
   const { dryRun, waitMs } = request;
   const selector = parseSelector(request.selector);
   const reason = parseReason(request.reason);
@@ -35,7 +32,8 @@ export async function revoke(
   const signal = AbortSignal.any(limits);
   // Watching begins before revoking: a session that is settled in between would otherwise be waited for in vain.
   let cancelGrace: (() => void) | undefined;
-  const changes = dryRun || waitMs === 0 ? undefined : admin.watch({ selector, by, signal });
+  const changes =
+    dryRun || waitMs === 0 ? undefined : admin.watch({ selector, by, signal, isRecorded: true });
   try {
     const sessions = await admin.revoke({ selector, reason, by, dryRun });
     const open = new Set(sessions.map(({ id }) => id));
@@ -64,10 +62,6 @@ export async function revoke(
       if (unwiped.size === 0) return;
       endSoon();
     }
-  } catch (error) {
-    // The revocation is recorded and goes on; only the telling of it has ended.
-    if (!hasCode(error, 'audit_unavailable') || changes === undefined) throw error;
-    log.error('a revocation is no longer reported', { by }, error);
   } finally {
     cancelGrace?.();
     done.abort();

@@ -69,6 +69,8 @@ export interface BrokerTuning {
   readonly bundle?: Readonly<Record<string, string>>;
   /** The ledger in this PostgreSQL; a file of its own when left out. */
   readonly ledger?: { readonly postgres: Readonly<Record<string, unknown>>; readonly password: string };
+  /** Where the log is, in place of the site's own folder, and how long a record is waited for. */
+  readonly audit?: { readonly folder: string; readonly maxWaitMs: number };
   readonly vault?: { readonly probationSeconds?: number; readonly requestLimitSeconds?: number };
 }
 
@@ -134,7 +136,7 @@ export const writeSiteFiles = async (options: {
   };
   const listen = async () => `127.0.0.1:${await freePort()}`;
   const [workloads, adminAt, httpAt] = [await listen(), await listen(), await listen()];
-  const audit = join(folder, 'audit.log');
+  const audit = join(tuning.audit?.folder ?? folder, 'audit.log');
   const brokerConfig = await write(
     'broker.yaml',
     stringify({
@@ -174,7 +176,11 @@ export const writeSiteFiles = async (options: {
                 passwordFile: await write('ledger-password', tuning.ledger.password),
               },
             },
-      audit: { file: audit, hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')) },
+      audit: {
+        file: audit,
+        hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
+        ...(tuning.audit === undefined ? {} : { maxWaitMs: tuning.audit.maxWaitMs }),
+      },
     }),
   );
   const adminKey = await write('admin-key.pem', admin.key);
