@@ -24,7 +24,7 @@ const scheduler: Scheduler = {
   enforcesAccounting: () => Promise.resolve(false),
   hold: () => Promise.resolve(),
   held: () => Promise.resolve(new Map()),
-  release: () => Promise.resolve(),
+  release: () => Promise.resolve(new Map()),
   cancel: () => Promise.resolve(),
 };
 

@@ -1,5 +1,5 @@
 /*
- * leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--peer UID]
+ * leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]
  *
  * What a batch scheduler forks: passes the variables it was given to the node agent (prolog, epilog) or to the signer (register, end),
  * and waits for the answer. docs/slurm-protocol.md has the protocol.
@@ -25,7 +25,6 @@
 #define SIGNER "/run/leasehold-signer/signer.sock"
 #define MOST_BYTES (4u * 1024 * 1024)
 #define MOST_TEXT 1000
-#define RESTART_MS 3000
 
 static const char *const of_register[] = {
     "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_USER", "SLURM_JOB_GROUP",
@@ -48,10 +47,11 @@ static const struct verb {
     const char *const *variables;
     const char *socket;
     int seconds;
-} verbs[] = {{"prolog", of_prolog, AGENT, 15},
-             {"epilog", of_epilog, AGENT, 15},
-             {"register", of_register, SIGNER, 30},
-             {"end", of_end, SIGNER, 10}};
+    int away; /* how long a daemon that is gone may take to come back; for the agent the node waits, for the signer the job alone */
+} verbs[] = {{"prolog", of_prolog, AGENT, 15, 3},
+             {"epilog", of_epilog, AGENT, 15, 3},
+             {"register", of_register, SIGNER, 30, 8},
+             {"end", of_end, SIGNER, 10, 8}};
 
 static const char *verb_name = "";
 
@@ -129,10 +129,10 @@ static char *request(const struct verb *verb, size_t *length) {
 }
 
 /* Asks on a connection of its own. 1 when that ended before an answer: whoever serves has died, or is going down. */
-static int ask_once(const struct sockaddr_un *where, const char *bytes, size_t length, long long until, long seconds, long peer_uid) {
+static int ask_once(const struct sockaddr_un *where, const char *bytes, size_t length, long long until, long seconds, long away, long peer_uid) {
     int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (peer < 0) return say("no socket: %s", strerror(errno));
-    long long back_by = now_ms() + RESTART_MS < until ? now_ms() + RESTART_MS : until;
+    long long back_by = now_ms() + away * 1000 < until ? now_ms() + away * 1000 : until;
     while (connect(peer, (const struct sockaddr *)where, sizeof *where) != 0) {
         /* A full backlog passes, and so does a restart of the daemon. */
         long long wait_until = errno == EAGAIN || errno == EINTR ? until : errno == ECONNREFUSED || errno == ENOENT ? back_by : 0;
@@ -174,7 +174,7 @@ static int ask_once(const struct sockaddr_un *where, const char *bytes, size_t l
     return 0;
 }
 
-static int ask(const struct verb *verb, const char *path, long seconds, long peer_uid) {
+static int ask(const struct verb *verb, const char *path, long seconds, long away, long peer_uid) {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof where.sun_path) return say("the path of the socket is too long");
     strcpy(where.sun_path, path);
@@ -184,8 +184,8 @@ static int ask(const struct verb *verb, const char *path, long seconds, long pee
     bytes = request(verb, &length);
     if (bytes == NULL) return say("the variables are too large");
     /* Once more: every verb may be said twice, and nobody comes again for an epilog whose agent was killed in the middle of it. */
-    if (ask_once(&where, bytes, length, until, seconds, peer_uid) == 0) return 0;
-    if (ask_once(&where, bytes, length, until, seconds, peer_uid) == 0) return 0;
+    if (ask_once(&where, bytes, length, until, seconds, away, peer_uid) == 0) return 0;
+    if (ask_once(&where, bytes, length, until, seconds, away, peer_uid) == 0) return 0;
     return say("the connection ended before an answer");
 }
 
@@ -194,16 +194,17 @@ int main(int argc, char **argv) {
     for (size_t at = 0; argc > 1 && at < sizeof verbs / sizeof *verbs; at++)
         if (strcmp(argv[1], verbs[at].name) == 0) verb = &verbs[at];
     const char *path = verb == NULL ? "" : verb->socket;
-    long seconds = verb == NULL ? 0 : verb->seconds, peer_uid = -1;
+    long seconds = verb == NULL ? 0 : verb->seconds, away = verb == NULL ? 0 : verb->away, peer_uid = -1;
     int wrong = verb == NULL || argc % 2 != 0;
     for (int at = 2; !wrong && at < argc; at += 2) {
         if (strcmp(argv[at], "--socket") == 0) path = argv[at + 1];
         else if (strcmp(argv[at], "--timeout") == 0) wrong = (seconds = number(argv[at + 1], 3600)) < 1;
+        else if (strcmp(argv[at], "--away") == 0) wrong = (away = number(argv[at + 1], 3600)) < 0;
         else if (strcmp(argv[at], "--peer") == 0) wrong = (peer_uid = number(argv[at + 1], 4294967294L)) < 0;
         else wrong = 1;
     }
     if (wrong) {
-        say("usage: leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--peer UID]");
+        say("usage: leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]");
         return 0;
     }
     verb_name = verb->name;
@@ -211,6 +212,6 @@ int main(int argc, char **argv) {
     const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE};
     for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) signal(ends[at], leave);
     alarm((unsigned)seconds + 2);
-    ask(verb, path, seconds, peer_uid);
+    ask(verb, path, seconds, away, peer_uid);
     return 0;
 }

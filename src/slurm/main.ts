@@ -72,17 +72,14 @@ async function serve(options: {
     answer: (request) => signer.answer(request),
     log,
   });
-  log.info('signer is serving', {
-    cluster: config.cluster,
-    keys: keys.published.flatMap(({ kid }) => kid ?? []),
-  });
+  log.info('signer is serving', { cluster: config.cluster, keys: idsOf(keys) });
   try {
     while (!signal.aborted) {
       await reconcile(signer, log, signal);
       await clock.sleep(config.reconcile * 1000, signal).catch(() => undefined);
       // Both change under a running signer: keys are rotated, certificates renewed. What cannot be read leaves what is in force.
       try {
-        keys = await readSigningKeys(config.keys);
+        keys = takenUp(keys, await readSigningKeys(config.keys), log);
         broker = await renewedBroker(broker, { config, clock, timeoutMs });
       } catch (error) {
         log.error('keys or certificates cannot be read again; those from before stay in force', {}, error);
@@ -92,6 +89,14 @@ async function serve(options: {
     await socket[Symbol.asyncDispose]();
     broker[Symbol.dispose]();
   }
+}
+
+const idsOf = (keys: SigningKeys): readonly string[] => keys.published.flatMap(({ kid }) => kid ?? []);
+
+function takenUp(before: SigningKeys, now: SigningKeys, log: Log): SigningKeys {
+  if (idsOf(before).join() === idsOf(now).join()) return before;
+  log.info('the signing keys are other ones; the first signs', { keys: idsOf(now) });
+  return now;
 }
 
 async function renewedBroker(

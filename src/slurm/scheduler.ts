@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { LeaseholdError } from '../platform/error.ts';
+import { type Unreleased, unreleased } from './unreleased.ts';
 
 /**
  * What a command of Slurm takes for one job and no other: `<array>_<task>`, or the job id (of a heterogeneous job, that of its first component).
@@ -37,7 +38,8 @@ export interface Scheduler {
   hold(name: JobName, signal: AbortSignal): Promise<void>;
   /** What is held in our name: not what runs or is gone, nor what an administrator has written another comment on. */
   held(signal: AbortSignal): Promise<ReadonlyMap<JobName, 'waiting' | 'ending'>>;
-  release(name: JobName, signal: AbortSignal): Promise<void>;
+  /** Those that Slurm would not let go, each with its words; all others are released. Throws when it cannot be told which. */
+  release(names: readonly JobName[], signal: AbortSignal): Promise<Unreleased>;
   cancel(name: JobName, signal: AbortSignal): Promise<void>;
 }
 
@@ -91,7 +93,15 @@ const withoutResources = new Set([
 ]);
 const holdComment = 'leasehold: held until the credential service can be reached; released by itself';
 const timeoutMs = 15_000;
+/** In one command, which waits for the controller once for each: within its deadline on a busy one. */
+const mostReleased = 256;
 const maxBytes = 256 * 1024 * 1024;
+
+interface CommandEnd {
+  readonly failure: Error | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 const whole = (text = ''): number => (/^\d{1,10}$/.test(text) ? Number(text) : 0);
 
@@ -146,19 +156,23 @@ export function createScheduler(options: {
     SLURM_TIME_FORMAT: '%s',
     ...(options.conf === undefined ? {} : { SLURM_CONF: options.conf }),
   };
-  const call = (program: string, args: readonly string[], signal: AbortSignal): Promise<string> =>
+  const end = (program: string, args: readonly string[], signal: AbortSignal): Promise<CommandEnd> =>
     new Promise((resolve, reject) => {
       execFile(
         program,
         [...args],
         { env, signal, timeout: timeoutMs, maxBuffer: maxBytes },
-        (error, stdout) => {
-          if (error === null) resolve(stdout);
-          else if (signal.aborted) reject(new LeaseholdError('cancelled'));
-          else reject(strange('a command of the scheduler has failed', error));
+        (error, stdout, stderr) => {
+          if (signal.aborted) reject(new LeaseholdError('cancelled'));
+          else resolve({ failure: error ?? undefined, stdout, stderr });
         },
       );
     });
+  const call = async (program: string, args: readonly string[], signal: AbortSignal): Promise<string> => {
+    const { failure, stdout } = await end(program, args, signal);
+    if (failure !== undefined) throw strange('a command of the scheduler has failed', failure);
+    return stdout;
+  };
   const control = async (args: readonly string[], signal: AbortSignal): Promise<void> => {
     await call(options.scontrol, args, signal);
   };
@@ -206,7 +220,17 @@ export function createScheduler(options: {
       const args = ['--noheader', '--all', '--states=all', `--Format=${format}`];
       return parseHeld(await call(options.squeue, args, signal));
     },
-    release: (name, signal) => control(['release', name], signal),
+    release: async (names, signal) => {
+      const all = new Map<JobName, string>();
+      for (let at = 0; at < names.length; at += mostReleased) {
+        const some = names.slice(at, at + mostReleased);
+        const { failure, stderr } = await end(options.scontrol, ['release', some.join(',')], signal);
+        const kept = failure === undefined ? new Map<JobName, string>() : unreleased(stderr, some);
+        if (kept === undefined) throw strange('a command of the scheduler has failed', failure);
+        kept.forEach((why, name) => all.set(name, why));
+      }
+      return all;
+    },
     cancel: async (name, signal) => {
       await call(options.scontrol.replace(/scontrol$/, 'scancel'), [name], signal);
     },

@@ -186,20 +186,14 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const holds = [...held].filter(([name]) => !holding.has(name));
     if (holds.length === 0) return;
     const found = await scheduler.held(signal);
+    // What a person has taken over, or cancelled, is that person's.
+    const waiting = holds.flatMap(([name]) => (found.get(name) === 'waiting' ? name : []));
+    // One job that Slurm will not let go must not keep the others; the next comparison tries again.
+    const kept = await scheduler.release(waiting, signal);
+    kept.forEach((why, name) => log.warn('a held job could not be released', { job: name, why }));
+    for (const name of waiting) if (!kept.has(name)) log.info('a held job is released', { job: name });
     for (const [name, which] of holds) {
-      if (found.get(name) === 'ending') continue;
-      // What a person has taken over, or cancelled, is that person's.
-      if (found.get(name) === 'waiting') {
-        try {
-          await scheduler.release(name, signal);
-        } catch (error) {
-          if (hasCode(error, 'cancelled')) throw error;
-          // One job that Slurm will not let go must not keep the others; the next comparison tries again.
-          log.warn('a held job could not be released', { job: name }, error);
-          continue;
-        }
-        log.info('a held job is released', { job: name });
-      }
+      if (found.get(name) === 'ending' || kept.has(name)) continue;
       if (held.get(name) === which) held.delete(name);
     }
     await heldFile.write();

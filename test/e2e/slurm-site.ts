@@ -36,6 +36,11 @@ export interface SlurmSite extends AsyncDisposable {
   isTold(name: string): Promise<boolean>;
   /** Makes a file that a job waits for. */
   tell(name: string, text?: string): Promise<void>;
+  /** Where the hooks are. */
+  readonly bin: string;
+  readonly signerSocket: string;
+  /** Where the prolog of that node asks. */
+  socketOf(node: Node): string;
   /** Folder of the runs on that node. */
   runsOn(node: Node): string;
   /** Names of all files of runs, markers and records that any agent still has. */
@@ -248,6 +253,9 @@ export async function startSlurmSite(
       await writeFile(`${file}.new`, text, { mode: 0o644 });
       await rename(`${file}.new`, file);
     },
+    bin: join(memory.path, 'bin'),
+    signerSocket,
+    socketOf,
     runsOn: (node) => join(rootOf(node), 'runs'),
     left: async () => {
       const names = nodes.flatMap((node) =>

@@ -37,6 +37,26 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     await jobs.expectOver([job], [login]);
   });
 
+  it('whose user calls the sockets of the agent and of the signer is turned away, and keeps what it has', async () => {
+    const hook = `${site.bin}/leasehold-hook`;
+    const calls = [
+      `${hook} epilog --socket ${site.socketOf('n4')}`,
+      `${hook} prolog --socket ${site.socketOf('n4')}`,
+      `${hook} end --socket ${site.signerSocket}`,
+    ];
+    const job = await site.submit(`${calls.join('; ')}\n${holding}\n${tell('end')}`, on('n4'));
+    const login = await jobs.loginOf(job, 'n4');
+    const said = (await site.read(`${job}.out`))
+      .split('\n')
+      .filter((line) => line.startsWith('leasehold-hook'));
+    expect(said.map((line) => / cannot be reached: (.*)$/.exec(line)?.[1])).toEqual(
+      Array(3).fill('Permission denied'),
+    );
+    await jobs.release(job);
+    expect(await jobs.loginOf(job, 'n4', 'end')).toEqual(login);
+    await jobs.expectOver([job], [login]);
+  });
+
   it('keeps its files while the broker is away, ends meanwhile, and its login goes when the broker is back', async () => {
     const job = await site.submit(`${holding}\n${tell('end')}`, on('n4'));
     const login = await jobs.loginOf(job, 'n4');

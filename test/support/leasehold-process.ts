@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { OwnedProcess } from './parts/owned-process.ts';
+import type { OwnedProcess, OwnedProcessOptions } from './parts/owned-process.ts';
 import { startProcess } from './parts/owned-process.ts';
 
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -12,6 +12,7 @@ export const startLeasehold = (options: {
   readonly name: string;
   readonly folder: string;
   readonly args: readonly string[];
+  readonly runAs?: OwnedProcessOptions['runAs'];
 }): Promise<OwnedProcess> =>
   startProcess({
     name: options.name,
@@ -20,6 +21,7 @@ export const startLeasehold = (options: {
     cwd: options.folder,
     logFile: join(options.folder, `${options.name}.log`),
     stopGraceMs: 20_000,
+    ...(options.runAs === undefined ? {} : { runAs: options.runAs }),
   });
 
 /** How a command ended. */

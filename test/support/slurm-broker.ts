@@ -92,6 +92,8 @@ export async function startSlurmBroker(
     readonly policy?: string;
     readonly maxConnections?: number;
     readonly maxUnproved?: number;
+    /** How often the signers' public keys are read again. */
+    readonly keyRefreshMs?: number;
     /** Of another broker, for the same nodes and signers. */
     readonly ca?: Authority;
   } = {},
@@ -141,7 +143,7 @@ export async function startSlurmBroker(
     log,
     events: silentIdentityEvents,
     cooldownMs: 1_000,
-    refreshMs: 60_000,
+    refreshMs: options.keyRefreshMs ?? 60_000,
   });
   building.defer(() => keys.close());
   const now = () => backend.now();

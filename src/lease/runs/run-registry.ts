@@ -216,6 +216,10 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         outcome: 'ok',
         ...(run.bundles.length === 0 ? {} : { bundle: run.bundles.join(' ') }),
       });
+      for (const [code, wishes] of Map.groupBy(refused, (wish) => wish.code)) {
+        const bundle = wishes.map((wish) => wish.bundle).join(' ');
+        await audit.record({ ...event, outcome: 'refused', code, bundle });
+      }
       return { run, refused };
     },
     end: async ({ cluster, run: { jobId, start } }) => {

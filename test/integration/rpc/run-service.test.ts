@@ -105,6 +105,12 @@ describe('registration', () => {
       },
     });
     expect((await register({ start }, [])).response?.bundles).toEqual(['db', 'key']);
+    expect((await records()).find(({ code }) => code === 'bundle_unknown')).toMatchObject({
+      action: 'run_register',
+      outcome: 'refused',
+      workload: `run/hpc/12/${start}`,
+      bundle: 'nothing',
+    });
     expect((await records()).find(({ action }) => action === 'run_register')).toMatchObject({
       outcome: 'ok',
       actor: 'signer:hpc',

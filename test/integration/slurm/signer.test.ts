@@ -1,46 +1,20 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { buildHook } from '../../../scripts/build-hook.ts';
-import { runLeasehold, startLeasehold } from '../../support/leasehold-process.ts';
-import type { OwnedProcess } from '../../support/parts/owned-process.ts';
-import { startSlurm, type SlurmCluster } from '../../support/parts/slurm.ts';
 import { describeWith } from '../../support/require.ts';
-import { audience, cluster, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
-import { startSwitch, type Switch } from '../../support/switch.ts';
+import { cluster, type SlurmBroker } from '../../support/slurm-broker.ts';
+import type { SlurmCluster } from '../../support/parts/slurm.ts';
+import { type SignerSite, startSignerSite } from './signer-site.ts';
 
 describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
-  const owned = new AsyncDisposableStack();
-  let broker: SlurmBroker;
-  let way: Switch;
+  let site: SignerSite;
   let slurm: SlurmCluster;
-  let signer: OwnedProcess;
+  let broker: SlurmBroker;
 
-  const startSigner = () =>
-    startLeasehold({
-      name: 'signer',
-      folder: slurm.folder,
-      args: ['signer', '--config', join(slurm.folder, 'signer.yaml')],
-    });
-  const signerIsServing = () =>
-    slurm.waitFor('the signer serves', async () =>
-      (await slurm.read('signer.log')).includes('signer is serving'),
-    );
-  /** Every run the broker has ever registered for a job, by what its audit says. */
-  const records = async (action: string, jobId: number) =>
-    (await readFile(broker.auditFile, 'utf8'))
-      .split('\n')
-      .filter((line) => line.includes(`"${action}"`) && line.includes(`run/${cluster}/${jobId}/`));
-  const ofJob = (jobId: number) => broker.ledger.findRunOfJob({ cluster, jobId });
   const loseBroker = async () => {
     // Without any matchers it holds nothing.
-    await slurm.waitFor(
-      'matchers are kept',
-      async () => (await slurm.read('signer-state/matchers.json')) !== '',
-    );
-    way.close(true);
+    await site.hasMatchers();
+    site.way.close(true);
   };
   /** Task and state of each task of an array. */
   const tasks = async (jobId: number) =>
@@ -48,96 +22,48 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       .trim()
       .split('\n')
       .sort();
-  const isOver = (jobId: number) =>
-    slurm.waitFor(
-      `job ${jobId} and its run are over`,
-      async () => {
-        const state = await slurm.state(jobId);
-        return (state === undefined || /^(CD|CA|F|TO|NF)$/.test(state)) && (await ofJob(jobId)) === undefined;
-      },
-      // A hook that scancel kills says nothing; then it is the signer's next report that ends the run.
-      150,
-    );
 
   beforeAll(async () => {
-    broker = owned.use(await startSlurmBroker());
-    way = owned.use(await startSwitch(broker.nodes));
-    slurm = owned.use(
-      await startSlurm({
-        hooks: (folder) => ({
-          PrologSlurmctld: `[ ! -e "$T/out/slow" ] || sleep 4
-"$T/bin/leasehold-hook" register --socket "$T/signer/hook.sock" 2>>"$T/out/register.err"
-echo "$? $SLURM_JOB_ID $SLURM_JOB_RESTART_COUNT" >>"$T/out/register"`,
-          EpilogSlurmctld: `"$T/bin/leasehold-hook" end --socket ${folder}/signer/hook.sock 2>>"$T/out/end.err"
-echo "$? $SLURM_JOB_ID $SLURM_JOB_RESTART_COUNT" >>"$T/out/end"`,
-        }),
-      }),
-    );
-    const at = (name: string) => join(slurm.folder, name);
-    const built = buildHook({ folder: at('bin') });
-    if (!built.built) throw new Error(built.why);
-    for (const name of ['signer', 'signer-state']) await mkdir(at(name), { mode: 0o700 });
-    const { privateKey } = generateKeyPairSync('ed25519');
-    await writeFile(at('signing.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    const { certificate, key } = broker.signerCertificate();
-    await writeFile(at('signer.crt'), certificate);
-    await writeFile(at('signer.key'), key, { mode: 0o600 });
-    await writeFile(at('ca.crt'), broker.ca.certificate);
-    await writeFile(
-      at('signer.yaml'),
-      `cluster: ${cluster}
-audience: ${audience}
-broker:
-  addresses: ['${way.address}']
-  ca: ${at('ca.crt')}
-  certificate: ${at('signer.crt')}
-  key: ${at('signer.key')}
-keys: ['${at('signing.pem')}']
-state: ${at('signer-state')}
-socket: { path: ${at('signer/hook.sock')} }
-slurm: { conf: ${at('slurm.conf')} }
-outage: { giveUp: 3s }
-reconcile: 2s
-`,
-    );
-    const { status, stdout } = await runLeasehold(['signer', '--config', at('signer.yaml'), '--keys']);
-    expect(status).toBe(0);
-    await writeFile(join(broker.folder, 'signer.jwks'), stdout);
-    signer = await startSigner();
-    owned.defer(() => signer.stop());
-    await signerIsServing();
+    site = await startSignerSite();
+    ({ slurm, broker } = site);
   });
-  beforeEach(() => way.close(false));
-  afterAll(() => owned.disposeAsync());
+  beforeEach(() => {
+    site.way.close(false);
+    site.way.block(undefined);
+  });
+  afterAll(async () => {
+    // Undefined when it could not be started.
+    await (site as SignerSite | undefined)?.[Symbol.asyncDispose]();
+  });
 
   it('registers a run before it starts, with the facts that the controller has, and ends it with the job', async () => {
     const id = await slurm.submit('sleep 2', {
       args: ['-N4', '-J', 'x\nUserId=root(0) JobId=1', '--comment=leasehold=nonsense', '-t', '5'],
     });
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
-    const run = await ofJob(id);
+    const run = await site.ofJob(id);
     expect(run).toMatchObject({
       state: 'active',
       restarts: 0,
       bundles: ['db'],
       identity: { user: 'games', uid: 5, partition: 'gpu', nodes: ['n1', 'n2', 'n3', 'n4'], account: '' },
     });
-    await isOver(id);
+    await site.isOver(id);
     expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
   });
 
   it('ends the right run of a job that is put back, and registers the next one', async () => {
     const id = await slurm.submit('sleep 20', { args: ['--requeue'] });
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
-    const first = await ofJob(id);
+    const first = await site.ofJob(id);
     await slurm.command('scontrol', 'requeue', String(id));
     await slurm.waitFor('the second run is registered', async () => {
-      const now = await ofJob(id);
+      const now = await site.ofJob(id);
       return now?.state === 'active' && now.identity.workload !== first?.identity.workload;
     });
-    expect((await ofJob(id))?.restarts).toBe(1);
+    expect((await site.ofJob(id))?.restarts).toBe(1);
     await slurm.command('scancel', String(id));
-    await isOver(id);
+    await site.isOver(id);
   });
 
   it('makes a run of each array task and of each component', async () => {
@@ -151,8 +77,8 @@ reconcile: 2s
       const runs = await broker.ledger.listRuns({ cluster });
       return new Set(runs.flatMap(({ identity }) => identity.het?.offset ?? [])).size === 2;
     });
-    await isOver(array);
-    await isOver(het);
+    await site.isOver(array);
+    await site.isOver(het);
   });
 
   it('registers the same run once when slurmctld is killed in the middle of its hook', async () => {
@@ -164,22 +90,21 @@ reconcile: 2s
       (await slurm.read('state/job_state')).includes('mid-hook'),
     );
     await slurm.restartController();
-    await slurm.waitFor('it is registered', async () => (await ofJob(id)) !== undefined);
     await rm(join(slurm.folder, 'out/slow'));
-    await isOver(id);
+    await slurm.waitFor('it is registered', async () => (await site.ofJob(id)) !== undefined);
+    await site.isOver(id);
     expect(
-      new Set((await records('run_register', id)).map((line) => /run\/hpc\/\d+\/\d+/.exec(line)?.[0])).size,
+      new Set((await site.records('run_register', id)).map((line) => /run\/hpc\/\d+\/\d+/.exec(line)?.[0]))
+        .size,
     ).toBe(1);
   });
 
   it('ends the right run after it was killed and started again', async () => {
     const id = await slurm.submit('sleep 300');
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
-    signer.signal('SIGKILL');
-    await signer.stop();
-    signer = await startSigner();
+    await site.restart({ signal: 'SIGKILL' });
     await slurm.command('scancel', String(id));
-    await isOver(id);
+    await site.isOver(id);
   });
 
   it('holds jobs that need secrets while the broker is away, leaves others alone, and releases all', async () => {
@@ -198,12 +123,12 @@ reconcile: 2s
     expect(await slurm.command('squeue', '-h', '-j', String(needy[0]), '-O', 'admin_comment:120')).toMatch(
       /^leasehold: held/,
     );
-    await isOver(other);
+    await site.isOver(other);
     await slurm.waitFor(
       'the one that cannot be held has run',
       async () => (await slurm.state(sticky)) === 'CD',
     );
-    way.close(false);
+    site.way.close(false);
     await slurm.waitFor(
       'all ten have run',
       async () => {
@@ -236,8 +161,8 @@ reconcile: 2s
       ),
     );
     expect(await tasks(array)).toEqual(['0 R', '1 PD']);
-    way.close(false);
-    await isOver(array);
+    site.way.close(false);
+    await site.isOver(array);
     expect((await slurm.read('out/array')).split('\n').sort()).toEqual(['', '0', '1']);
   });
 
@@ -249,9 +174,9 @@ reconcile: 2s
     await slurm.waitFor('it is held', async () =>
       (await slurm.command('squeue', '-h', '-j', String(het), '-o', '%r')).includes('in held state'),
     );
-    way.close(false);
+    site.way.close(false);
     await slurm.waitFor('it has run', async () => (await slurm.read('out/het')) === `${het}\n`);
-    await isOver(het);
+    await site.isOver(het);
     expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([]);
   });
 
@@ -265,7 +190,7 @@ reconcile: 2s
     await slurm.restartController({
       signal: 'SIGTERM',
       meanwhile: async () => {
-        way.close(false);
+        site.way.close(false);
         const from = (await slurm.read('signer.log')).length;
         await slurm.waitFor('the signer has asked in vain', async () =>
           (await slurm.read('signer.log')).slice(from).includes('a command of the scheduler has failed'),
@@ -277,16 +202,7 @@ reconcile: 2s
   });
 
   it('cancels what cannot be held where the site says so, and no other task of its array', async () => {
-    const file = join(slurm.folder, 'signer.yaml');
-    const before = await readFile(file, 'utf8');
-    const restartWith = async (text: string) => {
-      await writeFile(file, text);
-      signer.signal('SIGTERM');
-      await signer.stop();
-      signer = await startSigner();
-      await slurm.waitFor('it answers', async () => existsSync(join(slurm.folder, 'signer/hook.sock')));
-    };
-    await restartWith(before.replace('giveUp: 3s', 'giveUp: 3s, unheld: cancel'));
+    await site.restart({ yaml: { outage: { giveUp: '3s', unheld: 'cancel' } } });
     const blocker = await slurm.submit('sleep 300', { args: ['-p', 'cpu', '-N3', '--exclusive'] });
     await slurm.waitFor('three nodes are taken', async () => (await slurm.state(blocker)) === 'R');
     const array = await slurm.submit('sleep 300', {
@@ -297,10 +213,10 @@ reconcile: 2s
     await slurm.command('scancel', String(blocker));
     await slurm.waitFor('the other task is cancelled', async () => (await tasks(array)).includes('1 CA'));
     expect(await tasks(array)).toEqual(['0 R', '1 CA']);
-    way.close(false);
+    site.way.close(false);
     await slurm.command('scancel', String(array));
-    await isOver(array);
-    await restartWith(before);
+    await site.isOver(array);
+    await site.restart({ yaml: { outage: { giveUp: '3s' } } });
   });
 
   it('leaves no run behind when a job is cancelled in its hook', async () => {
@@ -309,7 +225,84 @@ reconcile: 2s
     await slurm.waitFor('the hook runs', async () => (await slurm.state(id)) === 'CF');
     await slurm.command('scancel', String(id));
     await rm(join(slurm.folder, 'out/slow'));
-    await isOver(id);
+    await site.isOver(id);
     expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+  });
+
+  it('holds a job when the broker takes its request and says nothing, and its end is told later', async () => {
+    await site.hasMatchers();
+    const runs = await slurm.submit('sleep 300');
+    await slurm.waitFor('it runs', async () => (await slurm.state(runs)) === 'R');
+    expect(await site.ofJob(runs)).toMatchObject({ state: 'active' });
+    site.way.block('requests');
+    const held = await slurm.submit('sleep 0', { args: ['--requeue'] });
+    await slurm.command('scancel', String(runs));
+    await slurm.waitFor('the other is held', async () =>
+      (await slurm.command('squeue', '-h', '-j', String(held), '-o', '%r')).includes('in held state'),
+    );
+    await slurm.waitFor('the hook of the end has ended', async () =>
+      (await slurm.read('out/end')).includes(`0 ${runs} `),
+    );
+    expect(await site.ofJob(runs)).toMatchObject({ state: 'active' });
+    expect(await slurm.read('out/end.err')).toContain('leasehold-hook end: ');
+    site.way.block(undefined);
+    await site.isOver(runs);
+    await slurm.waitFor('the held one has run', async () => (await slurm.state(held)) === 'CD');
+    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+  });
+
+  it('that is away itself lets jobs start, unregistered, and no hook fails', async () => {
+    await site.kill();
+    const id = await slurm.submit('sleep 0');
+    await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD');
+    expect(await slurm.read('out/register.err')).toContain('cannot be reached');
+    expect(await slurm.read('out/register')).toMatch(new RegExp(`^0 ${id} 0 `, 'm'));
+    expect(await site.records('run_register', id)).toEqual([]);
+    await site.restart();
+  });
+
+  it('says what the broker refuses, and lets the job start with the rest', async () => {
+    const id = await slurm.submit('sleep 1', { args: ['--requeue', '--comment=leasehold=key'] });
+    await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
+    expect(await site.ofJob(id)).toMatchObject({ bundles: ['db'] });
+    expect(await slurm.read('out/register.err')).toContain(`refused to job ${id}: key (not_granted)`);
+    expect((await site.records('run_register', id)).join('')).toContain('not_granted');
+    await site.isOver(id);
+    expect(await slurm.read('out/register')).toMatch(new RegExp(`^0 ${id} 0 `, 'm'));
+  });
+
+  it('releases all that it holds by one command, though one of them is cancelled in that moment', async () => {
+    const scontrol = site.at('scontrol');
+    const noted = `echo "$*" >>${site.at('out/released')}; /usr/bin/scancel "$(cat ${site.at('out/unlucky')})"`;
+    await writeFile(
+      scontrol,
+      `#!/bin/sh\n[ "$1" != release ] || { ${noted}; }\nexec /usr/bin/scontrol "$@"\n`,
+      { mode: 0o755 },
+    );
+    await site.restart({ yaml: { slurm: { conf: site.at('slurm.conf'), scontrol } } });
+    await loseBroker();
+    const ids = await Promise.all([1, 2, 3].map(() => slurm.submit('sleep 0', { args: ['--requeue'] })));
+    await slurm.waitFor('all are held', async () => {
+      const text = await slurm.command('squeue', '-h', '-t', 'PD', '-o', '%A %r');
+      return ids.every((id) => text.includes(`${id} job requeued in held state`));
+    });
+    const [unlucky = 0, ...others] = ids;
+    await writeFile(site.at('out/unlucky'), String(unlucky));
+    site.way.close(false);
+    for (const id of others)
+      await slurm.waitFor(`${id} has run`, async () => (await slurm.state(id)) === 'CD');
+    expect(await slurm.state(unlucky)).toBe('CA');
+    await slurm.waitFor(
+      'none is remembered',
+      async () => (await slurm.read('signer-state/held.json')) === '[]',
+    );
+    const [first = ''] = (await slurm.read('out/released')).split('\n');
+    expect(first.replace('release ', '').split(',').toSorted()).toEqual(ids.map(String).toSorted());
+    const warned = (await site.log()).split('\n').filter((line) => line.includes('could not be released'));
+    expect(warned).toHaveLength(1);
+    expect(JSON.parse(warned[0] ?? '')).toMatchObject({
+      job: String(unlucky),
+      why: expect.stringContaining('finished') as string,
+    });
   });
 });

@@ -93,6 +93,7 @@ describe('leasehold-hook', () => {
     ['prolog', '--timeout', '-1'],
     ['prolog', '--timeout', '5x'],
     ['prolog', '--peer', 'root'],
+    ['prolog', '--away', '-1'],
   ])('says how it is used and exits 0: %j', async (args, { skip }) => {
     skip(hook === '');
     await trouble(args, /usage: leasehold-hook/);
