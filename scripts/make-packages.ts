@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from '../test/support/tools/find-tool.ts';
+import { loadCommandTree } from '../src/cli/command-tree.ts';
 import { buildHook } from './build-hook.ts';
 import { buildProgram } from './build-program.ts';
+import { manPages } from './man-pages.ts';
 import { type Architecture, toolchainFor } from './package-architectures.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -30,6 +32,7 @@ export async function makePackages(options: {
     };
   const build = join(folder, `build-${architecture}`);
   rmSync(build, { recursive: true, force: true });
+  await writeManual(join(build, 'man'));
   await buildProgram({ folder: build, node: toolchain.node, strip: toolchain.strip });
   const hook = buildHook({ folder: join(build, 'hook'), compiler: toolchain.compiler });
   if (!hook.built) return { made: false, why: [hook.why] };
@@ -71,6 +74,12 @@ function writeCompletion(folder: string): void {
       join(folder, shell),
       execFileSync(process.execPath, [join(root, 'src', 'main.ts'), 'completion', shell]),
     );
+}
+
+async function writeManual(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of manPages(await loadCommandTree(), ownVersion()))
+    writeFileSync(join(folder, name), text);
 }
 
 /** Seconds since the Unix epoch; its beginning where there is no history, as in an archive of the sources. */

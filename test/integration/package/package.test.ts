@@ -104,6 +104,11 @@ describeWith(['packages'], 'the packages', () => {
       '/usr/lib/systemd/system/run-leasehold-own-runs.mount',
       '/usr/lib/systemd/system/run-leasehold-runs.mount',
       '/usr/lib/tmpfiles.d/leasehold.conf',
+      '/usr/share/man/man1/leasehold.1',
+      ...['broker', 'node-agent', 'signer'].flatMap((part) => [
+        `/usr/share/man/man8/leasehold-${part}.8`,
+        `/usr/share/man/man5/leasehold-${part}.yaml.5`,
+      ]),
       '/usr/share/doc/leasehold/examples/slurm.conf',
       '/usr/share/doc/leasehold/examples/enroot.fstab',
       '/usr/share/doc/leasehold/examples/apptainer.conf',
