@@ -48,17 +48,24 @@ async function unsettled(world: CrashWorld, inForce: 0 | 1): Promise<readonly st
   return problems;
 }
 
-async function play(round: Round, world: CrashWorld): Promise<void> {
-  const { operation, step, nth } = round;
-  await world.start();
-  if (operation === 'issue') await world.arm(step, nth);
+/** `arm` is called when the operation is about to begin, with everything in order. */
+export async function beginOperation(
+  { operation }: Pick<Round, 'operation'>,
+  world: CrashWorld,
+  arm: () => Promise<void>,
+): Promise<void> {
+  if (operation === 'issue') await arm();
   world.comeBack();
-  if (operation !== 'issue') {
-    await eventually(async () => [...(await unserved(world)), ...(await unsettled(world, 1))]);
-    await world.arm(step, nth);
-    if (operation === 'rotate') world.rotate();
-    if (operation === 'revoke') world.revoke();
-  }
+  if (operation === 'issue') return;
+  await eventually(async () => [...(await unserved(world)), ...(await unsettled(world, 1))]);
+  await arm();
+  if (operation === 'rotate') world.rotate();
+  if (operation === 'revoke') world.revoke();
+}
+
+async function play(round: Round, world: CrashWorld): Promise<void> {
+  await world.start();
+  await beginOperation(round, world, () => world.arm(round.step, round.nth));
   await world.standsStill(reachMs);
   await world.kill();
 }
@@ -80,6 +87,14 @@ async function putInOrder(round: Round, world: CrashWorld): Promise<void> {
 export async function playRound(round: Round, world: CrashWorld): Promise<void> {
   await play(round, world);
   await putInOrder(round, world);
+  await expectInOrder(round, world);
+}
+
+/** Waits until everything is as it should be after such an operation. */
+export async function expectInOrder(
+  round: Pick<Round, 'operation' | 'returning'>,
+  world: CrashWorld,
+): Promise<void> {
   if (round.operation === 'revoke') {
     await eventually(() => unsettled(world, 0));
     if (!round.returning) return;
@@ -97,5 +112,5 @@ export async function playRound(round: Round, world: CrashWorld): Promise<void> 
   }
 }
 
-export const holdersOf = ({ holders }: Round): readonly string[] =>
+export const holdersOf = ({ holders }: Pick<Round, 'holders'>): readonly string[] =>
   holders === 1 ? ['pod'] : ['n1', 'n2', 'n3'];

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
 import type { Step } from '../../../src/lease/steps.ts';
+import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { type AliveThings, type CrashBackend, createMemoryCrashBackend } from './crash-backend.ts';
 import type { HolderEvent, KnownSession, Login, OwnVault, Resume } from './crash-messages.ts';
@@ -25,10 +26,14 @@ export interface CrashWorld extends AsyncDisposable {
   arm(step: Step, nth: number): Promise<void>;
   rotate(): void;
   revoke(): void;
+  /** Asks for it until it is accepted. */
+  revokeAtLast(): Promise<void>;
   /** Resolves with true when the engine stands still at the armed step, with false after a while. */
   standsStill(withinMs: number): Promise<boolean>;
   /** Ends this life and checks what it may leave behind. */
   kill(): Promise<void>;
+  /** Throws for what is alive, not on record, and not about to end by itself within the probation. */
+  expectBounded(): Promise<void>;
   /** Holders leave for good. */
   forsake(): void;
   known(): Promise<readonly KnownSession[]>;
@@ -44,7 +49,7 @@ const vaultOf = ({ place }: CrashBackend): OwnVault | undefined =>
  * The promise, for what is alive and not on record: no longer than the probation. Users of the database have no name that the ledger
  * knows, so there may be no more of them past it than there are leases on record.
  */
-function expectBounded(
+function expectKnown(
   { leases, tokens, users }: AliveThings,
   sessions: readonly KnownSession[],
   latest: number,
@@ -128,19 +133,21 @@ export async function createCrashWorld(
     return { ...rest, tokens: tokens.filter(({ intent }) => !intent.startsWith('read_')) };
   };
 
+  const expectBoundedBy = async (since: number) => {
+    // In this order: what the engine makes meanwhile is on record before it is looked for.
+    const seen = await backend.alive();
+    const latest = since + backend.times.probationSeconds * 1000 + backend.slackMs;
+    expectKnown(seen, await current().sessions(), latest);
+  };
+
   let diedAt: number | undefined;
   const start = async () => {
     const life = startCrashProcess({ backend: memory, onEvent });
     process = life;
     const { times } = backend;
     await life.command({ kind: 'start', store, holders, times, vault: vaultOf(backend) });
-    if (diedAt === undefined) return;
-    const latest = diedAt + times.probationSeconds * 1000 + backend.slackMs;
-    // In this order: what the new life makes meanwhile is on record before it is looked for.
-    const seen = await backend.alive();
-    expectBounded(seen, await life.sessions(), latest);
+    if (diedAt !== undefined) await expectBoundedBy(diedAt);
   };
-
   return {
     files,
     start,
@@ -156,6 +163,17 @@ export async function createCrashWorld(
     arm: (step, nth) => current().command({ kind: 'arm', step, nth }),
     rotate: () => order({ kind: 'rotate' }),
     revoke: () => order({ kind: 'revoke' }),
+    revokeAtLast: () =>
+      waitFor('the revocation to be accepted', () =>
+        current()
+          .command({ kind: 'revoke' })
+          .then(
+            () => true,
+            () => false,
+          ),
+      ),
+    // What was made by now.
+    expectBounded: () => expectBoundedBy(Date.now()),
     standsStill: (withinMs) =>
       Promise.race([current().stopped.then(() => true), pause(withinMs, false, { ref: false })]),
     kill: async () => {
