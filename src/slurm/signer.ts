@@ -41,6 +41,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const starting = new Map<number, number>();
   /** By which hold: a job that is held again while an earlier hold is released is a job to release. */
   const held = new Map<JobName, object>();
+  /** Held in our name, and by no hold of this signer's, when last looked at. */
+  let foreignBefore: ReadonlySet<JobName> = new Set();
   /** Being held now: released in this moment, a job would be held a moment later, for ever. */
   const holding = new Map<JobName, Promise<void>>();
   let matchers: KeptMatchers | undefined;
@@ -184,10 +186,15 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function releaseHeld(): Promise<void> {
     // Chosen before Slurm is asked: what is held meanwhile does not stand in its answer.
     const holds = [...held].filter(([name]) => !holding.has(name));
-    if (holds.length === 0) return;
     const found = await scheduler.held(signal);
+    const foreign = [...found].flatMap(([name, is]) => (is === 'waiting' && !held.has(name) ? name : []));
+    // The signer that holds them had its chance since the last comparison: its controller has failed, or it has lost its state.
+    const orphans = foreign.filter((name) => foreignBefore.has(name));
+    foreignBefore = new Set(foreign);
     // What a person has taken over, or cancelled, is that person's.
-    const waiting = holds.flatMap(([name]) => (found.get(name) === 'waiting' ? name : []));
+    const ours = holds.flatMap(([name]) => (found.get(name) === 'waiting' ? name : []));
+    const waiting = [...ours, ...orphans];
+    if (holds.length + waiting.length === 0) return;
     // One job that Slurm will not let go must not keep the others; the next comparison tries again.
     const kept = await scheduler.release(waiting, signal);
     kept.forEach((why, name) => log.warn('a held job could not be released', { job: name, why }));

@@ -69,8 +69,11 @@ export function storyOf(record: ReadRecord): Cell {
   if (record.outcome === 'ok') return late(record, sentences[record.action](record));
   const { code, count, actor, peer, node, rule, reason } = record;
   const from = actor === undefined && peer !== undefined ? ` from ${peer}` : '';
+  // Of a run that is registered, a wish alone was refused.
+  const isWish = record.action === 'run_register' && record.bundle !== undefined;
+  const attempt = isWish ? 'what the job asked for was refused' : attempts[record.action];
   const text = [
-    `${attempts[record.action] ?? `${record.action.replaceAll('_', ' ')} failed`}${from}`,
+    `${attempt ?? `${record.action.replaceAll('_', ' ')} failed`}${from}`,
     code,
     rule === undefined ? undefined : `rule ${rule}`,
     node === undefined || actor !== undefined ? undefined : `node ${node}`,

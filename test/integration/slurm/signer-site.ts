@@ -59,6 +59,7 @@ echo "$? $SLURM_JOB_ID $SLURM_JOB_RESTART_COUNT $(id -u)" >>"$T/out/end"`,
 export async function startSignerSite(
   options: {
     readonly nodes?: number;
+    readonly hasBackup?: boolean;
     readonly conf?: readonly string[];
     /** SlurmUser, and then the signer's user too. */
     readonly slurmUser?: Account;
@@ -79,6 +80,7 @@ export async function startSignerSite(
     await startSlurm({
       hooks: (folder) => hooks(folder, options.hookFlags),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+      ...(options.hasBackup === undefined ? {} : { hasBackup: options.hasBackup }),
       ...(options.conf === undefined ? {} : { conf: options.conf }),
       ...(slurmUser === undefined ? {} : { slurmUser: 'slurm' }),
     }),

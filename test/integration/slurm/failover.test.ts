@@ -1,0 +1,47 @@
+import { mkdir } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../../support/require.ts';
+import { type SignerSite, startSignerSite } from './signer-site.ts';
+
+describeWith(['slurm'], 'a pair of controllers', () => {
+  let site: SignerSite;
+
+  beforeAll(async () => {
+    site = await startSignerSite({ nodes: 3, hasBackup: true });
+  });
+  afterAll(async () => {
+    await (site as SignerSite | undefined)?.[Symbol.asyncDispose]();
+  });
+
+  it('loses no run and no held job when one of them goes down for good, with its signer', async () => {
+    const { slurm } = site;
+    const running = await slurm.submit('sleep 300');
+    await slurm.waitFor('it is registered', async () => (await site.ofJob(running))?.state === 'active');
+    const before = await site.ofJob(running);
+    await site.hasMatchers();
+    site.way.close(true);
+    const held = await slurm.submit('sleep 1');
+    await slurm.waitFor('it is held', async () =>
+      (await slurm.command('squeue', '-h', '-t', 'PD', '-o', '%A %r')).includes(
+        `${held} job requeued in held`,
+      ),
+    );
+
+    await site.kill();
+    await slurm.failOver();
+    site.way.close(false);
+    // The other host's own signer: the same keys, and a state of its own.
+    await mkdir(site.at('other-state'), { mode: 0o700 });
+    await site.restart({ yaml: { state: site.at('other-state') } });
+
+    await site.isOver(held);
+    expect(await site.records('run_register', held)).not.toEqual([]);
+    expect((await site.ofJob(running))?.identity.workload).toBe(before?.identity.workload);
+    const next = await slurm.submit('sleep 1');
+    await site.isOver(next);
+    expect(await site.records('run_register', next)).toHaveLength(1);
+    await slurm.command('scancel', String(running));
+    await site.isOver(running);
+    expect((await slurm.nodeStates()).filter((state) => !state.startsWith('IDLE'))).toEqual([]);
+  });
+});
