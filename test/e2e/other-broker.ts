@@ -20,9 +20,14 @@ export const freeAddress = async (): Promise<string> => `127.0.0.1:${await freeP
 /** Its configuration is that of the site's own broker but for what each broker has to itself. */
 export const startOtherBroker = async (
   site: SiteFiles,
-  options: { readonly folder: string; readonly name: string; readonly workloads: string },
+  options: {
+    readonly folder: string;
+    readonly name: string;
+    readonly workloads: string;
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<OtherBroker> => {
-  const { folder, name, workloads } = options;
+  const { folder, name, workloads, env = {} } = options;
   const [admin, http] = [await freeAddress(), await freeAddress()];
   const config: unknown = parse(await readFile(site.brokerConfig, 'utf8'));
   const section = (key: string): Record<string, unknown> => ({
@@ -39,7 +44,7 @@ export const startOtherBroker = async (
   } as Record<string, unknown>;
   const file = join(folder, `${name}.yaml`);
   await writeFile(file, stringify(own), { mode: 0o600 });
-  const process = await startLeasehold({ name, folder, args: ['broker', '--config', file] });
+  const process = await startLeasehold({ name, folder, args: ['broker', '--config', file], env });
   try {
     await waitUntilReady({
       process,

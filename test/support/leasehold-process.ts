@@ -13,6 +13,8 @@ export const startLeasehold = (options: {
   readonly folder: string;
   readonly args: readonly string[];
   readonly runAs?: OwnedProcessOptions['runAs'];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<OwnedProcess> =>
   startProcess({
     name: options.name,
@@ -22,6 +24,7 @@ export const startLeasehold = (options: {
     logFile: join(options.folder, `${options.name}.log`),
     stopGraceMs: 20_000,
     ...(options.runAs === undefined ? {} : { runAs: options.runAs }),
+    env: options.env ?? {},
   });
 
 /** How a command ended. */
