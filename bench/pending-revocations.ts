@@ -1,20 +1,15 @@
 import { join } from 'node:path';
-import { openAudit } from '../src/audit/open-audit.ts';
-import { createMemoryBackend, type MemoryBackend } from '../src/backend/memory/memory-backend.ts';
-import { startEngine } from '../src/broker/start-engine.ts';
-import type { WorkloadStates } from '../src/identity/identity.ts';
+import { createMemoryBackend } from '../src/backend/memory/memory-backend.ts';
 import type { LeaseEngine } from '../src/lease/engine.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite/sqlite-ledger.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { silentLog } from '../src/platform/log.ts';
-import { randomId } from '../src/platform/random-id.ts';
-import { Secret } from '../src/platform/secret.ts';
-import { createFixedPolicy } from '../src/policy/policy-cell.ts';
 import { createTempFolder } from '../test/support/temp-folder.ts';
-import { aPod, aVerified, dbBundle } from '../test/unit/lease/world.ts';
+import { dbBundle } from '../test/unit/lease/world.ts';
 import { rest } from './lib/child.ts';
 import { seedRevocations } from './lib/seed-revocations.ts';
+import { issueOne, withEngine } from './lib/with-engine.ts';
 import type { Benchmark } from './lib/result.ts';
 
 const openers = 16;
@@ -36,8 +31,9 @@ export const pendingRevocations: Benchmark = async ({ quick, say }) => {
     secrets: { 'secret/data/api': { key: 'of no worth' } },
   });
   say('idle');
+  const made = { folder: folder.path, backend, bundle: dbBundle };
   const idleRate = (name: string) =>
-    withEngine(folder.path, name, backend, (engine) => issueFor(engine, measuredMs));
+    withEngine({ ...made, name }, ({ engine }) => issueFor(engine, measuredMs));
   const idleBefore = await idleRate('before');
   say(`making ${pending} revocations that are pending`);
   const file = join(folder.path, 'pending.sqlite');
@@ -48,7 +44,7 @@ export const pendingRevocations: Benchmark = async ({ quick, say }) => {
   say('starting with them');
   const startedAt = performance.now();
   const before = process.memoryUsage().rss;
-  const seen = await withEngine(folder.path, 'pending', backend, async (engine, ledger) => {
+  const seen = await withEngine({ ...made, name: 'pending' }, async ({ engine, ledger }) => {
     const readyMs = performance.now() - startedAt;
     let peak = before;
     const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 100);
@@ -94,75 +90,16 @@ async function leftIn(ledger: Ledger): Promise<number> {
   return paths.find(({ path }) => path === 'database/creds/app')?.count ?? 0;
 }
 
-async function withEngine<T>(
-  folder: string,
-  name: string,
-  backend: MemoryBackend,
-  task: (engine: LeaseEngine, ledger: Ledger) => Promise<T>,
-): Promise<T> {
-  await using ledger = await openSqliteLedger({ file: join(folder, `${name}.sqlite`), log: silentLog });
-  await using audit = await openAudit({
-    file: join(folder, `${name}.audit`),
-    hmacKey: Secret.ofText('benchmark key of no worth'),
-    maxWaitMs: 30_000,
-    clock: systemClock,
-    log: silentLog,
-  });
-  const states: WorkloadStates = {
-    state: () => ({ phase: 'running', freshness: 'fresh' }),
-    subscribe: () => () => undefined,
-  };
-  const stop = new AbortController();
-  const { engine } = await startEngine({
-    ledger,
-    backend,
-    policy: createFixedPolicy({
-      bundles: new Map([[dbBundle.name, dbBundle]]),
-      grants: [{ name: 'all', effect: 'allow', bundles: ['*'], pods: { cluster: ['*'], namespace: ['*'] } }],
-    }),
-    states,
-    audit,
-    clock: systemClock,
-    log: silentLog,
-    admission: { concurrency: 32, queue: 1_000, maxWaitMs: 30_000 },
-    signal: stop.signal,
-  });
-  try {
-    return await task(engine, ledger);
-  } finally {
-    stop.abort();
-    await engine[Symbol.asyncDispose]();
-  }
-}
-
 /** Sessions per second, each of a holder of its own that stays. */
 async function issueFor(engine: LeaseEngine, ms: number): Promise<number> {
   const startedAt = performance.now();
   let served = 0;
   const opener = async () => {
     while (performance.now() - startedAt < ms) {
-      await issueOne(engine);
+      await issueOne(engine, dbBundle);
       served += 1;
     }
   };
   await Promise.all(Array.from({ length: openers }, opener));
   return served / ((performance.now() - startedAt) / 1000);
-}
-
-async function issueOne(engine: LeaseEngine): Promise<void> {
-  const first = Promise.withResolvers<{ readonly session: string; readonly generation: string }>();
-  const attachment = await engine.sessions.attach({
-    verified: aVerified(aPod(randomId('uid_'))),
-    mayOpen: true,
-    send: (message) => {
-      if (message.kind === 'generation')
-        first.resolve({ session: message.session, generation: message.generation.id });
-      if (message.kind === 'refused') first.reject(new Error(message.code));
-    },
-  });
-  await attachment.open(
-    { bundle: dbBundle.name, requestKey: randomId('req_'), resume: undefined },
-    { signal: AbortSignal.timeout(30_000) },
-  );
-  await attachment.delivered(await first.promise);
 }
