@@ -2,8 +2,9 @@ import type { Admission } from '../backend/admission.ts';
 import type { Clock } from '../platform/clock.ts';
 
 /**
- * How many revocations may be under way. Alone, as many as there are slots. While sessions are being made, one for each four of those, so that
- * a queue of any length costs new sessions no more than a fifth of what they have without it.
+ * How many revocations may be under way. Alone, as many as there are slots. While many sessions are being made, one for each four of those, so
+ * that a queue of any length costs new sessions no more than a fifth of what they have without it. While few are, four slots are left for each: a
+ * trickle of sessions must not hold up the revocation of thousands.
  */
 export interface ShareBesideIssuing {
   /** How many more may begin, when those that began at these times (monotonic, milliseconds) are under way. */
@@ -11,6 +12,7 @@ export interface ShareBesideIssuing {
 }
 
 const issuesForEach = 4;
+const slotsForEach = 4;
 /** What takes longer waits for an engine that does not answer: it takes nothing from anybody, and must not hold up the queues of others. */
 const hangsMs = 3_000;
 
@@ -30,7 +32,7 @@ export function createShareBesideIssuing(options: {
         if (now - at < hangsMs) moving += 1;
       }
       const issuing = admission.busiest();
-      const share = issuing === 0 ? slots : Math.max(1, Math.floor(issuing / issuesForEach));
+      const share = Math.max(1, Math.floor(issuing / issuesForEach), slots - issuing * slotsForEach);
       return Math.min(slots - all, share - moving);
     },
   };

@@ -16,11 +16,15 @@ describe('revocations beside new sessions', () => {
     expect(share.room(begun(32))).toBe(0);
   });
 
-  it('are one for each four sessions that are being made, and never none', () => {
+  it('leave four slots for each session that is being made, while those are few', () => {
+    expect([1, 2, 4, 7].map((issuing) => start(issuing).share.room([]))).toEqual([28, 24, 16, 4]);
+  });
+
+  it('are one for each four sessions that are being made, while those are many, and never none', () => {
     const many = start(16);
     expect(many.share.room([])).toBe(4);
     expect(many.share.room(many.begun(4))).toBe(0);
-    expect(start(1).share.room([])).toBe(1);
+    expect(start(8).share.room([])).toBe(2);
     expect(start(1_000).share.room([])).toBe(32);
   });
 
