@@ -191,13 +191,18 @@ export async function startSlurmSite(
   const agents = new Map<Node, OwnedProcess>();
   const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
   const startAgent = async (node: Node) => {
+    const ready = (agents.get(node)?.lastOutput() ?? '').split('"ready"').length;
     const agent = await startLeasehold({
       name: `agent-${node}`,
       folder,
       args: ['node-agent', '--config', join(folder, `${node}.yaml`)],
     });
     agents.set(node, agent);
-    await waitUntilReady({ process: agent, ready: async () => agent.lastOutput().includes('"ready"') });
+    // The file has the lines of the process before, too.
+    await waitUntilReady({
+      process: agent,
+      ready: async () => agent.lastOutput().split('"ready"').length > ready,
+    });
   };
   building.defer(async () => {
     await Promise.all([...agents.values()].map((agent) => agent.stop()));
