@@ -89,6 +89,8 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   let queue: Promise<void> = Promise.resolve();
   /** Given up for good: whatever a stream brings from now on, no file appears. */
   let isOver = false;
+  /** Given up, and its files are gone: what holds its folder may be gone by now, too, and another removal would make that anew. */
+  let isEmptied = false;
 
   const outage = createOutage({
     clock,
@@ -128,6 +130,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
   const askAfter = (ms: number) => next(ms, async () => ask());
 
   async function removeFiles(reason: string): Promise<void> {
+    if (isEmptied) return;
     const session = await files.remove(reason, closed.signal);
     // What comes next is a new wish, with nothing to resume.
     requestKey = undefined;
@@ -304,6 +307,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
       enqueue(async () => {
         const given = held();
         await removeFiles('exit');
+        isEmptied = true;
         for (const session of given) stream?.send({ kind: 'release', session });
       });
       return queue;
