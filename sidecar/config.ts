@@ -1,3 +1,4 @@
+import { bundleName } from '../src/platform/bundle-name.ts';
 import type { LogLevel } from '../src/platform/log.ts';
 import { readYamlValue } from '../src/platform/yaml-document.ts';
 import { LeaseholdError } from '../src/platform/error.ts';
@@ -55,7 +56,6 @@ export interface BundleConfig {
 
 const maxId = 2 ** 31 - 1;
 const maxBundles = 64;
-const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
 /** Port 0 takes any that is free. */
 const listen: ReadValue<HostPort> = (value, path) => {

@@ -1,9 +1,9 @@
+import { bundleName } from '../../src/platform/bundle-name.ts';
 import type { Welcome } from '../link.ts';
 import type { RunSubject } from './seen-job.ts';
 import type { RunRecord } from './run-record.ts';
 
 const workloadPattern = /^run\/[A-Za-z0-9._-]{1,255}\/([1-9][0-9]{0,9})\/([0-9]{1,16})$/;
-const bundlePattern = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
 /** The run that the broker speaks of, where it is the one that this node was told of, with the same owner; undefined where it is another. */
 export function welcomedRun(
@@ -22,7 +22,7 @@ export function welcomedRun(
     // Both counts are right at this moment; an earlier run of the job may still be the one that is registered.
     (subject.restarts === undefined || subject.restarts === run.restarts) &&
     isStartOf(subject, run.start) &&
-    run.bundles.every((name) => bundlePattern.test(name)) &&
+    run.bundles.every((name) => bundleName.test(name)) &&
     (record === undefined || record.workload === workload);
   return isSame ? run : undefined;
 }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { type Log, type LogFile, logsOf } from './file-set.ts';
+import { type Log, logsOf } from './file-set.ts';
 import { linesOf } from './lines.ts';
 import { parseRecordText, type ReadRecord } from './record.ts';
 
@@ -52,8 +52,8 @@ export function createLogReader(log: Log): LogReader {
 
   async function* readAll(all: Log): AsyncGenerator<ToldRecord> {
     for (const [index, { path }] of all.entries()) {
-      const following: LogFile | undefined = all[index + 1];
-      if (following?.chain === chain && following !== undefined && following.firstSeq <= seq + 1) continue;
+      const following = all[index + 1];
+      if (following?.chain === chain && (following?.firstSeq ?? Infinity) <= seq + 1) continue;
       yield* read(path, 0);
     }
   }
@@ -64,7 +64,7 @@ export function createLogReader(log: Log): LogReader {
       // Moved away, and the next one is not there yet.
       if (now === undefined) return;
       const isOther = inode !== undefined && (now.ino !== inode || now.size < offset);
-      // Looked up before the inode is taken for read: what is rotated away meanwhile is noticed at the next call.
+      // With the inode of before the look-up: what is rotated away meanwhile is noticed at the next call.
       if (isOther) files = (await logsOf([growing]))[0];
       inode = now.ino;
       if (files !== undefined) {

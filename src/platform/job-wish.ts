@@ -1,5 +1,7 @@
-const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
-const mostRequested = 32;
+import { bundleName } from './bundle-name.ts';
+
+/** Names in one wish. */
+export const mostRequested = 32;
 
 /**
  * Bundles that a job's user asks for: `db,key` as a SPANK option, or one word `leasehold=db,key` of the comment. What is no name of a bundle is no

@@ -1,3 +1,5 @@
+import { matchesPattern } from './name-pattern.ts';
+
 /** Conditions of one grant that delivers a bundle by itself. Every list that is not empty must match; `*` stands for any run of characters. */
 export interface RunMatcher {
   readonly users: readonly string[];
@@ -38,21 +40,5 @@ export function needsSecrets(
 
 /** A name that is not known may be any: a job is taken to need secrets too often rather than started without. */
 function fits(list: readonly string[], value: string | undefined): boolean {
-  return list.length === 0 || value === undefined || list.some((pattern) => matches(pattern, value));
-}
-
-/** `*` stands for any run of characters. Linear in the value for each part, whatever the pattern. */
-function matches(pattern: string, value: string): boolean {
-  const [head = '', ...parts] = pattern.split('*');
-  const tail = parts.pop();
-  if (tail === undefined) return value === pattern;
-  if (!value.startsWith(head) || !value.endsWith(tail) || value.length < head.length + tail.length)
-    return false;
-  let at = head.length;
-  for (const part of parts) {
-    const found = value.indexOf(part, at);
-    if (found === -1 || found + part.length > value.length - tail.length) return false;
-    at = found + part.length;
-  }
-  return true;
+  return list.length === 0 || value === undefined || list.some((pattern) => matchesPattern(pattern, value));
 }

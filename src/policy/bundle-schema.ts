@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { bundleName as properName } from '../platform/bundle-name.ts';
 import { durationSchema } from '../platform/duration.ts';
 import { isLeased } from './bundle.ts';
 import type { Bundle, OutagePolicy } from './bundle.ts';
@@ -8,7 +9,7 @@ import { secretName, secretSchema } from './secret-schema.ts';
 
 const day = 86_400;
 
-export const bundleName = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, {
+export const bundleName = z.string().regex(properName, {
   error: 'must be 1 to 63 of a-z, 0-9, ., _ and -, first and last a letter or digit',
 });
 

@@ -1,7 +1,7 @@
 import type { Identity, ImageFacts, PodIdentity, RunIdentity } from '../identity/identity.ts';
 import type { Decision, RuleTrace, RunBundles } from './decision.ts';
 import type { Grant, GrantRule, Policy, PodConditions, RunConditions } from './grant.ts';
-import { matchesPattern } from './selector.ts';
+import { matchesPattern } from '../platform/name-pattern.ts';
 
 /**
  * What the policy says about one workload and one bundle. Any matching deny refuses, wherever it stands; otherwise the first matching

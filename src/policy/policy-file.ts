@@ -6,7 +6,7 @@ import { bundleName, bundleSchema } from './bundle-schema.ts';
 import type { Bundle } from './bundle.ts';
 import { grantSchema } from './grant-schema.ts';
 import type { Grant, Policy } from './grant.ts';
-import { matchesPattern } from './selector.ts';
+import { matchesPattern } from '../platform/name-pattern.ts';
 
 /** The schema of policy.yaml. */
 export const policySchema = z

@@ -1,4 +1,5 @@
 import type { Identity, PodIdentity, RunIdentity } from '../identity/identity.ts';
+import { matchesPattern } from '../platform/name-pattern.ts';
 
 /** Which workloads or sessions an administrator means. Every given field must match; `*` in a value matches any run of characters. */
 export interface Selector {
@@ -26,24 +27,6 @@ export interface Selector {
 
 export function isEmptySelector(selector: Selector): boolean {
   return Object.keys(selector).length === 0;
-}
-
-/** Linear-time glob: only `*` is special. */
-export function matchesPattern(pattern: string, value: string): boolean {
-  const parts = pattern.split('*');
-  const first = parts[0] ?? '';
-  if (parts.length === 1) return pattern === value;
-  const last = parts.at(-1) ?? '';
-  if (!value.startsWith(first) || !value.endsWith(last) || value.length < first.length + last.length)
-    return false;
-  let at = first.length;
-  const end = value.length - last.length;
-  for (const part of parts.slice(1, -1)) {
-    const found = value.indexOf(part, at);
-    if (found === -1 || found + part.length > end) return false;
-    at = found + part.length;
-  }
-  return true;
 }
 
 /** A condition that is absent holds. */

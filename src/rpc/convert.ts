@@ -1,3 +1,4 @@
+import { bundleName } from '../platform/bundle-name.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { errorMessages } from '../platform/error.ts';
 import type { FileLayout } from '../policy/bundle.ts';
@@ -16,7 +17,6 @@ export type HolderRequest =
   | { readonly kind: 'wiped'; readonly session: string }
   | { readonly kind: 'release'; readonly session: string };
 
-const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 const requestKey = /^[A-Za-z0-9_-]{16,64}$/;
 const id = /^[a-z]{3}_[a-z0-9]{26}$/;
 const longestAgent = 64;

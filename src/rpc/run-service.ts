@@ -5,8 +5,10 @@ import { type SlurmName, slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { KeySet } from '../identity/keys.ts';
 import type { RunName } from '../lease/runs/reported-run.ts';
 import type { RunRegistry } from '../lease/runs/run-registry.ts';
+import { bundleName } from '../platform/bundle-name.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import { mostRequested } from '../platform/job-wish.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import type { RunName__Output } from './gen/leasehold/v1/RunName.ts';
 import type { CallContext, Handlers } from './handler.ts';
@@ -27,9 +29,7 @@ export interface RunServiceOptions {
   readonly clock: Clock;
 }
 
-const mostRequested = 32;
 const mostReported = 1_000_000;
-const bundleName = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
 /**
  * What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record; which runs need secrets is told to its

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ShiftedClock, createShiftedClock } from '../support/shifted-clock.ts';
-import { startPostgres, type TestPostgres } from '../support/parts/postgres.ts';
+import type { TestPostgres } from '../support/parts/postgres.ts';
 import { startSwitch } from '../support/switch.ts';
 import { describeWith } from '../support/require.ts';
 import { createTempFolder, type TempFolder } from '../support/temp-folder.ts';
 import { freeAddress, type OtherBroker, startOtherBroker } from './other-broker.ts';
 import { createPods } from './pods.ts';
+import { startSharedLedger } from './shared-ledger.ts';
 import type { Site } from './site.ts';
 import { startSite } from './site.ts';
 
@@ -14,7 +14,6 @@ import { startSite } from './site.ts';
  * Three brokers on one ledger; the wall clock of one of them jumps while it holds sessions, as does that of a machine whose time is set. It
  * may then refuse proofs, whose times it reads by its own clock; their holders go to the others and keep what they have.
  */
-const password = randomUUID();
 const hour = 3_600;
 const ttlSeconds = 20;
 const maxSeconds = 40;
@@ -29,17 +28,12 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a clock that jumps at one of 
   let shifted: OtherBroker;
   const others: OtherBroker[] = [];
   beforeAll(async () => {
-    database = await startPostgres();
-    await database.query(`CREATE ROLE broker LOGIN PASSWORD '${password}'`);
-    await database.query('CREATE SCHEMA leasehold AUTHORIZATION broker');
-    const { host, port } = database.connection;
+    const shared = await startSharedLedger();
+    database = shared.database;
     site = await startSite({
       bundle: { ttl: `${ttlSeconds}s`, maxTtl: `${maxSeconds}s`, overlap: '5s' },
       vault: { probationSeconds: 10 },
-      ledger: {
-        postgres: { host, port, database: 'postgres', user: 'broker', tls: { mode: 'disable' } },
-        password,
-      },
+      ...shared.tuning,
     });
     folder = await createTempFolder({ name: 'clock-jumps' });
     clock = await createShiftedClock(folder.path);

@@ -1,27 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startPostgres, type TestPostgres } from '../support/parts/postgres.ts';
+import type { TestPostgres } from '../support/parts/postgres.ts';
 import { textAt, valueAt } from '../support/json.ts';
 import { describeWith } from '../support/require.ts';
 import { createPods } from './pods.ts';
+import { startSharedLedger } from './shared-ledger.ts';
 import type { Site } from './site.ts';
 import { startSite } from './site.ts';
-
-const password = randomUUID();
 
 describeWith(['vault', 'postgres', 'kubernetes'], 'a site whose ledger is in PostgreSQL', () => {
   let database: TestPostgres;
   let site: Site;
   beforeAll(async () => {
-    database = await startPostgres();
-    await database.query(`CREATE ROLE broker LOGIN PASSWORD '${password}'`);
-    await database.query('CREATE SCHEMA leasehold AUTHORIZATION broker');
-    const { host, port } = database.connection;
+    const shared = await startSharedLedger();
+    database = shared.database;
     site = await startSite({
-      ledger: {
-        postgres: { host, port, database: 'postgres', user: 'broker', tls: { mode: 'disable' } },
-        password,
-      },
+      ...shared.tuning,
     });
   });
   afterAll(async () => {

@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startPostgres, type TestPostgres } from '../support/parts/postgres.ts';
+import type { TestPostgres } from '../support/parts/postgres.ts';
 import { describeWith } from '../support/require.ts';
 import { createTempFolder, type TempFolder } from '../support/temp-folder.ts';
 import type { Holder, Login } from './holder.ts';
 import { freeAddress, type OtherBroker, startOtherBroker } from './other-broker.ts';
 import { createPods } from './pods.ts';
+import { startSharedLedger } from './shared-ledger.ts';
 import type { Site } from './site.ts';
 import { startSite } from './site.ts';
-
-const password = randomUUID();
 
 describeWith(['vault', 'postgres', 'kubernetes'], 'three brokers on one PostgreSQL', () => {
   let database: TestPostgres;
@@ -17,15 +15,10 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'three brokers on one PostgreS
   let folder: TempFolder;
   const others: OtherBroker[] = [];
   beforeAll(async () => {
-    database = await startPostgres();
-    await database.query(`CREATE ROLE broker LOGIN PASSWORD '${password}'`);
-    await database.query('CREATE SCHEMA leasehold AUTHORIZATION broker');
-    const { host, port } = database.connection;
+    const shared = await startSharedLedger();
+    database = shared.database;
     site = await startSite({
-      ledger: {
-        postgres: { host, port, database: 'postgres', user: 'broker', tls: { mode: 'disable' } },
-        password,
-      },
+      ...shared.tuning,
     });
     folder = await createTempFolder({ name: 'other-brokers' });
   });
