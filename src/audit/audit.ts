@@ -23,6 +23,8 @@ export type AuditAction =
   | 'run_end'
   | 'run_report'
   | 'node_key'
+  | 'enrol_token'
+  | 'enrol'
   | 'refused_summary'
   | 'head'
   | 'file'
@@ -52,6 +54,8 @@ export const auditActions = [
   'run_end',
   'run_report',
   'node_key',
+  'enrol_token',
+  'enrol',
   'refused_summary',
   'head',
   'file',

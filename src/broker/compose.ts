@@ -135,6 +135,7 @@ export async function composeBroker(options: {
       verifier: clusters.verifier,
       sessions: engine.sessions,
       sessionAdmin: engine.admin,
+      ...(runs?.enrolment === undefined ? {} : { enrolment: runs.enrolment }),
       audit,
       clock,
       log,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { filePath, listenAddress, token, whole } from './config-values.ts';
+import { brokenPathRule } from '../policy/backend-path.ts';
+import { filePath, listenAddress, ruledText, token, whole } from './config-values.ts';
 import type { ListenAddress } from './config-values.ts';
 
 /** PEM files; read again when they change. */
@@ -20,7 +21,7 @@ export interface WorkloadLimits {
   readonly firstMessageMs: number;
 }
 
-export const adminRights = ['view', 'revoke', 'settle'] as const;
+export const adminRights = ['view', 'revoke', 'settle', 'enrol'] as const;
 
 export type AdminRight = (typeof adminRights)[number];
 
@@ -30,6 +31,13 @@ export interface AdminClient {
   readonly name: string;
   readonly match: { readonly commonName: string } | { readonly uri: string };
   readonly rights: readonly AdminRight[];
+}
+
+/** Where the certificates of nodes that enrol come from: a role of a PKI engine at the secret backend. */
+export interface EnrolmentConfig {
+  readonly mount: string;
+  readonly role: string;
+  readonly certificateSeconds: number;
 }
 
 export interface ListenerConfigs {
@@ -48,6 +56,8 @@ export interface ListenerConfigs {
     readonly listen: ListenAddress;
     readonly tls: TlsFiles & { readonly clientCa: string };
     readonly limits: WorkloadLimits;
+    /** Without it nodes get their certificates elsewhere. */
+    readonly enrolment?: EnrolmentConfig;
   };
   /** Metrics and health, without TLS. */
   readonly http: { readonly listen: ListenAddress };
@@ -129,6 +139,13 @@ export const listenerShape = (folder: string) => {
         listen: listenAddress,
         tls: z.strictObject({ ...tls, clientCa: filePath(folder) }),
         limits: nodeLimits.prefault({}),
+        enrolment: z
+          .strictObject({
+            mount: ruledText(brokenPathRule),
+            role: token,
+            certificateSeconds: whole(3_600, 31_536_000).default(259_200),
+          })
+          .exactOptional(),
       })
       .exactOptional(),
     http: z.strictObject({ listen: listenAddress }),

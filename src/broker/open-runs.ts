@@ -4,6 +4,7 @@ import { jwksFromFile } from '../identity/jwks-sources.ts';
 import { createKeySet } from '../identity/keys.ts';
 import { createRunVerifier } from '../identity/runs/run-verifier.ts';
 import type { SlurmCertificate } from '../identity/runs/slurm-name.ts';
+import { createNodeEnrolment, type NodeEnrolment } from '../lease/runs/node-enrolment.ts';
 import { createRunRegistry, type RunRegistry } from '../lease/runs/run-registry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -18,6 +19,8 @@ import { measuredIdentity } from './measure.ts';
 export interface Runs extends AsyncDisposable {
   readonly registry: RunRegistry;
   readonly clusters: readonly SlurmTrust[];
+  /** Undefined where nodes get their certificates elsewhere. */
+  readonly enrolment: NodeEnrolment | undefined;
   readonly verifierOf: (certificate: SlurmCertificate | undefined) => IdentityVerifier<RunIdentity>;
 }
 
@@ -44,13 +47,18 @@ export function openRuns(options: {
     return { cluster, keys: createKeySet({ cluster: cluster.name, load, clock, log, events, ...intervals }) };
   });
   const registry = createRunRegistry({ ...options, clusters: config.slurm });
+  const names = new Set(config.slurm.map(({ name }) => name));
   return {
     registry,
     clusters,
+    enrolment:
+      config.nodes?.enrolment === undefined
+        ? undefined
+        : createNodeEnrolment({ ...options, clusters: names }),
     verifierOf: createRunVerifier({
       runs: registry.known,
       trustDomain: config.trustDomain,
-      clusters: new Set(config.slurm.map(({ name }) => name)),
+      clusters: names,
       now: () => clock.now(),
     }),
     [Symbol.asyncDispose]: async () => {

@@ -11,6 +11,7 @@ export interface CommandTree {
 export const groups: CommandTree['groups'] = {
   session: 'who holds what',
   lock: 'refuse workloads from now on',
+  node: 'compute nodes of batch clusters',
   settle: 'what only a person may end',
   audit: 'read and prove the audit log',
   setup: 'what the secret backend needs',

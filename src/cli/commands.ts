@@ -8,6 +8,7 @@ import { ledgerMigrate } from './commands/ledger-migrate.ts';
 import { lockAdd } from './commands/lock-add.ts';
 import { lockList } from './commands/lock-list.ts';
 import { lockRemove } from './commands/lock-remove.ts';
+import { nodeEnrolToken } from './commands/node-enrol-token.ts';
 import { revoke } from './commands/revoke.ts';
 import { rotate } from './commands/rotate.ts';
 import { sessionList } from './commands/session-list.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   lockAdd,
   lockRemove,
   lockList,
+  nodeEnrolToken,
   explain,
   settleList,
   settleLift,

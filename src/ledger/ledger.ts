@@ -1,6 +1,7 @@
 import type { Identity } from '../identity/identity.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Selector } from '../policy/selector.ts';
+import type { EnrolmentLedger } from './enrolments.ts';
 import type { HolderLedger } from './holders.ts';
 import type { LockLedger } from './locks.ts';
 import type { ReplicaLedger } from './replicas.ts';
@@ -17,7 +18,8 @@ export type { NewWork, Work, WorkKind } from './work.ts';
  * Throws `ledger_unavailable`, `ledger_unusable`, or `ledger_conflict` where the state did not allow the change.
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
-export interface Ledger extends WorkLedger, HolderLedger, LockLedger, RunLedger, ReplicaLedger {
+export interface Ledger
+  extends WorkLedger, HolderLedger, LockLedger, RunLedger, EnrolmentLedger, ReplicaLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
@@ -157,7 +159,7 @@ export interface Ledger extends WorkLedger, HolderLedger, LockLedger, RunLedger,
   readMeta(key: string): Promise<string | undefined>;
   writeMeta(key: string, value: string): Promise<void>;
   count(): Promise<LedgerCount>;
-  /** Deletes sessions that ended before that instant, and runs of which nothing is left, at most `limit` of each; returns the larger of the two counts. */
+  /** Deletes sessions that ended before that instant, runs of which nothing is left, and enrolment tokens that expired before it, at most `limit` of each; returns the largest of the counts. */
   prune(input: { readonly endedBefore: number; readonly limit: number }): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { PeerCertificate } from 'node:tls';
 import { uriNames } from '../platform/certificate-uris.ts';
 
-export type AdminRight = 'view' | 'revoke' | 'settle';
+export type AdminRight = 'view' | 'revoke' | 'settle' | 'enrol';
 
 /** Who may connect, from the configuration. */
 export interface AdminClient {
@@ -24,6 +24,7 @@ export const rightOf = {
   ListTombstones: 'view',
   LiftTombstone: 'settle',
   WriteOff: 'settle',
+  MakeEnrolmentTokens: 'enrol',
 } as const satisfies Readonly<Record<string, AdminRight>>;
 
 export type AdminMethod = keyof typeof rightOf;

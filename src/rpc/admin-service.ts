@@ -1,5 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
+import type { NodeEnrolment } from '../lease/runs/node-enrolment.ts';
 import type { SessionAdmin } from '../lease/sessions.ts';
 import type { SessionWithHolders } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
@@ -23,6 +24,8 @@ import { loadAdminApi } from './proto.ts';
 
 export interface AdminServiceOptions {
   readonly admin: SessionAdmin;
+  /** Undefined where nodes get their certificates elsewhere. */
+  readonly enrolment?: Pick<NodeEnrolment, 'makeTokens'>;
   readonly verifier: IdentityVerifier;
   readonly clients: readonly AdminClient[];
   readonly trustDomain: string;
@@ -117,6 +120,14 @@ export function addAdminService(handlers: Handlers, options: AdminServiceOptions
   unary('WriteOff', methods.WriteOff, async (request, { by }) => {
     const credential = parseId('credential', request.credential);
     return { session: wire(await admin.writeOff({ credential, reason: parseReason(request.reason), by })) };
+  });
+  unary('MakeEnrolmentTokens', methods.MakeEnrolmentTokens, async (request, { by }) => {
+    if (options.enrolment === undefined) throw new LeaseholdError('enrolment_off');
+    const { tokens, expiresAt } = await options.enrolment.makeTokens({ ...request, by });
+    return {
+      tokens: tokens.map(({ node, token }) => ({ node, token: Buffer.from(token.open()) })),
+      expiresAtMs: Math.round(expiresAt),
+    };
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
 import { type SlurmCertificate, slurmNameOf } from '../identity/runs/slurm-name.ts';
+import type { NodeEnrolment } from '../lease/runs/node-enrolment.ts';
 import type { SessionAdmin, Sessions } from '../lease/sessions.ts';
 import type { CertificateFiles } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -39,6 +40,8 @@ export interface RpcServerOptions {
   readonly verifier: IdentityVerifier;
   readonly sessions: Sessions;
   readonly sessionAdmin: SessionAdmin;
+  /** Undefined where compute nodes get their certificates elsewhere. */
+  readonly enrolment?: NodeEnrolment;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,6 +1,6 @@
 import { accountName, lookedUpName } from '../platform/account-name.ts';
 import { LeaseholdError } from '../platform/error.ts';
-import { expandHostlist } from './hostlist.ts';
+import { expandHostlist } from '../platform/hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import { readJobWish } from '../platform/job-wish.ts';
 import type { JobName, ScheduledRun } from './scheduler.ts';

@@ -42,6 +42,9 @@ beforeAll(async () => {
     ListTombstones: { answer: { tombstones: [{ workload: 'w', bundle: 'b' }] } },
     LiftTombstone: { answer: {} },
     WriteOff: { answer: { session: aSession() } },
+    MakeEnrolmentTokens: {
+      answer: { tokens: [{ node: 'n', token: Buffer.from('t') }], expiresAtMs: createdAtMs },
+    },
   });
 });
 
@@ -84,6 +87,7 @@ describe('docs/cli.md', () => {
     ['lock add', ['lock', 'add', '--all', ...reasoned]],
     ['lock remove', ['lock', 'remove', 'x', '--reason', 'r']],
     ['lock list', ['lock', 'list']],
+    ['node enrol-token', ['node', 'enrol-token', '--cluster', 'c', '--node', 'n']],
     ['explain', ['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']],
     ['settle list', ['settle', 'list']],
     ['settle lift', ['settle', 'lift', '--workload', 'w', '--bundle', 'b', '--reason', 'r']],

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { enrolmentsContract } from './ledger/enrolments-contract.ts';
 import type { OpenLedgerWorld } from './ledger/ledger-world.ts';
 import { propertiesContract } from './ledger/properties-contract.ts';
 import { replicasContract } from './ledger/replicas-contract.ts';
@@ -14,6 +15,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     revocationContract(open);
     workContract(open);
     runsContract(open);
+    enrolmentsContract(open);
     replicasContract(open);
     propertiesContract(open);
   });

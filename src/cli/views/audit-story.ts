@@ -13,6 +13,8 @@ const at = ({ holder, pod }: ReadRecord): string =>
 const by = ({ actor }: ReadRecord): string =>
   actor === undefined ? 'somebody' : actor.startsWith('spiffe://') ? 'the workload' : actor;
 
+const ofNode = ({ node }: ReadRecord): string => (node === undefined ? '' : ` for node ${node}`);
+
 /** What an action means when it went well. */
 const sentences: Readonly<Record<AuditAction, Sentence>> = {
   attach: (record) => `${at(record)} proved itself as ${record.spiffeId ?? 'somebody'}`,
@@ -42,6 +44,8 @@ const sentences: Readonly<Record<AuditAction, Sentence>> = {
   run_end: (record) => `the run has ended${because(record)}`,
   run_report: (record) => `${by(record)} reported its runs`,
   node_key: (record) => `node${record.node === undefined ? '' : ` ${record.node}`} has a new key`,
+  enrol_token: (record) => `${by(record)} made an enrolment token${ofNode(record)}`,
+  enrol: (record) => `a certificate was made${ofNode(record)}`,
   refused_summary: () => 'further refusals',
   head: (record) => `signed by ${list(record.keyIds)}`,
   file: (record) => `a new file${because(record)}`,
@@ -60,6 +64,7 @@ const attempts: Partial<Readonly<Record<AuditAction, string>>> = {
   run_register: 'the registration of a run was refused',
   run_report: 'a report of runs was refused',
   node_key: 'a node showed a key that is not its own',
+  enrol: 'a node was not given a certificate',
   refused_summary: 'further refusals of callers that proved nothing',
   start: 'the log is not as it was left',
 };

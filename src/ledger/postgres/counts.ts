@@ -16,7 +16,7 @@ export async function count(sql: Sql): Promise<LedgerCount> {
 /** Lease sets and credentials go with their session (ON DELETE CASCADE); a run goes after all its sessions. What another broker prunes is left to it. */
 export async function prune(sql: Sql, input: LedgerInput<'prune'>): Promise<number> {
   const limit = Math.max(0, input.limit);
-  const [sessions, runs] = await Promise.all([
+  const [sessions, runs, enrolments] = await Promise.all([
     sql.run(
       `DELETE FROM session WHERE seq IN
          (SELECT seq FROM session WHERE state = 'ended' AND ended_at < $1
@@ -32,6 +32,13 @@ export async function prune(sql: Sql, input: LedgerInput<'prune'>): Promise<numb
       input.endedBefore,
       limit,
     ),
+    sql.run(
+      `DELETE FROM enrolment WHERE (cluster, node) IN
+         (SELECT cluster, node FROM enrolment WHERE expires_at < $1
+          ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+      input.endedBefore,
+      limit,
+    ),
   ]);
-  return Math.max(sessions, runs);
+  return Math.max(sessions, runs, enrolments);
 }

@@ -8,6 +8,7 @@ import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { clientConfig, connectOnce } from './connect.ts';
 import { createConnections } from './connections.ts';
 import { count, prune } from './counts.ts';
+import { addEnrolments, spendEnrolment } from './enrolments.ts';
 import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { type Listening, startListening } from './listen.ts';
@@ -150,6 +151,8 @@ function createLedger(
     listHeldBy: (replica) => each('list held by', (sql) => replicas.listHeldBy(sql, replica)),
     subscribe,
     bindNode: (input) => change('bind node', (sql) => runs.bindNode(sql, input)),
+    addEnrolments: (input) => change('add enrolments', (sql) => addEnrolments(sql, input)),
+    spendEnrolment: (input) => change('spend enrolment', (sql) => spendEnrolment(sql, input)),
     readMeta: (key) =>
       each('read meta', async (sql) => {
         const row = await sql.get('SELECT value FROM meta WHERE key = $1', key);

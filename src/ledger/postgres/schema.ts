@@ -202,4 +202,20 @@ export const migrations: readonly Migration[] = [
     CREATE INDEX holder_unwiped ON holder (session) WHERE wiped_at IS NULL;
     `,
   },
+  // Enrolment tokens of compute nodes: the newest of each node, by its hash, and the key that has spent it.
+  {
+    minimumReader: 1,
+    sql: `
+    CREATE TABLE enrolment (
+      cluster text NOT NULL,
+      node text NOT NULL,
+      token text NOT NULL,
+      key text,
+      created_at bigint NOT NULL,
+      expires_at bigint NOT NULL,
+      PRIMARY KEY (cluster, node)
+    );
+    CREATE INDEX enrolment_expires ON enrolment (expires_at);
+    `,
+  },
 ];

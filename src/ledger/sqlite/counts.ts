@@ -29,5 +29,11 @@ export function prune(sql: Sql, input: { readonly endedBefore: number; readonly 
     input.endedBefore,
     Math.max(0, input.limit),
   );
-  return Math.max(sessions, runs);
+  const enrolments = sql.run(
+    `DELETE FROM enrolment WHERE (cluster, node) IN
+       (SELECT cluster, node FROM enrolment WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
+    input.endedBefore,
+    Math.max(0, input.limit),
+  );
+  return Math.max(sessions, runs, enrolments);
 }

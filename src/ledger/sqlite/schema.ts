@@ -187,4 +187,17 @@ export const migrations: readonly string[] = [
   CREATE INDEX holder_generation ON holder (session, generation_number);
   CREATE INDEX holder_unwiped ON holder (session) WHERE wiped_at IS NULL;
   `,
+  // Enrolment tokens of compute nodes: the newest of each node, by its hash, and the key that has spent it.
+  `
+  CREATE TABLE enrolment (
+    cluster TEXT NOT NULL,
+    node TEXT NOT NULL,
+    token TEXT NOT NULL,
+    key TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (cluster, node)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX enrolment_expires ON enrolment (expires_at);
+  `,
 ];

@@ -8,6 +8,7 @@ import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { type Commits, createCommits } from './commits.ts';
 import { count, prune } from './counts.ts';
 import { openDatabase } from './database.ts';
+import { addEnrolments, spendEnrolment } from './enrolments.ts';
 import { createFeed } from '../feed.ts';
 import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
@@ -150,6 +151,8 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     listHeldBy: (replica) => read('list held by', (sql) => replicas.listHeldBy(sql, replica)),
     subscribe: (listener) => Promise.resolve(feed.subscribe(listener)),
     bindNode: (input) => run('bind node', (sql) => runs.bindNode(sql, input)),
+    addEnrolments: (input) => run('add enrolments', (sql) => addEnrolments(sql, input)),
+    spendEnrolment: (input) => run('spend enrolment', (sql) => spendEnrolment(sql, input)),
     readMeta: (key) =>
       read('read meta', (sql) => {
         const row = sql.get('SELECT value FROM meta WHERE key = ?', key);

@@ -12,6 +12,8 @@ import type { ListSessionsRequest } from '../gen/leasehold/v1/ListSessionsReques
 import type { ListSessionsResponse__Output as ListPage } from '../gen/leasehold/v1/ListSessionsResponse.ts';
 import type { ListTombstonesResponse__Output as Tombstones } from '../gen/leasehold/v1/ListTombstonesResponse.ts';
 import type { Lock__Output as Lock } from '../gen/leasehold/v1/Lock.ts';
+import type { MakeEnrolmentTokensRequest } from '../gen/leasehold/v1/MakeEnrolmentTokensRequest.ts';
+import type { MakeEnrolmentTokensResponse__Output as EnrolmentTokens } from '../gen/leasehold/v1/MakeEnrolmentTokensResponse.ts';
 import type { RemoveLockRequest } from '../gen/leasehold/v1/RemoveLockRequest.ts';
 import type { RevokeSessionsRequest } from '../gen/leasehold/v1/RevokeSessionsRequest.ts';
 import type { RevokeSessionsResponse__Output as RevokeProgress } from '../gen/leasehold/v1/RevokeSessionsResponse.ts';
@@ -48,6 +50,7 @@ export interface AdminClient extends AsyncDisposable {
   listTombstones(signal: AbortSignal): Promise<readonly Tombstone[]>;
   liftTombstone(request: LiftTombstoneRequest, signal: AbortSignal): Promise<void>;
   writeOff(request: WriteOffRequest, signal: AbortSignal): Promise<Session>;
+  makeEnrolmentTokens(request: MakeEnrolmentTokensRequest, signal: AbortSignal): Promise<EnrolmentTokens>;
 }
 
 export interface AdminClientOptions {
@@ -184,6 +187,8 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       const answer = await call<OneSession>((how, done) => service.writeOff(request, how, done), signal);
       return finished(answer.session);
     },
+    makeEnrolmentTokens: (request, signal) =>
+      call((how, done) => service.makeEnrolmentTokens(request, how, done), signal),
     [Symbol.asyncDispose]: async () => service.close(),
   };
 }

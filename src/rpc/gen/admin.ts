@@ -7,6 +7,7 @@ import type { AdminServiceClient as _leasehold_v1_AdminServiceClient, AdminServi
 import type { BackendCredential as _leasehold_v1_BackendCredential, BackendCredential__Output as _leasehold_v1_BackendCredential__Output } from './leasehold/v1/BackendCredential.ts';
 import type { DescribedPod as _leasehold_v1_DescribedPod, DescribedPod__Output as _leasehold_v1_DescribedPod__Output } from './leasehold/v1/DescribedPod.ts';
 import type { DescribedRun as _leasehold_v1_DescribedRun, DescribedRun__Output as _leasehold_v1_DescribedRun__Output } from './leasehold/v1/DescribedRun.ts';
+import type { EnrolmentToken as _leasehold_v1_EnrolmentToken, EnrolmentToken__Output as _leasehold_v1_EnrolmentToken__Output } from './leasehold/v1/EnrolmentToken.ts';
 import type { ExplainRequest as _leasehold_v1_ExplainRequest, ExplainRequest__Output as _leasehold_v1_ExplainRequest__Output } from './leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse as _leasehold_v1_ExplainResponse, ExplainResponse__Output as _leasehold_v1_ExplainResponse__Output } from './leasehold/v1/ExplainResponse.ts';
 import type { GetSessionRequest as _leasehold_v1_GetSessionRequest, GetSessionRequest__Output as _leasehold_v1_GetSessionRequest__Output } from './leasehold/v1/GetSessionRequest.ts';
@@ -21,6 +22,8 @@ import type { ListSessionsResponse as _leasehold_v1_ListSessionsResponse, ListSe
 import type { ListTombstonesRequest as _leasehold_v1_ListTombstonesRequest, ListTombstonesRequest__Output as _leasehold_v1_ListTombstonesRequest__Output } from './leasehold/v1/ListTombstonesRequest.ts';
 import type { ListTombstonesResponse as _leasehold_v1_ListTombstonesResponse, ListTombstonesResponse__Output as _leasehold_v1_ListTombstonesResponse__Output } from './leasehold/v1/ListTombstonesResponse.ts';
 import type { Lock as _leasehold_v1_Lock, Lock__Output as _leasehold_v1_Lock__Output } from './leasehold/v1/Lock.ts';
+import type { MakeEnrolmentTokensRequest as _leasehold_v1_MakeEnrolmentTokensRequest, MakeEnrolmentTokensRequest__Output as _leasehold_v1_MakeEnrolmentTokensRequest__Output } from './leasehold/v1/MakeEnrolmentTokensRequest.ts';
+import type { MakeEnrolmentTokensResponse as _leasehold_v1_MakeEnrolmentTokensResponse, MakeEnrolmentTokensResponse__Output as _leasehold_v1_MakeEnrolmentTokensResponse__Output } from './leasehold/v1/MakeEnrolmentTokensResponse.ts';
 import type { RemoveLockRequest as _leasehold_v1_RemoveLockRequest, RemoveLockRequest__Output as _leasehold_v1_RemoveLockRequest__Output } from './leasehold/v1/RemoveLockRequest.ts';
 import type { RemoveLockResponse as _leasehold_v1_RemoveLockResponse, RemoveLockResponse__Output as _leasehold_v1_RemoveLockResponse__Output } from './leasehold/v1/RemoveLockResponse.ts';
 import type { RevokeSessionsRequest as _leasehold_v1_RevokeSessionsRequest, RevokeSessionsRequest__Output as _leasehold_v1_RevokeSessionsRequest__Output } from './leasehold/v1/RevokeSessionsRequest.ts';
@@ -47,13 +50,14 @@ export interface ProtoGrpcType {
       AddLockRequest: MessageTypeDefinition<_leasehold_v1_AddLockRequest, _leasehold_v1_AddLockRequest__Output>
       AddLockResponse: MessageTypeDefinition<_leasehold_v1_AddLockResponse, _leasehold_v1_AddLockResponse__Output>
       /**
-       * For people. Reached on its own listener with client certificates; each call needs one of three rights:
-       * view, revoke (revoke, rotate, lock) or settle (lift, write off).
+       * For people. Reached on its own listener with client certificates; each call needs one of four rights:
+       * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
        */
       AdminService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_AdminServiceClient> & { service: _leasehold_v1_AdminServiceDefinition }
       BackendCredential: MessageTypeDefinition<_leasehold_v1_BackendCredential, _leasehold_v1_BackendCredential__Output>
       DescribedPod: MessageTypeDefinition<_leasehold_v1_DescribedPod, _leasehold_v1_DescribedPod__Output>
       DescribedRun: MessageTypeDefinition<_leasehold_v1_DescribedRun, _leasehold_v1_DescribedRun__Output>
+      EnrolmentToken: MessageTypeDefinition<_leasehold_v1_EnrolmentToken, _leasehold_v1_EnrolmentToken__Output>
       ExplainRequest: MessageTypeDefinition<_leasehold_v1_ExplainRequest, _leasehold_v1_ExplainRequest__Output>
       ExplainResponse: MessageTypeDefinition<_leasehold_v1_ExplainResponse, _leasehold_v1_ExplainResponse__Output>
       GetSessionRequest: MessageTypeDefinition<_leasehold_v1_GetSessionRequest, _leasehold_v1_GetSessionRequest__Output>
@@ -68,6 +72,8 @@ export interface ProtoGrpcType {
       ListTombstonesRequest: MessageTypeDefinition<_leasehold_v1_ListTombstonesRequest, _leasehold_v1_ListTombstonesRequest__Output>
       ListTombstonesResponse: MessageTypeDefinition<_leasehold_v1_ListTombstonesResponse, _leasehold_v1_ListTombstonesResponse__Output>
       Lock: MessageTypeDefinition<_leasehold_v1_Lock, _leasehold_v1_Lock__Output>
+      MakeEnrolmentTokensRequest: MessageTypeDefinition<_leasehold_v1_MakeEnrolmentTokensRequest, _leasehold_v1_MakeEnrolmentTokensRequest__Output>
+      MakeEnrolmentTokensResponse: MessageTypeDefinition<_leasehold_v1_MakeEnrolmentTokensResponse, _leasehold_v1_MakeEnrolmentTokensResponse__Output>
       RemoveLockRequest: MessageTypeDefinition<_leasehold_v1_RemoveLockRequest, _leasehold_v1_RemoveLockRequest__Output>
       RemoveLockResponse: MessageTypeDefinition<_leasehold_v1_RemoveLockResponse, _leasehold_v1_RemoveLockResponse__Output>
       RevokeSessionsRequest: MessageTypeDefinition<_leasehold_v1_RevokeSessionsRequest, _leasehold_v1_RevokeSessionsRequest__Output>

@@ -83,7 +83,7 @@ describe('parseBrokerConfig', () => {
       'an unknown right',
       'rights: [view] }',
       'rights: [root] }',
-      'admin.clients[1].rights[0]: must be view or revoke or settle',
+      'admin.clients[1].rights[0]: must be view or revoke or settle or enrol',
     ],
     [
       'a right twice',

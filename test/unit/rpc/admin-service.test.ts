@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionAdmin } from '../../../src/lease/sessions.ts';
 import type { SessionWithHolders } from '../../../src/ledger/ledger.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
+import { Secret } from '../../../src/platform/secret.ts';
 import { type AdminMethod, type AdminRight, rightOf } from '../../../src/rpc/admin-access.ts';
 import type { RevokeSessionsResponse__Output } from '../../../src/rpc/gen/leasehold/v1/RevokeSessionsResponse.ts';
 import { loadAdminApi } from '../../../src/rpc/proto.ts';
@@ -19,7 +20,7 @@ import {
   type WorldOptions,
 } from './server-world.ts';
 
-const rights: readonly AdminRight[] = ['view', 'revoke', 'settle'];
+const rights: readonly AdminRight[] = ['view', 'revoke', 'settle', 'enrol'];
 const clients = rights.map((right) => ({
   name: `person-${right}`,
   match: { commonName: `cn-${right}` },
@@ -69,6 +70,10 @@ const calls: Readonly<Record<AdminMethod, (client: Client) => Promise<Ended>>> =
     ),
   WriteOff: (client) =>
     ask((options, answer) => client.writeOff({ credential: 'crd_1', reason: 'drill' }, options, answer)),
+  MakeEnrolmentTokens: (client) =>
+    ask((options, answer) =>
+      client.makeEnrolmentTokens({ cluster: 'hpc', nodes: ['n1'], ttlSeconds: 600 }, options, answer),
+    ),
 };
 
 function follow(call: ClientReadableStream<unknown>): Promise<Ended> {
@@ -88,7 +93,7 @@ describe('access to the admin API', () => {
   });
 
   it('lets each right do its own methods and no other', async () => {
-    await start();
+    await start({ enrolment: { makeTokens: () => Promise.reject(new LeaseholdError('session_unknown')) } });
     for (const right of rights) {
       const client = clientFor(`cn-${right}`);
       for (const [method, call] of Object.entries(calls)) {
@@ -169,6 +174,35 @@ describe('access to the admin API', () => {
 });
 
 describe('an admin call', () => {
+  it('for enrolment tokens is answered by who makes them, and refused where nodes get their certificates elsewhere', async () => {
+    await start();
+    const refused = clientFor('cn-enrol');
+    expect(await calls.MakeEnrolmentTokens(refused)).toMatchObject({
+      code: 'enrolment_off',
+      status: status.FAILED_PRECONDITION,
+    });
+    refused.close();
+    await world[Symbol.asyncDispose]();
+    const asked: unknown[] = [];
+    await start({
+      enrolment: {
+        makeTokens: async (request) => {
+          asked.push(request);
+          return { tokens: [{ node: 'n1', token: Secret.ofText('token-of-n1') }], expiresAt: 5 };
+        },
+      },
+    });
+    const client = clientFor('cn-enrol');
+    expect(await calls.MakeEnrolmentTokens(client)).toMatchObject({
+      status: status.OK,
+      response: { tokens: [{ node: 'n1', token: Buffer.from('token-of-n1') }], expiresAtMs: 5 },
+    });
+    expect(asked).toMatchObject([
+      { cluster: 'hpc', nodes: ['n1'], ttlSeconds: 600, by: 'admin:person-enrol' },
+    ]);
+    client.close();
+  });
+
   const all = [{ ...clients[0], name: 'all', match: { commonName: 'all' }, rights }] as const;
 
   it.each([

@@ -10,6 +10,7 @@ import {
 import type { Audit, AuditEvent } from '../../../src/audit/audit.ts';
 import type { IdentityVerifier, Verified } from '../../../src/identity/identity.ts';
 import type { Attachment, HolderMessage, SessionAdmin, Sessions } from '../../../src/lease/sessions.ts';
+import type { NodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
 import type { SessionWithHolders } from '../../../src/ledger/ledger.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
@@ -168,6 +169,7 @@ export interface WorldOptions {
   readonly limits?: Partial<RpcServerOptions['workloads']['limits']>;
   readonly clients?: readonly AdminClient[];
   readonly admin?: Partial<SessionAdmin>;
+  readonly enrolment?: NodeEnrolment;
   readonly log?: Log;
 }
 
@@ -215,6 +217,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<ServerWorl
       verifier: { verify: (credential, call) => world.verifier(credential, call) },
       sessions,
       sessionAdmin: scriptedAdmin(options.admin ?? {}),
+      ...(options.enrolment === undefined ? {} : { enrolment: options.enrolment }),
       audit,
       // The pauses in which files come to rest are not needed here.
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms > 1_000 ? ms : 1, signal) },

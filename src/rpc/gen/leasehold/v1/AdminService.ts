@@ -16,6 +16,8 @@ import type { ListSessionsRequest as _leasehold_v1_ListSessionsRequest, ListSess
 import type { ListSessionsResponse as _leasehold_v1_ListSessionsResponse, ListSessionsResponse__Output as _leasehold_v1_ListSessionsResponse__Output } from '../../leasehold/v1/ListSessionsResponse.ts';
 import type { ListTombstonesRequest as _leasehold_v1_ListTombstonesRequest, ListTombstonesRequest__Output as _leasehold_v1_ListTombstonesRequest__Output } from '../../leasehold/v1/ListTombstonesRequest.ts';
 import type { ListTombstonesResponse as _leasehold_v1_ListTombstonesResponse, ListTombstonesResponse__Output as _leasehold_v1_ListTombstonesResponse__Output } from '../../leasehold/v1/ListTombstonesResponse.ts';
+import type { MakeEnrolmentTokensRequest as _leasehold_v1_MakeEnrolmentTokensRequest, MakeEnrolmentTokensRequest__Output as _leasehold_v1_MakeEnrolmentTokensRequest__Output } from '../../leasehold/v1/MakeEnrolmentTokensRequest.ts';
+import type { MakeEnrolmentTokensResponse as _leasehold_v1_MakeEnrolmentTokensResponse, MakeEnrolmentTokensResponse__Output as _leasehold_v1_MakeEnrolmentTokensResponse__Output } from '../../leasehold/v1/MakeEnrolmentTokensResponse.ts';
 import type { RemoveLockRequest as _leasehold_v1_RemoveLockRequest, RemoveLockRequest__Output as _leasehold_v1_RemoveLockRequest__Output } from '../../leasehold/v1/RemoveLockRequest.ts';
 import type { RemoveLockResponse as _leasehold_v1_RemoveLockResponse, RemoveLockResponse__Output as _leasehold_v1_RemoveLockResponse__Output } from '../../leasehold/v1/RemoveLockResponse.ts';
 import type { RevokeSessionsRequest as _leasehold_v1_RevokeSessionsRequest, RevokeSessionsRequest__Output as _leasehold_v1_RevokeSessionsRequest__Output } from '../../leasehold/v1/RevokeSessionsRequest.ts';
@@ -28,8 +30,8 @@ import type { WriteOffRequest as _leasehold_v1_WriteOffRequest, WriteOffRequest_
 import type { WriteOffResponse as _leasehold_v1_WriteOffResponse, WriteOffResponse__Output as _leasehold_v1_WriteOffResponse__Output } from '../../leasehold/v1/WriteOffResponse.ts';
 
 /**
- * For people. Reached on its own listener with client certificates; each call needs one of three rights:
- * view, revoke (revoke, rotate, lock) or settle (lift, write off).
+ * For people. Reached on its own listener with client certificates; each call needs one of four rights:
+ * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
  */
 export interface AdminServiceClient extends grpc.Client {
   /**
@@ -138,6 +140,21 @@ export interface AdminServiceClient extends grpc.Client {
   listTombstones(argument: _leasehold_v1_ListTombstonesRequest, callback: grpc.requestCallback<_leasehold_v1_ListTombstonesResponse__Output>): grpc.ClientUnaryCall;
   
   /**
+   * Makes a one-time token for each of some compute nodes, with which it gets its certificate. Right: enrol.
+   */
+  MakeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  MakeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  MakeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  MakeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Makes a one-time token for each of some compute nodes, with which it gets its certificate. Right: enrol.
+   */
+  makeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  makeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  makeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  makeEnrolmentTokens(argument: _leasehold_v1_MakeEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_MakeEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
    * Ends a lock. Right: revoke.
    */
   RemoveLock(argument: _leasehold_v1_RemoveLockRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_RemoveLockResponse__Output>): grpc.ClientUnaryCall;
@@ -207,8 +224,8 @@ export interface AdminServiceClient extends grpc.Client {
 }
 
 /**
- * For people. Reached on its own listener with client certificates; each call needs one of three rights:
- * view, revoke (revoke, rotate, lock) or settle (lift, write off).
+ * For people. Reached on its own listener with client certificates; each call needs one of four rights:
+ * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
  */
 export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
@@ -247,6 +264,11 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
   ListTombstones: grpc.handleUnaryCall<_leasehold_v1_ListTombstonesRequest__Output, _leasehold_v1_ListTombstonesResponse>;
   
   /**
+   * Makes a one-time token for each of some compute nodes, with which it gets its certificate. Right: enrol.
+   */
+  MakeEnrolmentTokens: grpc.handleUnaryCall<_leasehold_v1_MakeEnrolmentTokensRequest__Output, _leasehold_v1_MakeEnrolmentTokensResponse>;
+  
+  /**
    * Ends a lock. Right: revoke.
    */
   RemoveLock: grpc.handleUnaryCall<_leasehold_v1_RemoveLockRequest__Output, _leasehold_v1_RemoveLockResponse>;
@@ -281,6 +303,7 @@ export interface AdminServiceDefinition extends grpc.ServiceDefinition {
   ListLocks: MethodDefinition<_leasehold_v1_ListLocksRequest, _leasehold_v1_ListLocksResponse, _leasehold_v1_ListLocksRequest__Output, _leasehold_v1_ListLocksResponse__Output>
   ListSessions: MethodDefinition<_leasehold_v1_ListSessionsRequest, _leasehold_v1_ListSessionsResponse, _leasehold_v1_ListSessionsRequest__Output, _leasehold_v1_ListSessionsResponse__Output>
   ListTombstones: MethodDefinition<_leasehold_v1_ListTombstonesRequest, _leasehold_v1_ListTombstonesResponse, _leasehold_v1_ListTombstonesRequest__Output, _leasehold_v1_ListTombstonesResponse__Output>
+  MakeEnrolmentTokens: MethodDefinition<_leasehold_v1_MakeEnrolmentTokensRequest, _leasehold_v1_MakeEnrolmentTokensResponse, _leasehold_v1_MakeEnrolmentTokensRequest__Output, _leasehold_v1_MakeEnrolmentTokensResponse__Output>
   RemoveLock: MethodDefinition<_leasehold_v1_RemoveLockRequest, _leasehold_v1_RemoveLockResponse, _leasehold_v1_RemoveLockRequest__Output, _leasehold_v1_RemoveLockResponse__Output>
   RevokeSessions: MethodDefinition<_leasehold_v1_RevokeSessionsRequest, _leasehold_v1_RevokeSessionsResponse, _leasehold_v1_RevokeSessionsRequest__Output, _leasehold_v1_RevokeSessionsResponse__Output>
   RotateSessions: MethodDefinition<_leasehold_v1_RotateSessionsRequest, _leasehold_v1_RotateSessionsResponse, _leasehold_v1_RotateSessionsRequest__Output, _leasehold_v1_RotateSessionsResponse__Output>

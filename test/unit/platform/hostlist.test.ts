@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expandHostlist, hostlistLimits } from '../../../src/slurm/hostlist.ts';
+import { expandHostlist, hostlistLimits } from '../../../src/platform/hostlist.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 
 const refused = (text: string) => {

@@ -1,4 +1,4 @@
-import { LeaseholdError } from '../platform/error.ts';
+import { LeaseholdError } from './error.ts';
 
 /** As many nodes as a run assertion may name, and as much text as a hook may send. */
 export const hostlistLimits = { mostNodes: 65_536, maxBytes: 4 * 1024 * 1024, mostGroups: 4 } as const;
