@@ -1,3 +1,4 @@
+import { canaryTargets } from '../lease/canary/canary.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import type { Policy } from '../policy/grant.ts';
@@ -48,12 +49,25 @@ async function checkFiles(file: string): Promise<ConfigCheck> {
     // Said once is enough: a policy that cannot be read is among the files.
     const isPolicyBroken = files.some((line) => line.startsWith('policy.file:'));
     const policy = isPolicyBroken ? { problems: [] } : await readPolicy(config.policy.file);
-    const problems = [...files, ...policy.problems];
+    const problems = [
+      ...files,
+      ...policy.problems,
+      ...('policy' in policy ? strayCanaries(config, policy.policy) : []),
+    ];
     if (problems.length > 0 || !('policy' in policy)) return { problems, summary: [] };
     return { problems, summary: describe(config, policy) };
   } catch (error) {
     return { problems: linesOf(error), summary: [] };
   }
+}
+
+/** The broker starts with these, since the policy may get them later; asked now, they are a mistake. */
+function strayCanaries({ backend }: BrokerConfig, { bundles }: Policy): readonly string[] {
+  const paths = backend.canary?.paths ?? [];
+  const known = new Set(canaryTargets([...bundles.values()], { paths }).map(({ path }) => path));
+  return paths.flatMap((path, index) =>
+    known.has(path) ? [] : [`backend.canary.paths[${index}]: no bundle of the policy leases from this path`],
+  );
 }
 
 type PolicyCheck =

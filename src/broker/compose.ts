@@ -2,6 +2,7 @@ import { createVaultBackend } from '../backend/vault/vault-backend.ts';
 import { createClusters } from '../identity/clusters.ts';
 import { joinStates } from '../identity/workload-states.ts';
 import type { Advertised } from '../lease/replicas.ts';
+import type { LeaseSettings } from '../lease/settings.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { createMetrics } from '../platform/metrics.ts';
@@ -117,7 +118,7 @@ export async function composeBroker(options: {
     log,
     admission: config.admission,
     advertised: advertised(config),
-    settings: { allowLongLeases: config.backend.allowLongLeases },
+    settings: { allowLongLeases: config.backend.allowLongLeases, ...canarySettings(config.backend) },
     onEvent: (event) => metrics.count('leaseEvents', { event }),
     onAdmitted: (seconds) => metrics.observe('admissionWaitSeconds', seconds, {}),
     signal: stopped.signal,
@@ -156,4 +157,10 @@ export async function composeBroker(options: {
       await owned.disposeAsync();
     },
   };
+}
+
+function canarySettings({ canary }: BrokerConfig['backend']): Pick<LeaseSettings, 'canary'> {
+  if (canary === undefined) return {};
+  const { intervalSeconds, paths } = canary;
+  return { canary: { intervalMs: intervalSeconds * 1000, ...(paths === undefined ? {} : { paths }) } };
 }

@@ -8,6 +8,14 @@ export interface BackendConfig {
   readonly vault: VaultConfig;
   /** Engine paths whose first lease may be longer than the probation: a crash can leave such a credential alive for as long. */
   readonly allowLongLeases: readonly string[];
+  /** Absent: none are sent. */
+  readonly canary?: CanaryConfig;
+}
+
+export interface CanaryConfig {
+  readonly intervalSeconds: number;
+  /** Engine paths; absent: every one that the policy's bundles lease from. */
+  readonly paths?: readonly string[];
 }
 
 const mount = ruledText(brokenPathRule);
@@ -49,4 +57,16 @@ export const backendSchema = (folder: string) =>
       })
       .transform((vault): VaultConfig => vault),
     allowLongLeases: z.array(ruledText(brokenMountedPathRule)).max(1_000).default([]),
+    canary: z
+      .strictObject({
+        // A day at most: the ledger has to know the one before.
+        intervalSeconds: whole(60, 86_400).default(3_600),
+        paths: z
+          .array(ruledText(brokenMountedPathRule))
+          .min(1, { error: 'must not be empty: leave it out for every path of the policy' })
+          .max(1_000)
+          .refine((paths) => new Set(paths).size === paths.length, { error: 'must not name a path twice' })
+          .exactOptional(),
+      })
+      .exactOptional(),
   });

@@ -3,6 +3,7 @@ import type { Admission } from '../backend/admission.ts';
 import type { Backend } from '../backend/backend.ts';
 import type { Clusters } from '../identity/clusters.ts';
 import type { IdentityEvents } from '../identity/identity-events.ts';
+import { canaryOutcomes } from '../lease/canary/canary.ts';
 import type { LeaseEngine } from '../lease/engine.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -82,6 +83,20 @@ export function registerGauges(
       value: Math.max(0, (backend.now() - since) / 1000),
       labels: { path },
     })),
+  );
+  metrics.gauge('canaryOutcome', () =>
+    engine.canaries
+      .known()
+      .flatMap(({ path, outcome }) =>
+        canaryOutcomes.map((one) => ({ value: one === outcome ? 1 : 0, labels: { path, outcome: one } })),
+      ),
+  );
+  metrics.gauge('canaryPassed', () =>
+    engine.canaries
+      .known()
+      .flatMap(({ path, passedAt }) =>
+        passedAt === undefined ? [] : [{ value: passedAt / 1000, labels: { path } }],
+      ),
   );
   metrics.gauge('workItems', async () => [{ value: (await ledger.count()).work, labels: {} }]);
   metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);

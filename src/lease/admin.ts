@@ -3,6 +3,8 @@ import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import { sessionFacts } from './audit-facts.ts';
+import type { Canaries } from './canary/canaries.ts';
+import { isCanaryWorkload } from './canary/canary-session.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
@@ -15,7 +17,7 @@ const pageSize = 500;
 const endedAtOnce = 64;
 
 /** What people may do; rights are the caller's to check, records are written here. */
-export function createSessionAdmin(parts: Parts): SessionAdmin {
+export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'>): SessionAdmin {
   const { ledger, locks } = parts;
   const shown = (sessions: readonly Session[]) => withHolders(ledger, sessions);
   const findShown = async (id: string): Promise<SessionWithHolders> => {
@@ -90,7 +92,10 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       const ends = await Promise.allSettled(
         sessions
           .slice(first, first + endedAtOnce)
-          .map(({ id }) => endSession(parts, { session: id, ...end, tombstone: true })),
+          // A canary is no workload's hold: the next one is to come as ever.
+          .map(({ id, workload }) =>
+            endSession(parts, { session: id, ...end, tombstone: !isCanaryWorkload(workload) }),
+          ),
       );
       for (const outcome of ends) {
         // One that the ledger could not take must not save the others.
@@ -258,6 +263,10 @@ export function createSessionAdmin(parts: Parts): SessionAdmin {
       parts.wake();
       parts.events.changed(session.id);
       return session;
+    },
+    listCanaries: async ({ by }) => {
+      await read(by);
+      return { isEnabled: parts.settings.canary !== undefined, canaries: await canaries.list() };
     },
     hmac: ({ reference }) => parts.audit.hmac(reference),
   };

@@ -1,6 +1,7 @@
 import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Credential, LeaseSet, Session } from '../ledger/ledger.ts';
+import { isCanaryWorkload } from './canary/canary-session.ts';
 
 type IdentityFacts = Pick<
   AuditEvent,
@@ -9,6 +10,7 @@ type IdentityFacts = Pick<
 
 export function identityFacts(identity: Identity): IdentityFacts {
   const { workload, spiffeId } = identity;
+  if (isCanaryWorkload(workload)) return { workload };
   if (identity.kind === 'pod') {
     const { namespace, pod, node } = identity;
     return { workload, spiffeId, pod: `${namespace}/${pod}`, node };

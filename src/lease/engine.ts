@@ -6,6 +6,7 @@ import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
 import { detachedWork, longestMarginMs } from './detached.ts';
 import { createBackendIdentity } from './backend-identity.ts';
+import { createCanaries, type Canaries } from './canary/canaries.ts';
 import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
@@ -44,6 +45,7 @@ export interface LeaseEngine {
   readonly admin: SessionAdmin;
   readonly hub: Pick<Hub, 'streams' | 'sessions'>;
   readonly events: LeaseEvents;
+  readonly canaries: Pick<Canaries, 'known'>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -151,6 +153,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     for (const loop of loops) loop.wake();
   };
 
+  const canaries = createCanaries(parts);
   const grants = createGrantSweep(parts);
   const follow = createFollow(parts, () => grants.sweep());
   gone = async () => {
@@ -159,13 +162,14 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
   rejoined = () => follow.sweep();
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
-  const background = startBackground(parts, { grants, follow, probes });
+  const background = startBackground(parts, { grants, follow, probes, canaries });
   let draining = false;
 
   return {
-    admin: createSessionAdmin(parts),
+    admin: createSessionAdmin(parts, canaries),
     hub,
     events,
+    canaries,
     sessions: {
       attach: async ({ verified, mayOpen, send }) => {
         if (draining) throw new LeaseholdError('shutting_down');
@@ -226,7 +230,13 @@ function startBackground(
     grants,
     follow,
     probes,
-  }: { readonly grants: GrantSweep; readonly follow: Follow; readonly probes: ProbeWork },
+    canaries,
+  }: {
+    readonly grants: GrantSweep;
+    readonly follow: Follow;
+    readonly probes: ProbeWork;
+    readonly canaries: Canaries;
+  },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
@@ -276,6 +286,7 @@ function startBackground(
     every(parts.settings.sweepMs, 'backend identity', () => parts.identity.check()),
   );
   track('probes', () => every(parts.settings.retryMinMs, 'probes', () => probes.tick()));
+  track('canaries', () => every(parts.settings.retryMinMs, 'canaries', () => canaries.tick()));
   track('overdue revocations', () => every(60_000, 'overdue revocations', () => probes.report()));
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>

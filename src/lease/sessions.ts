@@ -1,3 +1,4 @@
+import type { CanaryStatus } from './canary/canary.ts';
 import type { Identity, Verified } from '../identity/identity.ts';
 import type { Credential, Lock, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import type { ErrorCode } from '../platform/error.ts';
@@ -141,6 +142,10 @@ export interface SessionAdmin {
     readonly reason: string;
     readonly by: string;
   }): Promise<SessionWithHolders>;
+  /** How each path stands by its canaries. */
+  listCanaries(request: {
+    readonly by: string;
+  }): Promise<{ readonly isEnabled: boolean; readonly canaries: readonly CanaryStatus[] }>;
   /** As shown to people and in the audit log. */
   hmac(credential: Credential): string;
 }

@@ -1,3 +1,5 @@
+import type { CanarySettings } from './canary/canary.ts';
+
 /** How patient the session engine is. Durations in milliseconds. */
 export interface LeaseSettings {
   /** After a restart, how long holders have to come back before anybody asks whether their session is detached. */
@@ -15,6 +17,8 @@ export interface LeaseSettings {
   readonly sweepMs: number;
   /** How long ended sessions stay in the ledger. */
   readonly keepEndedMs: number;
+  /** Canaries run when this is set. Their interval is shorter than `keepEndedMs`: the one before has to be known. */
+  readonly canary?: CanarySettings;
 }
 
 export const defaultLeaseSettings: LeaseSettings = {

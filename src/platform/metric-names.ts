@@ -154,6 +154,16 @@ export const gauges = {
     help: 'Age of the oldest credential of a path that must go and has not been confirmed gone',
     labels: ['path'],
   },
+  canaryOutcome: {
+    name: 'leasehold_canary_outcome',
+    help: '1 for what the last canary of a path that said something came to, 0 for the other outcomes',
+    labels: ['path', 'outcome'],
+  },
+  canaryPassed: {
+    name: 'leasehold_canary_last_success_timestamp_seconds',
+    help: 'When the last canary of a path that passed had been seen gone, since the Unix epoch',
+    labels: ['path'],
+  },
   workItems: { name: 'leasehold_work_items', help: 'Work items in the ledger', labels: [] },
   connections: { name: 'leasehold_connections', help: 'Open connections', labels: ['listener'] },
   holders: { name: 'leasehold_holders', help: 'Holder streams that are open now', labels: [] },

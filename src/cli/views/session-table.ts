@@ -26,9 +26,9 @@ export function sessionRow(session: WireSession, look: Look): readonly Cell[] {
   ];
 }
 
-/** `namespace/pod`, or `job 12` with `12_3` for an array task and `12+1` for a component, and its owner. */
-export function workloadName({ namespace, pod, run }: WireSession): string {
-  if (run === null) return `${namespace}/${pod}`;
+/** `namespace/pod`, or `job 12` with `12_3` for an array task and `12+1` for a component, and its owner; `canary/<path>` for a canary. */
+export function workloadName({ namespace, pod, run, workload }: WireSession): string {
+  if (run === null) return pod === '' ? workload : `${namespace}/${pod}`;
   const { array, het, jobId, user } = run;
   return `job ${array || het || String(jobId)} (${user})`;
 }

@@ -37,6 +37,7 @@ backend:
     requestLimitSeconds: 60
     probationSeconds: 30
   allowLongLeases: [mysql/creds/app]
+  canary: { intervalSeconds: 600, paths: [mysql/creds/app] }
 ledger: { sqlite: { file: ledger.sqlite } }
 audit: { file: audit.log, rotate: { maxMegabytes: 16, maxHours: 24 }, hmacKeyFile: audit.key, maxWaitMs: 1000, signing: { keyFile: sign.pem, previousKeyFile: old.pem, everyRecords: 500, everyMinutes: 5, headsFile: heads.jsonl } }
 admission: { concurrency: 4, queue: 100, maxWaitMs: 5000 }

@@ -118,6 +118,22 @@ describe('checkBrokerConfig', () => {
     });
   });
 
+  it('names a path for canaries that no bundle leases from, a static one among them', async () => {
+    const paths = '[database/creds/nobody, database/creds/app, secret/data/app]';
+    const asked = leastBroker.replace(
+      '{ tokenFile: token } }',
+      `{ tokenFile: token } }, canary: { paths: ${paths} }`,
+    );
+    const { file } = await place(asked);
+    expect(await checkBrokerConfig(file)).toEqual({
+      summary: [],
+      problems: [
+        'backend.canary.paths[0]: no bundle of the policy leases from this path',
+        'backend.canary.paths[2]: no bundle of the policy leases from this path',
+      ],
+    });
+  });
+
   it('names the problems of broker.yaml, and of a broker.yaml that is not there', async () => {
     const { folder, file } = await place(fullBroker.replace('8443', 'hunter2'));
     expect((await checkBrokerConfig(file)).problems).toEqual([expect.stringMatching(/^workloads\.listen: /)]);

@@ -16,7 +16,7 @@ const changed = (from: string, to: string): string => {
 
 describe('parseBrokerConfig', () => {
   it.each([
-    ['an unknown key', 'drainSeconds: 90', 'drainSecond: 90', 'drainSecond: unknown key (line 43)'],
+    ['an unknown key', 'drainSeconds: 90', 'drainSecond: 90', 'drainSecond: unknown key (line 44)'],
     [
       'a backend for development',
       '  allowLongLeases',
@@ -237,6 +237,42 @@ describe('parseBrokerConfig', () => {
       'backend.allowLongLeases[0]: may have letters',
     ],
     [
+      'canaries without a pause',
+      'intervalSeconds: 600',
+      'intervalSeconds: 59',
+      'backend.canary.intervalSeconds: must be at least 60',
+    ],
+    [
+      'canaries that the ledger would have forgotten',
+      'intervalSeconds: 600',
+      'intervalSeconds: 86401',
+      'backend.canary.intervalSeconds: must be at most 86400',
+    ],
+    [
+      'canaries nowhere',
+      'paths: [mysql/creds/app]',
+      'paths: []',
+      'backend.canary.paths: must not be empty: leave it out for every path of the policy',
+    ],
+    [
+      'a canary twice',
+      'paths: [mysql/creds/app]',
+      'paths: [mysql/creds/app, mysql/creds/app]',
+      'backend.canary.paths: must not name a path twice',
+    ],
+    [
+      'a wildcard for canaries',
+      'paths: [mysql/creds/app]',
+      'paths: ["mysql/*"]',
+      'backend.canary.paths[0]: may have letters',
+    ],
+    [
+      'a key of canaries that nobody knows',
+      'intervalSeconds: 600',
+      'everySeconds: 600',
+      'backend.canary.everySeconds: unknown key',
+    ],
+    [
       'a drain shorter than a read',
       'drainSeconds: 90',
       'drainSeconds: 59',
@@ -358,6 +394,7 @@ describe('parseBrokerConfig', () => {
             probationSeconds: 30,
           },
           allowLongLeases: ['mysql/creds/app'],
+          canary: { intervalSeconds: 600, paths: ['mysql/creds/app'] },
         },
         ledger: { sqlite: { file: '/etc/leasehold/ledger.sqlite' } },
         audit: {
@@ -411,6 +448,16 @@ describe('parseBrokerConfig', () => {
         log: { level: 'info' },
         drainSeconds: 100,
       },
+    });
+  });
+
+  it('sends no canary that was not asked for, and one an hour where they are', () => {
+    const least = parseBrokerConfig(leastBroker, '/');
+    expect(least.ok && 'canary' in least.value.backend).toBe(false);
+    const asked = leastBroker.replace('{ tokenFile: token } }', '{ tokenFile: token } }, canary: {}');
+    expect(parseBrokerConfig(asked, '/')).toMatchObject({
+      ok: true,
+      value: { backend: { canary: { intervalSeconds: 3600 } } },
     });
   });
 

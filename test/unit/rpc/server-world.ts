@@ -126,6 +126,7 @@ export function scriptedAdmin(script: Partial<SessionAdmin>): SessionAdmin {
     listLocks: refuse,
     explain: refuse,
     listTombstones: refuse,
+    listCanaries: refuse,
     liftTombstone: refuse,
     writeOff: refuse,
     hmac: () => '0123456789abcdef',

@@ -1,0 +1,125 @@
+import { LeaseholdError } from '../../platform/error.ts';
+import type { Parts } from '../parts.ts';
+import { type CanaryStatus, type CanaryTarget, canaryTargets } from './canary.ts';
+import { canaryIdentity } from './canary-session.ts';
+import { runCanary } from './run-canary.ts';
+import { createStandings, type Standing } from './standing.ts';
+import { isOfThePath } from './verdict.ts';
+
+/** The canaries of this broker. Without settings there are none, and nothing is asked of anybody. */
+export interface Canaries {
+  /** Looks at the paths whose time has come, and starts at most one canary. */
+  tick(): Promise<void>;
+  /** As of the last look, at most a minute old. */
+  known(): readonly CanaryStatus[];
+  /** As the ledger says now. Throws `ledger_*`. */
+  list(): Promise<readonly CanaryStatus[]>;
+}
+
+const longestLookMs = 60_000;
+const pendingLookMs = 1_000;
+/** The backend was away, or the path is known to fail. */
+const postponeMs = 5_000;
+
+export function createCanaries(parts: Parts): Canaries {
+  const settings = parts.settings.canary;
+  if (settings === undefined) return { tick: async () => undefined, known: () => [], list: async () => [] };
+  const standings = createStandings({ ledger: parts.ledger, settings });
+  const known = new Map<string, CanaryStatus>();
+  /** When each path is looked at next, monotonic. */
+  const lookAt = new Map<string, number>();
+  /** Since when a canary is due there, by the backend's clock. */
+  const due = new Map<string, number>();
+  const targets = () => canaryTargets(parts.policy.bundles(), settings);
+  let strays: readonly string[] = [];
+
+  const look = async (target: CanaryTarget): Promise<Standing> => {
+    const standing = await standings.read(target);
+    const { path, status } = { path: target.path, status: standing.status };
+    tellChange(parts, known.get(path), status);
+    known.set(path, status);
+    const leftMs = status.nextAt === undefined ? pendingLookMs : status.nextAt - parts.backend.now();
+    if (leftMs <= 0) due.set(path, status.nextAt ?? 0);
+    else due.delete(path);
+    const pauseMs = leftMs <= 0 ? longestLookMs : Math.min(leftMs, longestLookMs);
+    lookAt.set(path, parts.clock.monotonic() + pauseMs * (1 + parts.random() * 0.2));
+    return standing;
+  };
+
+  const forgetOthers = (current: readonly CanaryTarget[]) => {
+    const paths = new Set(current.map(({ path }) => path));
+    for (const map of [known, lookAt, due])
+      for (const path of map.keys()) if (!paths.has(path)) map.delete(path);
+    const missing = settings.paths?.filter((path) => !paths.has(path)) ?? [];
+    for (const path of missing.filter((one) => !strays.includes(one)))
+      parts.log.warn('canaries are asked for at a path that no bundle leases from', { path });
+    strays = missing;
+  };
+
+  const start = async (target: CanaryTarget): Promise<void> => {
+    const { path } = target;
+    if (!(await mayStart(parts, target))) {
+      due.delete(path);
+      lookAt.set(path, parts.clock.monotonic() + postponeMs * (1 + parts.random() * 0.2));
+      return;
+    }
+    // Again: another broker may have been faster since.
+    const { newest } = await look(target);
+    if (!due.has(path)) return;
+    due.delete(path);
+    await runCanary(parts, target, newest);
+    lookAt.set(path, parts.clock.monotonic() + pendingLookMs);
+  };
+
+  return {
+    known: () => [...known.values()],
+    list: async () => {
+      const statuses: CanaryStatus[] = [];
+      for (const target of targets()) statuses.push((await standings.read(target)).status);
+      return statuses;
+    },
+    tick: async () => {
+      // Instants in the ledger are by the backend's clock, which is not known before it has answered.
+      if (!parts.identity.hasAnswered() || parts.replicas.isCutOff()) return;
+      const current = targets();
+      forgetOthers(current);
+      const now = parts.clock.monotonic();
+      for (const target of current) if (now >= (lookAt.get(target.path) ?? now)) await look(target);
+      const [oldest] = [...due].toSorted(([, a], [, b]) => a - b);
+      const target = current.find(({ path }) => path === oldest?.[0]);
+      if (target !== undefined) await start(target);
+    },
+  };
+}
+
+/** Not where a lock forbids it, where revocations are known to fail, or while the backend is away: it would prove nothing and leave more behind. */
+async function mayStart(parts: Parts, { path, bundle }: CanaryTarget): Promise<boolean> {
+  const { ledger, backend, locks, signal } = parts;
+  if ((await locks.matching({ identity: canaryIdentity(path), bundle: bundle.name })) !== undefined)
+    return false;
+  const outstanding = await ledger.listOutstanding();
+  if (outstanding.some((one) => one.path === path && isOfThePath(one.why))) return false;
+  try {
+    await backend.checkHealth({ signal });
+    return true;
+  } catch (error) {
+    const { code } = LeaseholdError.from(error);
+    parts.log.info('a canary waits for the secret backend', { path, code });
+    return false;
+  }
+}
+
+function tellChange(
+  { log }: Pick<Parts, 'log'>,
+  before: CanaryStatus | undefined,
+  { path, bundle, outcome, why, session }: CanaryStatus,
+): void {
+  if (before?.outcome === outcome && before.why === why) return;
+  const facts = { path, bundle, session, why };
+  if (outcome === 'revoke_failed')
+    log.error('a canary found that what is issued at this path cannot be revoked', facts);
+  else if (outcome === 'issue_failed')
+    log.error('a canary found that nothing can be issued at this path', facts);
+  else if (before?.outcome === 'revoke_failed' || before?.outcome === 'issue_failed')
+    log.info('the failure that a canary found at this path is over', { path, bundle });
+}
