@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   revoke: async () => (await import('./revoke.ts')).revoke,
   'pending-revocations': async () => (await import('./pending-revocations.ts')).pendingRevocations,
   'mass-revoke': async () => (await import('./mass-revoke.ts')).massRevoke,
+  'database-down': async () => (await import('./database-down.ts')).databaseDown,
   throughput: async () => (await import('./throughput.ts')).throughput,
   'broker-memory': async () => (await import('./broker-memory.ts')).brokerMemory,
   failover: async () => (await import('./failover.ts')).failover,
