@@ -7,12 +7,12 @@ import type { Parts } from './parts.ts';
  * After a holder's word that the current generation is in place: what it replaced may go, once every attached holder has said so. The
  * values may be let go once all holders have, attached or not.
  */
-export async function acknowledged(parts: Parts, { session, lacking }: Delivered): Promise<void> {
+export async function acknowledged(parts: Parts, { session, lacking, supersedes }: Delivered): Promise<void> {
   if (!lacking.any) parts.values.delivered(session.id, session.generation.id);
   if (lacking.attached) return;
   const retiring = session.leaseSets.filter(({ state }) => state === 'retiring');
   // A word about the old one says nothing about its successor.
-  const superseded = session.state === 'active' ? await supersededBy(parts, session) : [];
+  const superseded = supersedes && session.state === 'active' ? await supersededBy(parts, session) : [];
   if (retiring.length === 0 && superseded.length === 0) return;
   // Attached here and not there: taken for dead meanwhile.
   if (lacking.any && (await someLacks(parts, session, parts.hub.attachedTo(session.id)))) return;

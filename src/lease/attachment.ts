@@ -63,13 +63,16 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       if (isDraining()) throw new LeaseholdError('shutting_down');
       if (!attached.open) throw new LeaseholdError('cancelled');
     };
-    const first = async () => {
+    const first = async (): Promise<Session | undefined> => {
       stillAsks();
-      if (request.resume !== undefined) await own(request.resume.session);
+      const live = await parts.ledger.findLive(workload, request.bundle);
+      if (request.resume !== undefined && request.resume.session !== live?.id)
+        await own(request.resume.session);
+      return live;
     };
     if (attached.verified.holders.length === 1)
-      return parts.serial.run(key, () => first().then(() => open(parts, opening)));
-    const rest = await parts.serial.share(key, () => first().then(() => join(parts, opening)));
+      return parts.serial.run(key, async () => open(parts, opening, await first()));
+    const rest = await parts.serial.share(key, async () => join(parts, opening, await first()));
     if (rest === undefined) return undefined;
     return parts.serial.run(key, async () => {
       stillAsks();
@@ -95,7 +98,8 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
       // Another holder's proof came first; its successor is everybody's, also where that holder is at another replica.
       if (live !== undefined && live.id !== session.id) {
-        if (!attached.sessions.has(live.id)) await open(parts, { attached, request, signal: parts.signal });
+        if (!attached.sessions.has(live.id))
+          await open(parts, { attached, request, signal: parts.signal }, live);
         return;
       }
       await openSuccessor(parts, { attached, request, signal: parts.signal }, session);

@@ -18,12 +18,11 @@ export interface Opening {
 }
 
 /**
- * One bundle for one proved holder, with the hold key taken: decide, then resume what stands or begin what does not.
+ * One bundle for one proved holder, with the hold key taken and what is live of it: decide, then resume what stands or begin what does not.
  * Refusals are thrown; the caller turns them into a message and a record.
  */
-export async function open(parts: Parts, opening: Opening): Promise<void> {
+export async function open(parts: Parts, opening: Opening, existing: Session | undefined): Promise<void> {
   const { attached, request } = opening;
-  const existing = await parts.ledger.findLive(attached.verified.identity.workload, request.bundle);
   let granted: Granted;
   try {
     granted = await decide(parts, attached, request.bundle);
@@ -55,10 +54,15 @@ export async function open(parts: Parts, opening: Opening): Promise<void> {
  * One of several holders, side by side with the others: they all come at once, and the first has begun the session for them. Returns what has to be
  * done alone.
  */
-export async function join(parts: Parts, opening: Opening): Promise<Rest | undefined> {
+export async function join(
+  parts: Parts,
+  opening: Opening,
+  existing: Session | undefined,
+): Promise<Rest | undefined> {
   const { attached, request } = opening;
-  const alone = () => open(parts, opening);
-  const existing = await parts.ledger.findLive(attached.verified.identity.workload, request.bundle);
+  const { workload } = attached.verified.identity;
+  // By the time it is alone, another one may have begun or ended it.
+  const alone = async () => open(parts, opening, await parts.ledger.findLive(workload, request.bundle));
   if (existing?.state !== 'active') return alone;
   let granted: Granted;
   try {

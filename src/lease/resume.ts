@@ -1,4 +1,4 @@
-import type { Session } from '../ledger/ledger.ts';
+import type { Delivered, Session } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import { acknowledged } from './acknowledge.ts';
@@ -48,11 +48,18 @@ export async function resume(
   const isHere = parts.values.get(session.id, session.generation.id) !== undefined;
   if (session.leased && !hasCurrent && !isHere && redirect(parts, attached, session)) return undefined;
   const at = parts.backend.now();
-  await parts.ledger.attachHolder({ session: session.id, holder, replica: parts.replica, at });
+  const comes = { session: session.id, holder, replica: parts.replica, at };
+  let delivered: Delivered | undefined;
+  if (hasCurrent)
+    delivered = await parts.ledger.reattachHolder({ ...comes, generation: session.generation.id });
+  else await parts.ledger.attachHolder(comes);
   parts.hub.join(attached, session.id, bundle.name);
   try {
     await decide(parts, attached, bundle.name);
-    await requireStanding(parts, session.id);
+    const standing = await requireStanding(parts, session.id);
+    // Another replica has rotated it before this one could be told.
+    if (delivered !== undefined && standing.generation.id !== session.generation.id)
+      throw new LeaseholdError('ledger_conflict', { detail: 'a newer generation was made in the meantime' });
   } catch (error) {
     await withdrawAfter(parts, session, error);
     parts.hub.drop(attached, session.id);
@@ -71,14 +78,12 @@ export async function resume(
   const trouble = parts.trouble.current(session.id);
   if (trouble !== undefined) attached.send({ kind: 'degraded', session: session.id, ...trouble });
   await resumeWork(parts, session, bundle, at);
-  if (!hasCurrent) return deliverMissing(parts, opening, granted, session);
+  if (delivered === undefined) return deliverMissing(parts, opening, granted, session);
   attached.sent.set(session.id, session.generation.id);
   parts.events.count('resumed');
-  // It was delivered, but the word of it, or what follows from that, may have been lost.
-  const generation = session.generation.id;
-  const after = await parts.ledger.recordDelivered({ session: session.id, holder, generation, at });
-  // Right after a restart the others are not attached yet, and may still use what was replaced.
-  if (!after.lacking.older) await acknowledged(parts, after);
+  // It was delivered, but what follows from that may have been lost. Right after a restart the others are not attached yet, and may still use
+  // what was replaced.
+  if (!delivered.lacking.older) await acknowledged(parts, delivered);
   return resumeStatics(parts, opening, granted, session);
 }
 

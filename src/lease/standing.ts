@@ -5,12 +5,13 @@ import type { Parts } from './parts.ts';
 
 /**
  * To be asked after something of a session was put into memory: who revoked it before did not see that, who revokes it from
- * now on does. `ledger_conflict` when it is not held any more.
+ * now on does. Returns it as it stands. `ledger_conflict` when it is not held any more.
  */
-export async function requireStanding(parts: Pick<Parts, 'ledger'>, id: string): Promise<void> {
+export async function requireStanding(parts: Pick<Parts, 'ledger'>, id: string): Promise<Session> {
   const session = await parts.ledger.findSession(id);
   if (session?.state !== 'active' && session?.state !== 'superseded')
     throw new LeaseholdError('ledger_conflict', { detail: 'the session was revoked in the meantime' });
+  return session;
 }
 
 /** Values of a session that was revoked meanwhile must not stay behind in memory. */

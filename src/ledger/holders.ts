@@ -13,6 +13,17 @@ export interface HolderLedger {
     readonly at: number;
   }): Promise<void>;
   /**
+   * One that comes back with the current generation, attached and its word recorded in one commit: many come back at once when a replica dies.
+   * `ledger_conflict` when the session has ended or the generation is not its current.
+   */
+  reattachHolder(input: {
+    readonly session: string;
+    readonly holder: string;
+    readonly replica: string;
+    readonly generation: string;
+    readonly at: number;
+  }): Promise<Delivered>;
+  /**
    * When no holder is attached any more, puts a `detached` work item due at `dueAt`. Nothing happens for a holder that was not attached,
    * so that a second word of the same end puts nothing off; for one that is attached to another replica meanwhile; and for a session that is
    * revoking or ended.
@@ -81,6 +92,8 @@ export interface SessionWithHolders extends Session {
 export interface Delivered {
   readonly session: Session;
   readonly lacking: Lacking;
+  /** Whether a session of the same workload and bundle waits for this one to take its place. */
+  readonly supersedes: boolean;
 }
 
 /** Which holders lack the current generation of their session. */

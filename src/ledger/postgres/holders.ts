@@ -40,6 +40,11 @@ export async function attachHolder(sql: Sql, input: LedgerInput<'attachHolder'>)
   await attach(sql, await lockSession(sql, input.session), input);
 }
 
+export async function reattachHolder(sql: Sql, input: LedgerInput<'reattachHolder'>): Promise<Delivered> {
+  await attachHolder(sql, input);
+  return recordDelivered(sql, input);
+}
+
 export async function detach(sql: Sql, input: LedgerInput<'detachHolder'>): Promise<void> {
   const [{ state }] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
   const [left, others] = await Promise.all([
@@ -80,7 +85,7 @@ export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelive
   const [session] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
   if (session.generation_number === 0 || session.generation_id !== input.generation)
     conflict('not the current generation');
-  const [, lacking, ended, after] = await Promise.all([
+  const [, lacking, ended, supersedes, after] = await Promise.all([
     // Told twice, the first time stands.
     sql.run(
       `UPDATE holder SET generation_id = $1, generation_number = $2, delivered_at = $3, wiped_at = NULL
@@ -99,10 +104,15 @@ export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelive
       input.session,
       session.generation_number,
     ),
+    sql.get(
+      `SELECT 1 FROM session WHERE workload = $1 AND bundle = $2 AND state = 'superseded' LIMIT 1`,
+      session.workload,
+      session.bundle,
+    ),
     readSession(sql, input.session),
   ]);
   if (ended === 1) await tellOwner(sql, session);
-  return { session: after, lacking };
+  return { session: after, lacking, supersedes: supersedes !== undefined };
 }
 
 const lackingRow = z.object({ any: z.boolean(), attached: z.boolean(), older: z.boolean() });

@@ -101,6 +101,7 @@ function createLedger(
     listSessions: (query) => each('list sessions', (sql) => listSessions(sql, query)),
     listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),
     attachHolder: (input) => change('attach holder', (sql) => holders.attachHolder(sql, input)),
+    reattachHolder: (input) => change('reattach holder', (sql) => holders.reattachHolder(sql, input)),
     detachHolder: (input) => change('detach holder', (sql) => holders.detach(sql, input)),
     detachGone: (input) => change('detach gone', (sql) => holders.detachGone(sql, input)),
     recordDelivered: (input) => change('record delivered', (sql) => holders.recordDelivered(sql, input)),

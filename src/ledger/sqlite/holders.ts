@@ -27,6 +27,11 @@ export function attach(sql: Sql, input: HolderName & { readonly replica: string 
   removeWork(sql, session, 'detached');
 }
 
+export function reattachHolder(sql: Sql, input: LedgerInput<'reattachHolder'>): Delivered {
+  attach(sql, input);
+  return recordDelivered(sql, input);
+}
+
 export function detach(sql: Sql, input: LedgerInput<'detachHolder'>): void {
   const { state } = requireSessionRow(sql, input.session);
   requireHolder(sql, input);
@@ -78,7 +83,16 @@ export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>)
   );
   const lacking = lookForLacking(sql, input.session, session.generation_number);
   if (session.owner_replica !== null && !lacking.any) endOwnership(sql, input.session, session.owner_replica);
-  return { session: readSession(sql, input.session, { withEnded: false }), lacking };
+  const supersedes = sql.get(
+    `SELECT 1 FROM session WHERE workload = ? AND bundle = ? AND state = 'superseded' LIMIT 1`,
+    session.workload,
+    session.bundle,
+  );
+  return {
+    session: readSession(sql, input.session, { withEnded: false }),
+    lacking,
+    supersedes: supersedes !== undefined,
+  };
 }
 
 /** A holder's number is never above its session's, so that each question is one step into an index. */

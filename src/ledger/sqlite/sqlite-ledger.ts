@@ -90,6 +90,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
           .map(({ workload }) => String(workload)),
       ),
     attachHolder: (input) => run('attach holder', (sql) => holders.attach(sql, input)),
+    reattachHolder: (input) => run('reattach holder', (sql) => holders.reattachHolder(sql, input)),
     detachHolder: (input) => run('detach holder', (sql) => holders.detach(sql, input)),
     detachGone: (input) => run('detach gone', (sql) => holders.detachGone(sql, input)),
     recordDelivered: (input) => run('record delivered', (sql) => holders.recordDelivered(sql, input)),

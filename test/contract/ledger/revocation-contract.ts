@@ -90,6 +90,41 @@ export function revocationContract(open: OpenLedgerWorld): void {
       expect(await dueWork(ledger, start + 100_000)).toEqual([]);
     });
 
+    it('come back with the current generation in one step, or not at all', async () => {
+      const { session, generation } = await begin();
+      await detach(session, 'n1');
+      const comeBack = (holder: string, current: string) =>
+        ledger.reattachHolder({ session, holder, replica, generation: current, at: start + 10 });
+      for (const call of [
+        () => comeBack('n2', 'gen_old'),
+        () => comeBack('n4', generation),
+        () => ledger.reattachHolder({ session: 'ses_none', holder: 'n2', replica, generation, at: start }),
+      ])
+        expect(await refusal(call())).toBe('ledger_conflict');
+      expect(await ledger.findHolder({ session, holder: 'n2' })).toMatchObject({ attached: false });
+      expect(await dueWork(ledger, start + 100_000)).toEqual([`detached ${session} 20000`]);
+      const { lacking, supersedes } = await comeBack('n2', generation);
+      expect({ lacking, supersedes }).toEqual({
+        lacking: { any: true, attached: false, older: false },
+        supersedes: false,
+      });
+      expect(await ledger.findHolder({ session, holder: 'n2' })).toMatchObject({
+        attached: true,
+        generation: { id: generation, number: 1 },
+        deliveredAt: start + 10,
+      });
+      expect(await dueWork(ledger, start + 100_000)).toEqual([]);
+    });
+
+    it('learns with each word whether another session is superseded by theirs', async () => {
+      const old = await anActiveSession(ledger);
+      const next = await anActiveSession(ledger, { supersedes: old.session });
+      const { session, generation } = next;
+      expect(await deliver(session, 'pod', generation)).toMatchObject({ supersedes: true });
+      await revoke(old.session);
+      expect(await deliver(session, 'pod', generation)).toMatchObject({ supersedes: false });
+    });
+
     it('keeps generation, acknowledgement and wiping of each holder apart', async () => {
       const { session, generation } = await begin();
       await deliver(session, 'n2', generation, start + 10);

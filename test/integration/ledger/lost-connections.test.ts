@@ -165,6 +165,7 @@ describeWith(['postgres'], 'a PostgreSQL ledger whose connections break', () => 
       () => ledger.listSessions({ limit: 5 }),
       () => ledger.attachHolder({ session, holder: 'pod', replica, at: start }),
       () => ledger.recordDelivered({ session, holder: 'pod', generation, at: start }),
+      () => ledger.reattachHolder({ session, holder: 'pod', replica, generation, at: start }),
       () => ledger.recordRenewal({ leaseSet, expiresAt: start + 9, work: [], at: start }),
       () => ledger.claimWork({ owner: 'me', now: start, claimUntil: start, limit: 5 }),
       () => ledger.count(),
