@@ -33,7 +33,8 @@ export async function beginSession(
   const live = found.find((row) => isLive(row) && row.workload === workload && row.bundle === bundle);
   if (live !== undefined && live.id !== supersedes) {
     const attached = attach(sql, live, { holder: input.attach, replica: input.replica });
-    const [session] = await Promise.all([readSession(sql, live.id), attached]);
+    const [session, moved] = await Promise.all([readSession(sql, live.id), attached]);
+    if (moved) await tell(sql, { kind: 'session', id: live.id });
     return { outcome: 'existing', session };
   }
   if (!input.holders.includes(input.attach)) conflict('no such holder');

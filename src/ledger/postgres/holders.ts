@@ -9,12 +9,12 @@ import { tell } from './notify.ts';
 import type { Sql } from './statements.ts';
 import { putWork, removeWork } from './work-items.ts';
 
-/** The session must be locked. */
+/** The session must be locked. True when the holder was at another replica, which is to be told. */
 export async function attach(
   sql: Sql,
   session: SessionRow,
   input: { readonly holder: string; readonly replica: string },
-): Promise<void> {
+): Promise<boolean> {
   if (session.state === 'ended') conflict('the session has ended');
   const { holder, replica } = input;
   const [moved, found] = await Promise.all([
@@ -33,16 +33,22 @@ export async function attach(
     removeWork(sql, session.id, 'detached'),
   ]);
   if (found === 0) conflict('no such holder');
-  if (moved !== undefined) await tell(sql, { kind: 'session', id: session.id });
+  return moved !== undefined;
 }
 
-export async function attachHolder(sql: Sql, input: LedgerInput<'attachHolder'>): Promise<void> {
-  await attach(sql, await lockSession(sql, input.session), input);
+/** Returns what `attach` does. */
+export async function attachHolder(sql: Sql, input: LedgerInput<'attachHolder'>): Promise<boolean> {
+  return attach(sql, await lockSession(sql, input.session), input);
 }
 
-export async function reattachHolder(sql: Sql, input: LedgerInput<'reattachHolder'>): Promise<Delivered> {
-  await attachHolder(sql, input);
-  return recordDelivered(sql, input);
+/** With what `attach` returns. */
+export async function reattachHolder(
+  sql: Sql,
+  input: LedgerInput<'reattachHolder'>,
+): Promise<{ readonly delivered: Delivered; readonly moved: boolean }> {
+  const session = await lockSession(sql, input.session);
+  const moved = await attach(sql, session, input);
+  return { delivered: await recordWord(sql, session, input), moved };
 }
 
 export async function detach(sql: Sql, input: LedgerInput<'detachHolder'>): Promise<void> {
@@ -83,6 +89,15 @@ export async function detachGone(sql: Sql, input: LedgerInput<'detachGone'>): Pr
 
 export async function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>): Promise<Delivered> {
   const [session] = await Promise.all([lockSession(sql, input.session), requireHolder(sql, input)]);
+  return recordWord(sql, session, input);
+}
+
+/** The session must be locked, and the holder one of its. */
+async function recordWord(
+  sql: Sql,
+  session: SessionRow,
+  input: LedgerInput<'recordDelivered'>,
+): Promise<Delivered> {
   if (session.generation_number === 0 || session.generation_id !== input.generation)
     conflict('not the current generation');
   const [, lacking, ended, supersedes, after] = await Promise.all([

@@ -12,6 +12,15 @@ export async function tell(sql: Sql, { kind, id }: Exclude<LedgerChange, { kind:
   await sql.run(`SELECT pg_notify($1, current_schema() || ' ' || $2 || ' ' || $3)`, channel, kind, id);
 }
 
+/** Several at once, in a commit of their own. */
+export async function tellOfSessions(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql.all(
+    `SELECT pg_notify($1, current_schema() || ' session ' || id) FROM unnest($2::text[]) AS told (id)`,
+    channel,
+    ids,
+  );
+}
+
 /** Undefined for another schema's, and for what a newer broker tells that this one does not know. */
 export function parsePayload(payload: string | undefined, schema: string): LedgerChange | undefined {
   const [of, kind, id, ...more] = (payload ?? '').split(' ');

@@ -13,8 +13,10 @@ import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { type Listening, startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
+import { inLists } from './in-lists.ts';
 import * as locks from './locks.ts';
 import { migrate } from './migrate.ts';
+import { tellOfSessions } from './notify.ts';
 import { hastenRevocations, listOutstanding } from './outstanding.ts';
 import type { PostgresConfig } from './postgres-config.ts';
 import { wrapPostgresError } from './postgres-error.ts';
@@ -85,6 +87,10 @@ function createLedger(
   subscribe: Ledger['subscribe'],
 ): Ledger {
   const { change, each } = transactions;
+  // When a replica dies, all its holders come to the others: with a commit that notifies for each, they would wait for each other.
+  const tellMoved = inLists<string>((sessions) =>
+    each('tell of moved holders', (sql) => tellOfSessions(sql, sessions)),
+  );
   return {
     beginSession: (input) => change('begin session', (sql) => beginSession(sql, input)),
     beginLeaseSet: (input) => change('begin lease set', (sql) => beginLeaseSet(sql, input)),
@@ -100,8 +106,17 @@ function createLedger(
       }),
     listSessions: (query) => each('list sessions', (sql) => listSessions(sql, query)),
     listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),
-    attachHolder: (input) => change('attach holder', (sql) => holders.attachHolder(sql, input)),
-    reattachHolder: (input) => change('reattach holder', (sql) => holders.reattachHolder(sql, input)),
+    attachHolder: async (input) => {
+      const moved = await change('attach holder', (sql) => holders.attachHolder(sql, input));
+      if (moved) await tellMoved(input.session);
+    },
+    reattachHolder: async (input) => {
+      const { delivered, moved } = await change('reattach holder', (sql) =>
+        holders.reattachHolder(sql, input),
+      );
+      if (moved) await tellMoved(input.session);
+      return delivered;
+    },
     detachHolder: (input) => change('detach holder', (sql) => holders.detach(sql, input)),
     detachGone: (input) => change('detach gone', (sql) => holders.detachGone(sql, input)),
     recordDelivered: (input) => change('record delivered', (sql) => holders.recordDelivered(sql, input)),

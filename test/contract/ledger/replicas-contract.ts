@@ -248,11 +248,12 @@ export function replicasContract(open: OpenLedgerWorld): void {
     };
 
     it('tells of ends, moved holders and locks', async () => {
-      const { session } = await anActiveSession(ledger, { replica: 'rep_a' });
+      const { session, generation } = await anActiveSession(ledger, { replica: 'rep_a' });
       const plain = await ledger.beginSession(aStaticSession({ bundle: 'static' }));
       expect(
         await told(async () => {
           await attach(session, 'pod', 'rep_b');
+          await ledger.reattachHolder({ session, holder: 'pod', replica: 'rep_a', generation, at: start });
           await ledger.beginRevoke({
             session: plain.session.id,
             end: { reason: 'admin', note: '', by: 'x' },
@@ -260,7 +261,10 @@ export function replicasContract(open: OpenLedgerWorld): void {
             at: start,
           });
         }),
-      ).toEqual([`session ${session}`, `session ${plain.session.id}`, 'lock loc_end']);
+      ).toEqual([
+        ...[`session ${session}`, `session ${session}`, `session ${plain.session.id}`],
+        'lock loc_end',
+      ]);
     });
 
     it('tells of a new generation where holders are at several replicas, and of an owner that is freed elsewhere', async () => {
