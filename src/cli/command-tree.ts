@@ -13,6 +13,7 @@ export const groups: CommandTree['groups'] = {
   lock: 'refuse workloads from now on',
   node: 'compute nodes of batch clusters',
   settle: 'what only a person may end',
+  canary: 'whether what is lent can be taken back',
   audit: 'read and prove the audit log',
   setup: 'what the secret backend needs',
   ledger: 'the durable record of the brokers',

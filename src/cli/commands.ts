@@ -2,6 +2,7 @@ import { auditExport } from './commands/audit-export.ts';
 import { auditKey } from './commands/audit-key.ts';
 import { auditShow } from './commands/audit-show.ts';
 import { auditVerify } from './commands/audit-verify.ts';
+import { canaryList } from './commands/canary-list.ts';
 import { completion } from './commands/completion.ts';
 import { explain } from './commands/explain.ts';
 import { ledgerMigrate } from './commands/ledger-migrate.ts';
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   settleList,
   settleLift,
   settleWriteOff,
+  canaryList,
   auditShow,
   auditExport,
   auditVerify,

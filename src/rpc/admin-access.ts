@@ -23,6 +23,7 @@ export const rightOf = {
   Explain: 'view',
   ListTombstones: 'view',
   LiftTombstone: 'settle',
+  ListCanaries: 'view',
   WriteOff: 'settle',
   MakeEnrolmentTokens: 'enrol',
 } as const satisfies Readonly<Record<string, AdminRight>>;

@@ -15,6 +15,7 @@ import {
   parsePage,
   parseReason,
   parseSelector,
+  toCanaryMessage,
   toLockMessage,
   toSessionMessage,
   toTombstoneMessage,
@@ -116,6 +117,10 @@ export function addAdminService(handlers: Handlers, options: AdminServiceOptions
     const [workload, bundle] = [parseId('workload', request.workload), parseId('bundle', request.bundle)];
     await admin.liftTombstone({ workload, bundle, reason: parseReason(request.reason), by });
     return {};
+  });
+  unary('ListCanaries', methods.ListCanaries, async (_request, { by }) => {
+    const { isEnabled, canaries } = await admin.listCanaries({ by });
+    return { enabled: isEnabled, canaries: canaries.map(toCanaryMessage) };
   });
   unary('WriteOff', methods.WriteOff, async (request, { by }) => {
     const credential = parseId('credential', request.credential);

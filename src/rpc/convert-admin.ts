@@ -1,7 +1,9 @@
 import type { Identity } from '../identity/identity.ts';
+import type { CanaryStatus } from '../lease/canary/canary.ts';
 import type { Credential, Lock, Session, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
+import type { Canary as WireCanary } from './gen/leasehold/v1/Canary.ts';
 import type { Lock as WireLock } from './gen/leasehold/v1/Lock.ts';
 import type { Selector__Output, Selector as WireSelector } from './gen/leasehold/v1/Selector.ts';
 import type { Session as WireSession } from './gen/leasehold/v1/Session.ts';
@@ -94,6 +96,21 @@ export function toTombstoneMessage(tombstone: Tombstone): WireTombstone {
     reason: tombstone.reason,
     by: tombstone.by,
     createdAtMs: Math.round(tombstone.createdAt),
+  };
+}
+
+export function toCanaryMessage(canary: CanaryStatus): WireCanary {
+  const { path, bundle, outcome, why = '', session = '' } = canary;
+  const instant = (at: number | undefined) => Math.round(at ?? 0);
+  return {
+    path,
+    bundle,
+    outcome,
+    why,
+    ranAtMs: instant(canary.ranAt),
+    session,
+    passedAtMs: instant(canary.passedAt),
+    nextAtMs: instant(canary.nextAt),
   };
 }
 

@@ -40,6 +40,7 @@ beforeAll(async () => {
     ListLocks: { answer: { locks: [lock] } },
     Explain: { answer: { rules: [{ rule: 'r', effect: 'allow' }] } },
     ListTombstones: { answer: { tombstones: [{ workload: 'w', bundle: 'b' }] } },
+    ListCanaries: { answer: { enabled: true, canaries: [{ path: 'p', bundle: 'b', outcome: 'passed' }] } },
     LiftTombstone: { answer: {} },
     WriteOff: { answer: { session: aSession() } },
     MakeEnrolmentTokens: {
@@ -90,6 +91,7 @@ describe('docs/cli.md', () => {
     ['node enrol-token', ['node', 'enrol-token', '--cluster', 'c', '--node', 'n']],
     ['explain', ['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']],
     ['settle list', ['settle', 'list']],
+    ['canary list', ['canary', 'list']],
     ['settle lift', ['settle', 'lift', '--workload', 'w', '--bundle', 'b', '--reason', 'r']],
     ['settle write-off', ['settle', 'write-off', 'x', ...reasoned]],
     ['setup print', ['setup', 'print', '--config', join(root, 'docs', 'examples', 'broker.yaml')]],
@@ -109,6 +111,7 @@ describe('docs/cli.md', () => {
       Credential: inner('credentials'),
       Lock: first((await printed(['lock', 'list']))['locks']),
       Tombstone: first((await printed(['settle', 'list']))['tombstones']),
+      Canary: first((await printed(['canary', 'list']))['canaries']),
       Rule: first(
         (await printed(['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']))[
           'rules'

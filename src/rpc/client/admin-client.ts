@@ -7,6 +7,7 @@ import type { AdminServiceClient } from '../gen/leasehold/v1/AdminService.ts';
 import type { ExplainRequest } from '../gen/leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse__Output as ExplainResponse } from '../gen/leasehold/v1/ExplainResponse.ts';
 import type { LiftTombstoneRequest } from '../gen/leasehold/v1/LiftTombstoneRequest.ts';
+import type { ListCanariesResponse__Output as Canaries } from '../gen/leasehold/v1/ListCanariesResponse.ts';
 import type { ListLocksResponse__Output as Locks } from '../gen/leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest } from '../gen/leasehold/v1/ListSessionsRequest.ts';
 import type { ListSessionsResponse__Output as ListPage } from '../gen/leasehold/v1/ListSessionsResponse.ts';
@@ -48,6 +49,7 @@ export interface AdminClient extends AsyncDisposable {
   listLocks(signal: AbortSignal): Promise<readonly Lock[]>;
   explain(request: ExplainRequest, signal: AbortSignal): Promise<ExplainResponse>;
   listTombstones(signal: AbortSignal): Promise<readonly Tombstone[]>;
+  listCanaries(signal: AbortSignal): Promise<Canaries>;
   liftTombstone(request: LiftTombstoneRequest, signal: AbortSignal): Promise<void>;
   writeOff(request: WriteOffRequest, signal: AbortSignal): Promise<Session>;
   makeEnrolmentTokens(request: MakeEnrolmentTokensRequest, signal: AbortSignal): Promise<EnrolmentTokens>;
@@ -180,6 +182,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       return (await read<Tombstones>((how, done) => service.listTombstones({}, how, done), signal))
         .tombstones;
     },
+    listCanaries: (signal) => read((how, done) => service.listCanaries({}, how, done), signal),
     liftTombstone: async (request, signal) => {
       await call<unknown>((how, done) => service.liftTombstone(request, how, done), signal);
     },

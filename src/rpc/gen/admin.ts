@@ -5,6 +5,7 @@ import type { AddLockRequest as _leasehold_v1_AddLockRequest, AddLockRequest__Ou
 import type { AddLockResponse as _leasehold_v1_AddLockResponse, AddLockResponse__Output as _leasehold_v1_AddLockResponse__Output } from './leasehold/v1/AddLockResponse.ts';
 import type { AdminServiceClient as _leasehold_v1_AdminServiceClient, AdminServiceDefinition as _leasehold_v1_AdminServiceDefinition } from './leasehold/v1/AdminService.ts';
 import type { BackendCredential as _leasehold_v1_BackendCredential, BackendCredential__Output as _leasehold_v1_BackendCredential__Output } from './leasehold/v1/BackendCredential.ts';
+import type { Canary as _leasehold_v1_Canary, Canary__Output as _leasehold_v1_Canary__Output } from './leasehold/v1/Canary.ts';
 import type { DescribedPod as _leasehold_v1_DescribedPod, DescribedPod__Output as _leasehold_v1_DescribedPod__Output } from './leasehold/v1/DescribedPod.ts';
 import type { DescribedRun as _leasehold_v1_DescribedRun, DescribedRun__Output as _leasehold_v1_DescribedRun__Output } from './leasehold/v1/DescribedRun.ts';
 import type { EnrolmentToken as _leasehold_v1_EnrolmentToken, EnrolmentToken__Output as _leasehold_v1_EnrolmentToken__Output } from './leasehold/v1/EnrolmentToken.ts';
@@ -15,6 +16,8 @@ import type { GetSessionResponse as _leasehold_v1_GetSessionResponse, GetSession
 import type { Holder as _leasehold_v1_Holder, Holder__Output as _leasehold_v1_Holder__Output } from './leasehold/v1/Holder.ts';
 import type { LiftTombstoneRequest as _leasehold_v1_LiftTombstoneRequest, LiftTombstoneRequest__Output as _leasehold_v1_LiftTombstoneRequest__Output } from './leasehold/v1/LiftTombstoneRequest.ts';
 import type { LiftTombstoneResponse as _leasehold_v1_LiftTombstoneResponse, LiftTombstoneResponse__Output as _leasehold_v1_LiftTombstoneResponse__Output } from './leasehold/v1/LiftTombstoneResponse.ts';
+import type { ListCanariesRequest as _leasehold_v1_ListCanariesRequest, ListCanariesRequest__Output as _leasehold_v1_ListCanariesRequest__Output } from './leasehold/v1/ListCanariesRequest.ts';
+import type { ListCanariesResponse as _leasehold_v1_ListCanariesResponse, ListCanariesResponse__Output as _leasehold_v1_ListCanariesResponse__Output } from './leasehold/v1/ListCanariesResponse.ts';
 import type { ListLocksRequest as _leasehold_v1_ListLocksRequest, ListLocksRequest__Output as _leasehold_v1_ListLocksRequest__Output } from './leasehold/v1/ListLocksRequest.ts';
 import type { ListLocksResponse as _leasehold_v1_ListLocksResponse, ListLocksResponse__Output as _leasehold_v1_ListLocksResponse__Output } from './leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest as _leasehold_v1_ListSessionsRequest, ListSessionsRequest__Output as _leasehold_v1_ListSessionsRequest__Output } from './leasehold/v1/ListSessionsRequest.ts';
@@ -55,6 +58,7 @@ export interface ProtoGrpcType {
        */
       AdminService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_AdminServiceClient> & { service: _leasehold_v1_AdminServiceDefinition }
       BackendCredential: MessageTypeDefinition<_leasehold_v1_BackendCredential, _leasehold_v1_BackendCredential__Output>
+      Canary: MessageTypeDefinition<_leasehold_v1_Canary, _leasehold_v1_Canary__Output>
       DescribedPod: MessageTypeDefinition<_leasehold_v1_DescribedPod, _leasehold_v1_DescribedPod__Output>
       DescribedRun: MessageTypeDefinition<_leasehold_v1_DescribedRun, _leasehold_v1_DescribedRun__Output>
       EnrolmentToken: MessageTypeDefinition<_leasehold_v1_EnrolmentToken, _leasehold_v1_EnrolmentToken__Output>
@@ -65,6 +69,8 @@ export interface ProtoGrpcType {
       Holder: MessageTypeDefinition<_leasehold_v1_Holder, _leasehold_v1_Holder__Output>
       LiftTombstoneRequest: MessageTypeDefinition<_leasehold_v1_LiftTombstoneRequest, _leasehold_v1_LiftTombstoneRequest__Output>
       LiftTombstoneResponse: MessageTypeDefinition<_leasehold_v1_LiftTombstoneResponse, _leasehold_v1_LiftTombstoneResponse__Output>
+      ListCanariesRequest: MessageTypeDefinition<_leasehold_v1_ListCanariesRequest, _leasehold_v1_ListCanariesRequest__Output>
+      ListCanariesResponse: MessageTypeDefinition<_leasehold_v1_ListCanariesResponse, _leasehold_v1_ListCanariesResponse__Output>
       ListLocksRequest: MessageTypeDefinition<_leasehold_v1_ListLocksRequest, _leasehold_v1_ListLocksRequest__Output>
       ListLocksResponse: MessageTypeDefinition<_leasehold_v1_ListLocksResponse, _leasehold_v1_ListLocksResponse__Output>
       ListSessionsRequest: MessageTypeDefinition<_leasehold_v1_ListSessionsRequest, _leasehold_v1_ListSessionsRequest__Output>

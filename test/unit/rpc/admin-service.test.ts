@@ -68,6 +68,7 @@ const calls: Readonly<Record<AdminMethod, (client: Client) => Promise<Ended>>> =
         answer,
       ),
     ),
+  ListCanaries: (client) => ask((options, answer) => client.listCanaries({}, options, answer)),
   WriteOff: (client) =>
     ask((options, answer) => client.writeOff({ credential: 'crd_1', reason: 'drill' }, options, answer)),
   MakeEnrolmentTokens: (client) =>

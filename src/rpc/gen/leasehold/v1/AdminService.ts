@@ -10,6 +10,8 @@ import type { GetSessionRequest as _leasehold_v1_GetSessionRequest, GetSessionRe
 import type { GetSessionResponse as _leasehold_v1_GetSessionResponse, GetSessionResponse__Output as _leasehold_v1_GetSessionResponse__Output } from '../../leasehold/v1/GetSessionResponse.ts';
 import type { LiftTombstoneRequest as _leasehold_v1_LiftTombstoneRequest, LiftTombstoneRequest__Output as _leasehold_v1_LiftTombstoneRequest__Output } from '../../leasehold/v1/LiftTombstoneRequest.ts';
 import type { LiftTombstoneResponse as _leasehold_v1_LiftTombstoneResponse, LiftTombstoneResponse__Output as _leasehold_v1_LiftTombstoneResponse__Output } from '../../leasehold/v1/LiftTombstoneResponse.ts';
+import type { ListCanariesRequest as _leasehold_v1_ListCanariesRequest, ListCanariesRequest__Output as _leasehold_v1_ListCanariesRequest__Output } from '../../leasehold/v1/ListCanariesRequest.ts';
+import type { ListCanariesResponse as _leasehold_v1_ListCanariesResponse, ListCanariesResponse__Output as _leasehold_v1_ListCanariesResponse__Output } from '../../leasehold/v1/ListCanariesResponse.ts';
 import type { ListLocksRequest as _leasehold_v1_ListLocksRequest, ListLocksRequest__Output as _leasehold_v1_ListLocksRequest__Output } from '../../leasehold/v1/ListLocksRequest.ts';
 import type { ListLocksResponse as _leasehold_v1_ListLocksResponse, ListLocksResponse__Output as _leasehold_v1_ListLocksResponse__Output } from '../../leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest as _leasehold_v1_ListSessionsRequest, ListSessionsRequest__Output as _leasehold_v1_ListSessionsRequest__Output } from '../../leasehold/v1/ListSessionsRequest.ts';
@@ -93,6 +95,21 @@ export interface AdminServiceClient extends grpc.Client {
   liftTombstone(argument: _leasehold_v1_LiftTombstoneRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_LiftTombstoneResponse__Output>): grpc.ClientUnaryCall;
   liftTombstone(argument: _leasehold_v1_LiftTombstoneRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_LiftTombstoneResponse__Output>): grpc.ClientUnaryCall;
   liftTombstone(argument: _leasehold_v1_LiftTombstoneRequest, callback: grpc.requestCallback<_leasehold_v1_LiftTombstoneResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Says how each dynamic path stands by its canaries. Right: view.
+   */
+  ListCanaries(argument: _leasehold_v1_ListCanariesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  ListCanaries(argument: _leasehold_v1_ListCanariesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  ListCanaries(argument: _leasehold_v1_ListCanariesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  ListCanaries(argument: _leasehold_v1_ListCanariesRequest, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Says how each dynamic path stands by its canaries. Right: view.
+   */
+  listCanaries(argument: _leasehold_v1_ListCanariesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  listCanaries(argument: _leasehold_v1_ListCanariesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  listCanaries(argument: _leasehold_v1_ListCanariesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  listCanaries(argument: _leasehold_v1_ListCanariesRequest, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * Lists locks. Right: view.
@@ -249,6 +266,11 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
   LiftTombstone: grpc.handleUnaryCall<_leasehold_v1_LiftTombstoneRequest__Output, _leasehold_v1_LiftTombstoneResponse>;
   
   /**
+   * Says how each dynamic path stands by its canaries. Right: view.
+   */
+  ListCanaries: grpc.handleUnaryCall<_leasehold_v1_ListCanariesRequest__Output, _leasehold_v1_ListCanariesResponse>;
+  
+  /**
    * Lists locks. Right: view.
    */
   ListLocks: grpc.handleUnaryCall<_leasehold_v1_ListLocksRequest__Output, _leasehold_v1_ListLocksResponse>;
@@ -300,6 +322,7 @@ export interface AdminServiceDefinition extends grpc.ServiceDefinition {
   Explain: MethodDefinition<_leasehold_v1_ExplainRequest, _leasehold_v1_ExplainResponse, _leasehold_v1_ExplainRequest__Output, _leasehold_v1_ExplainResponse__Output>
   GetSession: MethodDefinition<_leasehold_v1_GetSessionRequest, _leasehold_v1_GetSessionResponse, _leasehold_v1_GetSessionRequest__Output, _leasehold_v1_GetSessionResponse__Output>
   LiftTombstone: MethodDefinition<_leasehold_v1_LiftTombstoneRequest, _leasehold_v1_LiftTombstoneResponse, _leasehold_v1_LiftTombstoneRequest__Output, _leasehold_v1_LiftTombstoneResponse__Output>
+  ListCanaries: MethodDefinition<_leasehold_v1_ListCanariesRequest, _leasehold_v1_ListCanariesResponse, _leasehold_v1_ListCanariesRequest__Output, _leasehold_v1_ListCanariesResponse__Output>
   ListLocks: MethodDefinition<_leasehold_v1_ListLocksRequest, _leasehold_v1_ListLocksResponse, _leasehold_v1_ListLocksRequest__Output, _leasehold_v1_ListLocksResponse__Output>
   ListSessions: MethodDefinition<_leasehold_v1_ListSessionsRequest, _leasehold_v1_ListSessionsResponse, _leasehold_v1_ListSessionsRequest__Output, _leasehold_v1_ListSessionsResponse__Output>
   ListTombstones: MethodDefinition<_leasehold_v1_ListTombstonesRequest, _leasehold_v1_ListTombstonesResponse, _leasehold_v1_ListTombstonesRequest__Output, _leasehold_v1_ListTombstonesResponse__Output>
