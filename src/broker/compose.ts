@@ -143,7 +143,9 @@ export async function composeBroker(options: {
       metrics,
     }),
   );
-  const http = building.use(await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, log }));
+  const http = building.use(
+    await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, engine, log }),
+  );
   const owned = building.move();
   return {
     workloads: rpc.workloads,

@@ -99,6 +99,13 @@ export function registerGauges(
       ),
   );
   metrics.gauge('workItems', async () => [{ value: (await ledger.count()).work, labels: {} }]);
+  metrics.gauge('cutOff', () => {
+    const code = engine.cutOffFrom();
+    return [
+      { value: code === 'ledger_unavailable' ? 1 : 0, labels: { from: 'ledger' } },
+      { value: code === 'backend_unavailable' ? 1 : 0, labels: { from: 'backend' } },
+    ];
+  });
   metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);
   metrics.gauge('admissionRunning', () => [{ value: admission.depth().running, labels: {} }]);
   metrics.gauge('admissionWaiting', () => [{ value: admission.depth().waiting, labels: {} }]);

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { Clusters } from '../identity/clusters.ts';
+import type { LeaseEngine } from '../lease/engine.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -14,11 +15,16 @@ export async function openStatusEndpoint(options: {
   readonly listen: { readonly host: string; readonly port: number };
   readonly metrics: Metrics;
   readonly clusters: Pick<Clusters, 'status'>;
+  readonly engine: Pick<LeaseEngine, 'cutOffFrom'>;
   readonly log: Log;
 }): Promise<StatusEndpoint> {
-  const { clusters, log, metrics } = options;
+  const { clusters, engine, log, metrics } = options;
   const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5_000 });
-  const isReady = () => clusters.status().every(({ freshness }) => freshness === 'fresh');
+  /** A load balancer sends holders where they are served. */
+  const unready = (): string | undefined => {
+    if (!clusters.status().every(({ freshness }) => freshness === 'fresh')) return 'waiting for the clusters';
+    return engine.cutOffFrom() === undefined ? undefined : 'cut off from what other brokers reach';
+  };
   server.on('request', (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -29,7 +35,7 @@ export async function openStatusEndpoint(options: {
         answer(200, 'ok\n');
         return;
       case '/readyz':
-        answer(isReady() ? 200 : 503, isReady() ? 'ok\n' : 'waiting for the clusters\n');
+        answer(unready() === undefined ? 200 : 503, `${unready() ?? 'ok'}\n`);
         return;
       case '/metrics':
         metrics.text().then(

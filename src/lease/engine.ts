@@ -5,12 +5,13 @@ import { createAttachment } from './attachment.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
 import { detachedWork, longestMarginMs } from './detached.ts';
+import { startBackground } from './background.ts';
 import { createBackendIdentity } from './backend-identity.ts';
 import { createCanaries, type Canaries } from './canary/canaries.ts';
 import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
-import { createFollow, type Follow } from './follow.ts';
+import { createFollow } from './follow.ts';
 import { createHub, type Attached, type Hub } from './hub.ts';
 import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
@@ -19,7 +20,7 @@ import { createPathProbes } from './path-probes.ts';
 import { createPathSlots } from './path-slots.ts';
 import { createProbeWork, type ProbeWork } from './probe-work.ts';
 import { createRedirects } from './redirects.ts';
-import { joinReplicas } from './replicas.ts';
+import { type CutOffCode, joinReplicas } from './replicas.ts';
 import { renewWork } from './renew.ts';
 import { endHalfOpen, revokeWork, settleWork } from './revoke.ts';
 import { rotateWork } from './rotate-work.ts';
@@ -27,15 +28,7 @@ import { createSerial, holdKey } from './serial.ts';
 import { createShareBesideIssuing } from './share-beside-issuing.ts';
 import type { SessionAdmin, Sessions } from './sessions.ts';
 import { createStaticSecrets } from './static-secrets.ts';
-import { createStaticRefresh } from './static-refresh.ts';
-import {
-  createGrantSweep,
-  createStreamSweep,
-  endWorkload,
-  type GrantSweep,
-  sweepTombstones,
-  sweepWorkloads,
-} from './sweep.ts';
+import { createGrantSweep } from './sweep.ts';
 import { createTrouble } from './trouble.ts';
 import { startWorkLoop, type WorkHandler } from './work-loop.ts';
 
@@ -46,6 +39,8 @@ export interface LeaseEngine {
   readonly hub: Pick<Hub, 'streams' | 'sessions'>;
   readonly events: LeaseEvents;
   readonly canaries: Pick<Canaries, 'known'>;
+  /** What this replica does not reach while others do; undefined where it serves. */
+  cutOffFrom(): CutOffCode | undefined;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -67,6 +62,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   let wake = (): void => undefined;
   let gone = (): Promise<void> => Promise.resolve();
   let rejoined = (): Promise<void> => Promise.resolve();
+  let handOver = (): Promise<void> => Promise.resolve();
   const serial = createSerial();
   const identity = createBackendIdentity({ ...options, events });
   await identity.check();
@@ -75,9 +71,12 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     heartbeatMs: options.settings.heartbeatMs,
     onGone: () => gone(),
     onRejoined: () => rejoined(),
-    onCutOff: () => {
-      options.log.error('the ledger is out of reach for too long: holders are sent to other replicas', {});
-      for (const attached of hub.all()) attached.send({ kind: 'sent_away', code: 'ledger_unavailable' });
+    askBackend: (signal) =>
+      options.backend.checkHealth({ signal: AbortSignal.any([signal, options.signal]) }),
+    onCutOff: (code) => {
+      options.log.error('this replica does not reach what others do: its holders are sent to them', { code });
+      for (const attached of hub.all()) attached.send({ kind: 'sent_away', code });
+      if (code === 'backend_unavailable') void handOver();
     },
   });
   const parts: Parts = {
@@ -137,7 +136,11 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const share = createShareBesideIssuing({ ...options, slots: options.settings.workConcurrency });
   const loops = lanes.map((kinds) =>
     startWorkLoop({
-      ...(kinds.includes('revoke') ? { room: share.room } : {}),
+      room: (begun) => {
+        // What it cannot do is others' to do.
+        if (replicas.cutOffFrom() !== undefined) return 0;
+        return kinds.includes('revoke') ? share.room(begun) : undefined;
+      },
       ledger: parts.ledger,
       owner: parts.replica,
       kinds,
@@ -151,6 +154,15 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   );
   wake = () => {
     for (const loop of loops) loop.wake();
+  };
+  handOver = async () => {
+    try {
+      await parts.ledger.releaseClaims(parts.replica);
+      // Those that failed here were sent away for longer than the others need wait.
+      probes.recall();
+    } catch (error) {
+      parts.log.warn('what this replica has claimed is left to others only later', {}, error);
+    }
   };
 
   const canaries = createCanaries(parts);
@@ -170,11 +182,13 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     hub,
     events,
     canaries,
+    cutOffFrom: () => replicas.cutOffFrom(),
     sessions: {
       attach: async ({ verified, mayOpen, send }) => {
         if (draining) throw new LeaseholdError('shutting_down');
-        // Another replica, which reaches the ledger, can do more for it.
-        if (replicas.isCutOff()) throw new LeaseholdError('ledger_unavailable');
+        // Another replica can do more for it.
+        const cutOff = replicas.cutOffFrom();
+        if (cutOff !== undefined) throw new LeaseholdError(cutOff);
         await parts.audit.record({
           action: 'attach',
           outcome: 'ok',
@@ -220,93 +234,6 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
       await background.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await replicas.leave();
-    },
-  };
-}
-
-function startBackground(
-  parts: Parts,
-  {
-    grants,
-    follow,
-    probes,
-    canaries,
-  }: {
-    readonly grants: GrantSweep;
-    readonly follow: Follow;
-    readonly probes: ProbeWork;
-    readonly canaries: Canaries;
-  },
-): { stop(): Promise<void> } {
-  const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
-  const track = (name: string, task: () => Promise<void>) => {
-    const promise = task()
-      .catch((error: unknown) => parts.log.error('background work failed', { name }, error))
-      .finally(() => running.delete(promise));
-    running.add(promise);
-  };
-  const every = async (ms: number, name: string, task: () => Promise<void>) => {
-    while (!stopping.signal.aborted) {
-      try {
-        await parts.clock.sleep(ms * (0.9 + parts.random() * 0.2), stopping.signal);
-      } catch {
-        return;
-      }
-      try {
-        await task();
-      } catch (error) {
-        parts.log.error('background work failed', { name }, error);
-      }
-    }
-  };
-
-  const statics = createStaticRefresh(parts, { start: (task) => track('static refresh', task) });
-
-  const sweepStreams = createStreamSweep(parts);
-  const unsubscribeStates = parts.states.subscribe((workload, state) => {
-    if (state.phase === 'ended') track('workload end', () => endWorkload(parts, workload));
-  });
-  const unsubscribePolicy = parts.policy.subscribe(() => track('grant sweep', () => grants.sweep()));
-  track('workload sweep', () =>
-    every(parts.settings.sweepMs, 'workload sweep', async () => {
-      sweepStreams();
-      await sweepWorkloads(parts);
-      await grants.retry();
-    }),
-  );
-  track('first answer of the backend', () =>
-    every(parts.settings.retryMinMs, 'first answer of the backend', async () => {
-      if (parts.identity.hasAnswered()) return;
-      await parts.identity.check();
-      parts.wake();
-    }),
-  );
-  track('backend identity', () =>
-    every(parts.settings.sweepMs, 'backend identity', () => parts.identity.check()),
-  );
-  track('probes', () => every(parts.settings.retryMinMs, 'probes', () => probes.tick()));
-  track('canaries', () => every(parts.settings.retryMinMs, 'canaries', () => canaries.tick()));
-  track('overdue revocations', () => every(60_000, 'overdue revocations', () => probes.report()));
-  track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
-  track('detachments', () =>
-    every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),
-  );
-  track('static refresh', () => every(1_000, 'static refresh', async () => statics.tick()));
-  track('pruning', () =>
-    every(3_600_000, 'pruning', async () => {
-      const endedBefore = parts.backend.now() - parts.settings.keepEndedMs;
-      while ((await parts.ledger.prune({ endedBefore, limit: 500 })) >= 500);
-      await sweepTombstones(parts);
-    }),
-  );
-
-  return {
-    stop: async () => {
-      unsubscribeStates();
-      unsubscribePolicy();
-      stopping.abort();
-      await Promise.all(running);
     },
   };
 }

@@ -7,6 +7,8 @@ export interface ProbeWork {
   open(path: string): void;
   /** A probe for each path that is due for one, and the next part of each queue that goes. */
   tick(): Promise<void>;
+  /** The next tick calls back everything. */
+  recall(): void;
   /** Names what should have gone long ago. */
   report(): Promise<void>;
 }
@@ -26,6 +28,7 @@ export function createProbeWork(
     parts.ledger.hastenRevocations({ path, at: parts.backend.now(), limit });
   return {
     open: (path) => void opened.add(path),
+    recall: () => void (isBegun = false),
     tick: async () => {
       let called = 0;
       if (!isBegun) {

@@ -1,8 +1,9 @@
 import type { Identity } from '../identity/identity.ts';
 import type { Ledger, Owner, Session } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
-import { LeaseholdError } from '../platform/error.ts';
+import { type ErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { createCutOff } from './cut-off.ts';
 
 /** host:port at which the holders of each kind of workload reach this replica; what is missing is not redirected to. */
 export type Advertised = Readonly<Partial<Record<Identity['kind'], string>>>;
@@ -13,11 +14,14 @@ export interface Replicas {
   owner(identity: Identity): Owner;
   /** The owner of a session's values, when that is another replica that is not known to be gone. */
   otherOwner(session: Pick<Session, 'owner' | 'identity'>): Owner | undefined;
-  /** The ledger has not been reached for so long that others will have taken this replica for dead. */
-  isCutOff(): boolean;
+  /** What this replica does not reach while others do, so that they can do more for its holders and its work. */
+  cutOffFrom(): CutOffCode | undefined;
   /** Gives up what it owns, so that nobody waits for it. Never rejects. */
   leave(): Promise<void>;
 }
+
+/** Others will have taken this replica for dead; the secret backend answers them and not this one. */
+export type CutOffCode = Extract<ErrorCode, 'ledger_unavailable' | 'backend_unavailable'>;
 
 export interface ReplicasOptions {
   readonly ledger: Ledger;
@@ -30,11 +34,13 @@ export interface ReplicasOptions {
   readonly onGone: () => Promise<void>;
   /** It was taken for dead and has joined again: what the ledger says about its holders is to be put right. */
   readonly onRejoined: () => Promise<void>;
-  /** Others may go on with its holders. */
-  readonly onCutOff: () => void;
+  /** Rejects when the secret backend does not answer; asked while there are others only. */
+  readonly askBackend: (signal: AbortSignal) => Promise<void>;
+  /** Others can go on with its holders. */
+  readonly onCutOff: (code: CutOffCode) => void;
 }
 
-/** Looks in a row at which another replica's counter stood still. */
+/** Looks in a row at which another replica's counter stood still, or at which this one's beat was not answered. */
 const silentLooks = 5;
 
 /**
@@ -46,12 +52,15 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
   const address = advertised.pod ?? advertised.run ?? '';
   let { epoch } = await ledger.joinReplica({ id: replica, address });
   const seen = new Map<string, { readonly beats: number; readonly silent: number }>();
+  const cutOff = createCutOff();
   const stopping = new AbortController();
   const isStopping = () => stopping.signal.aborted;
+  const { signal } = stopping;
   let missed = 0;
 
   const observe = async (): Promise<boolean> => {
-    const all = await ledger.beatReplica(replica);
+    const all = await ledger.beatReplica({ id: replica, answers: cutOff.answers() });
+    cutOff.look(all.filter(({ id }) => id !== replica));
     let removed = false;
     for (const { id, beats } of all) {
       if (id === replica) continue;
@@ -74,19 +83,40 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     await options.onRejoined();
   };
 
+  const beats = createRecurring(beat, {
+    // A ledger that says nothing is as far away as one that refuses: waiting for its time limits would be longer than others wait for us.
+    missed: () => void (missed += 1),
+    done: () => void (missed = 0),
+    failed: (error) => {
+      if (isStopping()) return;
+      missed += 1;
+      log.warn('the heartbeat of this replica failed', { code: LeaseholdError.from(error).code }, error);
+    },
+  });
+  const asks = createRecurring(() => options.askBackend(signal), {
+    missed: () => cutOff.note('backend', false),
+    done: () => cutOff.note('backend', true),
+    failed: () => cutOff.note('backend', false),
+  });
+
+  const cutOffFrom = (): CutOffCode | undefined => {
+    // Alone, there is nobody to go to.
+    if (seen.size === 0) return undefined;
+    if (missed >= silentLooks) return 'ledger_unavailable';
+    return cutOff.isCutOffFrom('backend') ? 'backend_unavailable' : undefined;
+  };
+
   const run = async (): Promise<void> => {
+    let before: CutOffCode | undefined;
     while (!isStopping()) {
-      try {
-        await clock.sleep(options.heartbeatMs, stopping.signal);
-        await beat();
-        missed = 0;
-      } catch (error) {
-        if (isStopping()) return;
-        missed += 1;
-        log.warn('the heartbeat of this replica failed', { code: LeaseholdError.from(error).code }, error);
-        // Alone, there is nobody to go to.
-        if (missed === silentLooks && seen.size > 0) options.onCutOff();
-      }
+      await clock.sleep(options.heartbeatMs, signal).catch(() => undefined);
+      if (isStopping()) return;
+      beats.tick();
+      if (seen.size > 0) asks.tick();
+      const now = cutOffFrom();
+      if (now !== undefined && now !== before) options.onCutOff(now);
+      if (now === undefined && before !== undefined) log.info('this replica serves holders again', {});
+      before = now;
     }
   };
   const running = run();
@@ -99,15 +129,41 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
       // An earlier life of this one.
       return owner.address !== '' && owner.address === advertised[identity.kind] ? undefined : owner;
     },
-    isCutOff: () => missed >= silentLooks && seen.size > 0,
+    cutOffFrom,
     leave: async () => {
       stopping.abort();
-      await running;
+      await Promise.all([running, beats.ended(), asks.ended()]);
       try {
         await ledger.removeReplica({ id: replica });
       } catch (error) {
         log.warn('others will notice by themselves that this replica is gone', {}, error);
       }
     },
+  };
+}
+
+/** One thing that is done again and again, never twice at the same time. */
+interface Recurring {
+  /** Begins the next one, or tells that the last one is still under way. */
+  tick(): void;
+  ended(): Promise<void>;
+}
+
+function createRecurring(
+  task: () => Promise<void>,
+  told: { readonly missed: () => void; readonly done: () => void; readonly failed: (error: unknown) => void },
+): Recurring {
+  let underWay: Promise<void> | undefined;
+  return {
+    tick: () => {
+      if (underWay !== undefined) {
+        told.missed();
+        return;
+      }
+      underWay = task()
+        .then(told.done, told.failed)
+        .finally(() => (underWay = undefined));
+    },
+    ended: async () => underWay,
   };
 }

@@ -22,8 +22,8 @@ export interface WorkLoopOptions {
   readonly handlers: Readonly<Record<WorkKind, WorkHandler>>;
   /** How many items are handled at once. */
   readonly concurrency: number;
-  /** How many more may begin now, of at most `concurrency`, when those that began at these times (monotonic) are under way. */
-  readonly room?: (begun: Iterable<number>) => number;
+  /** How many more may begin now, of at most `concurrency`, when those that began at these times (monotonic) are under way; undefined: as many as fit. */
+  readonly room?: (begun: Iterable<number>) => number | undefined;
   readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;

@@ -11,7 +11,15 @@ export interface ReplicaLedger {
    * Advances its counter and returns all replicas, itself not among them when others have removed it. No instant is stored: whoever looks
    * again and again sees which counters stand still, and no two clocks are ever compared.
    */
-  beatReplica(id: string): Promise<readonly Replica[]>;
+  beatReplica(input: {
+    readonly id: string;
+    readonly answers: Replica['answers'];
+  }): Promise<readonly Replica[]>;
+  /**
+   * Ends its claims on work, which is due again at its old time, and its ownerships, as `removeReplica` does; it stays. What it still does
+   * about that work changes nothing that others do.
+   */
+  releaseClaims(replica: string): Promise<void>;
   /**
    * Ends its claims on work, which is due again at its old time, and its ownerships. With `beats` only while that is its count still:
    * one that has gone on since stays. False when it was not removed. Its holders are detached by `detachGone`.
@@ -33,6 +41,8 @@ export interface Replica {
   readonly address: string;
   readonly epoch: number;
   readonly beats: number;
+  /** How often each part outside has answered it so far, by the part's name; what is missing never has, as far as anybody knows. */
+  readonly answers: Readonly<Record<string, number>>;
 }
 
 export type LedgerChange =

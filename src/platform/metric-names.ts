@@ -128,6 +128,11 @@ export const histograms = {
 
 /** Read when somebody scrapes. */
 export const gauges = {
+  cutOff: {
+    name: 'leasehold_cut_off',
+    help: '1 while this broker does not reach a part that others reach, and sends its holders to them; 0 otherwise',
+    labels: ['from'],
+  },
   auditOwed: {
     name: 'leasehold_audit_records_owed',
     help: 'Audit records of what went on without them, not written yet',

@@ -80,7 +80,7 @@ export function createCanaries(parts: Parts): Canaries {
     },
     tick: async () => {
       // Instants in the ledger are by the backend's clock, which is not known before it has answered.
-      if (!parts.identity.hasAnswered() || parts.replicas.isCutOff()) return;
+      if (!parts.identity.hasAnswered() || parts.replicas.cutOffFrom() !== undefined) return;
       const current = targets();
       forgetOthers(current);
       const now = parts.clock.monotonic();

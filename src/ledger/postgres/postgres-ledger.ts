@@ -162,7 +162,8 @@ function createLedger(
     isRunHeld: (workload) => each('is run held', (sql) => runs.isRunHeld(sql, workload)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.
-    beatReplica: (id) => each('beat replica', (sql) => replicas.beatReplica(sql, id)),
+    beatReplica: (input) => each('beat replica', (sql) => replicas.beatReplica(sql, input)),
+    releaseClaims: (replica) => change('release claims', (sql) => replicas.releaseClaims(sql, replica)),
     removeReplica: (input) => change('remove replica', (sql) => replicas.removeReplica(sql, input)),
     listHeldBy: (replica) => each('list held by', (sql) => replicas.listHeldBy(sql, replica)),
     subscribe,

@@ -9,16 +9,23 @@ export async function joinReplica(
 ): Promise<{ readonly epoch: number }> {
   await sql.run('DELETE FROM replica WHERE id = $1', id);
   const [row] = await sql.change(
-    'INSERT INTO replica (id, address) VALUES ($1, $2) RETURNING id, address, epoch, beats',
+    'INSERT INTO replica (id, address) VALUES ($1, $2) RETURNING id, address, epoch, beats, answers',
     id,
     address,
   );
   return { epoch: parseRow(replicaRow, row, 'replica').epoch };
 }
 
-export async function beatReplica(sql: Sql, id: string): Promise<readonly Replica[]> {
-  await sql.run('UPDATE replica SET beats = beats + 1 WHERE id = $1', id);
-  const rows = await sql.all('SELECT id, address, epoch, beats FROM replica ORDER BY epoch');
+export async function beatReplica(
+  sql: Sql,
+  { id, answers }: LedgerInput<'beatReplica'>,
+): Promise<readonly Replica[]> {
+  await sql.run(
+    'UPDATE replica SET beats = beats + 1, answers = $2 WHERE id = $1',
+    id,
+    JSON.stringify(answers),
+  );
+  const rows = await sql.all('SELECT id, address, epoch, beats, answers FROM replica ORDER BY epoch');
   return rows.map((row) => parseRow(replicaRow, row, 'replica'));
 }
 
@@ -29,11 +36,19 @@ export async function removeReplica(sql: Sql, { id, beats }: LedgerInput<'remove
     beats ?? null,
   );
   if (removed === 0) return false;
-  await Promise.all([
-    sql.run('UPDATE session SET owner_replica = NULL WHERE owner_replica = $1', id),
-    sql.run('UPDATE work SET claimed_by = NULL, available_at = due_at WHERE claimed_by = $1', id),
-  ]);
+  await releaseClaims(sql, id);
   return true;
+}
+
+/** A new version, so that a claim from before cannot be finished. */
+export async function releaseClaims(sql: Sql, replica: string): Promise<void> {
+  await Promise.all([
+    sql.run('UPDATE session SET owner_replica = NULL WHERE owner_replica = $1', replica),
+    sql.run(
+      `UPDATE work SET claimed_by = NULL, available_at = due_at, version = nextval('work_version') WHERE claimed_by = $1`,
+      replica,
+    ),
+  ]);
 }
 
 export async function listHeldBy(

@@ -218,4 +218,9 @@ export const migrations: readonly Migration[] = [
     CREATE INDEX enrolment_expires ON enrolment (expires_at);
     `,
   },
+  // What still answers a replica, as counts for the others to look at. One of an older version publishes none.
+  {
+    minimumReader: 1,
+    sql: `ALTER TABLE replica ADD COLUMN answers text NOT NULL DEFAULT '{}'`,
+  },
 ];

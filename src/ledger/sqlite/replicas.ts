@@ -1,7 +1,8 @@
 import type { LedgerInput } from '../input.ts';
 import type { Replica } from '../replicas.ts';
-import { heldRow, parseRow, replicaRow } from '../stored/rows.ts';
+import { heldRow, parseRow, replicaRow, workRow } from '../stored/rows.ts';
 import type { Sql } from './statements.ts';
+import { putWork } from './work-items.ts';
 
 export function joinReplica(
   sql: Sql,
@@ -9,17 +10,17 @@ export function joinReplica(
 ): { readonly epoch: number } {
   // AUTOINCREMENT: REPLACE gives an epoch that was never used.
   const row = sql.get(
-    'INSERT OR REPLACE INTO replica (id, address) VALUES (?, ?) RETURNING id, address, epoch, beats',
+    'INSERT OR REPLACE INTO replica (id, address) VALUES (?, ?) RETURNING id, address, epoch, beats, answers',
     id,
     address,
   );
   return { epoch: parseRow(replicaRow, row, 'replica').epoch };
 }
 
-export function beatReplica(sql: Sql, id: string): readonly Replica[] {
-  sql.run('UPDATE replica SET beats = beats + 1 WHERE id = ?', id);
+export function beatReplica(sql: Sql, { id, answers }: LedgerInput<'beatReplica'>): readonly Replica[] {
+  sql.run('UPDATE replica SET beats = beats + 1, answers = ? WHERE id = ?', JSON.stringify(answers), id);
   return sql
-    .all('SELECT id, address, epoch, beats FROM replica ORDER BY epoch')
+    .all('SELECT id, address, epoch, beats, answers FROM replica ORDER BY epoch')
     .map((row) => parseRow(replicaRow, row, 'replica'));
 }
 
@@ -29,9 +30,20 @@ export function removeReplica(sql: Sql, { id, beats }: LedgerInput<'removeReplic
       ? sql.run('DELETE FROM replica WHERE id = ?', id)
       : sql.run('DELETE FROM replica WHERE id = ? AND beats = ?', id, beats);
   if (removed === 0) return false;
-  sql.run('UPDATE session SET owner_replica = NULL WHERE owner_replica = ?', id);
-  sql.run('UPDATE work SET claimed_by = NULL, available_at = due_at WHERE claimed_by = ?', id);
+  releaseClaims(sql, id);
   return true;
+}
+
+/** Put again, which gives a new version: a claim from before cannot be finished. */
+export function releaseClaims(sql: Sql, replica: string): void {
+  sql.run('UPDATE session SET owner_replica = NULL WHERE owner_replica = ?', replica);
+  const claimed = sql
+    .all('SELECT version, kind, subject, due_at FROM work WHERE claimed_by = ? ORDER BY version', replica)
+    .map((row) => parseRow(workRow, row, 'work item'));
+  putWork(
+    sql,
+    claimed.map(({ kind, subject, due_at: dueAt }) => ({ kind, subject, dueAt })),
+  );
 }
 
 export function listHeldBy(

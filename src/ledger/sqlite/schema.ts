@@ -200,4 +200,6 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX enrolment_expires ON enrolment (expires_at);
   `,
+  // What still answers a replica, as counts for the others to look at.
+  `ALTER TABLE replica ADD COLUMN answers TEXT NOT NULL DEFAULT '{}'`,
 ];

@@ -103,7 +103,22 @@ export const workRow = z.object({
   due_at: instant,
 });
 
-export const replicaRow = z.object({ id: text, address: text, epoch: z.int(), beats: z.int() });
+export const replicaRow = z.object({
+  id: text,
+  address: text,
+  epoch: z.int(),
+  beats: z.int(),
+  answers: text
+    .transform((stored, context): unknown => {
+      try {
+        return JSON.parse(stored);
+      } catch {
+        context.addIssue('not JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(z.record(text, z.int().nonnegative())),
+});
 
 export const heldRow = z.object({ session: text, generation: text });
 

@@ -31,6 +31,8 @@ export function replicasContract(open: OpenLedgerWorld): void {
   const join = async (...ids: readonly string[]) => {
     for (const id of ids) await ledger.joinReplica({ id, address: `${id}:8443` });
   };
+  const beat = (id: string, answers: Readonly<Record<string, number>> = {}) =>
+    ledger.beatReplica({ id, answers });
   const attach = (session: string, holder: string, replica: string) =>
     ledger.attachHolder({ session, holder, replica, at: start });
   const detach = (session: string, holder: string, replica: string) =>
@@ -47,15 +49,15 @@ export function replicasContract(open: OpenLedgerWorld): void {
   describe('replicas', () => {
     it('are removed only at the count that was seen, and know that they were', async () => {
       await join('rep_a', 'rep_b');
-      await ledger.beatReplica('rep_b');
-      const [a, b] = await ledger.beatReplica('rep_a');
+      await beat('rep_b');
+      const [a, b] = await beat('rep_a');
       expect(a).toMatchObject({ id: 'rep_a', address: 'rep_a:8443', beats: 1 });
       expect(b).toMatchObject({ id: 'rep_b', beats: 1 });
-      await ledger.beatReplica('rep_b');
+      await beat('rep_b');
       expect(await ledger.removeReplica({ id: 'rep_b', beats: 1 })).toBe(false);
       expect(await ledger.removeReplica({ id: 'rep_b', beats: 2 })).toBe(true);
       expect(await ledger.removeReplica({ id: 'rep_b', beats: 2 })).toBe(false);
-      expect((await ledger.beatReplica('rep_b')).map(({ id }) => id)).toEqual(['rep_a']);
+      expect((await beat('rep_b')).map(({ id }) => id)).toEqual(['rep_a']);
     });
 
     it('never have the epoch of another one, or of themselves before', async () => {
@@ -65,17 +67,36 @@ export function replicasContract(open: OpenLedgerWorld): void {
         if (epochs.length === 2) await ledger.removeReplica({ id });
       }
       expect(epochs).toEqual([...new Set(epochs)].toSorted((one, other) => one - other));
-      expect(await ledger.beatReplica('rep_a')).toHaveLength(2);
+      expect(await beat('rep_a')).toHaveLength(2);
     });
 
-    it('leave their claims to others when they are removed, and cannot finish them', async () => {
+    it('show the others what answers them, also those of an earlier life', async () => {
+      await join('rep_a', 'rep_b');
+      await beat('rep_a', { backend: 7, 'cluster/one': 3 });
+      expect(await beat('rep_b', { backend: 1 })).toMatchObject([
+        { answers: { backend: 7, 'cluster/one': 3 } },
+        { answers: { backend: 1 } },
+      ]);
+      await join('rep_a');
+      expect(await beat('rep_b')).toMatchObject([
+        { id: 'rep_b', answers: {} },
+        { id: 'rep_a', answers: {} },
+      ]);
+    });
+
+    it.each([
+      ['are removed', (id: string) => ledger.removeReplica({ id })],
+      ['release them', (id: string) => ledger.releaseClaims(id)],
+    ])('leave their claims to others when they %s, and cannot finish them', async (_how, letGo) => {
       await join('rep_a', 'rep_b');
       await ledger.putWork([{ kind: 'revoke', subject: 'set_x', dueAt: start }]);
       const claim = (replica: string) =>
         ledger.claimWork({ owner: replica, now: start + 10, claimUntil: start + 60_000, limit: 10 });
       const [work] = await claim('rep_a');
       expect(await claim('rep_b')).toEqual([]);
-      await ledger.removeReplica({ id: 'rep_a' });
+      await letGo('rep_a');
+      // As it does not know yet.
+      if (work !== undefined) await ledger.finishWork({ work, dueAt: start + 90_000 });
       const [again] = await claim('rep_b');
       expect(again).toMatchObject({ kind: 'revoke', subject: 'set_x', dueAt: start });
       if (work !== undefined) await ledger.finishWork({ work });
@@ -203,6 +224,16 @@ export function replicasContract(open: OpenLedgerWorld): void {
         at: start,
       });
       expect(await refusal(other)).toBe('ledger_conflict');
+    });
+
+    it('ends when its replica releases it, which stays', async () => {
+      await join('rep_a', 'rep_b');
+      const { session } = await anActiveSession(ledger, { owner: owner('rep_a') });
+      const other = await anActiveSession(ledger, { bundle: 'other', owner: owner('rep_b') });
+      await ledger.releaseClaims('rep_a');
+      expect(await ownerOf(session)).toBeUndefined();
+      expect(await ownerOf(other.session)).toMatchObject({ replica: 'rep_b' });
+      expect(await beat('rep_a')).toHaveLength(2);
     });
 
     it('ends with its replica, and with the session', async () => {

@@ -334,7 +334,7 @@ describe('a replica that the ledger is cut from', () => {
     await using world = await createWorld(three);
     const holder = await world.holder();
     await holder.take('db');
-    const [first] = await world.ledger.beatReplica('nobody');
+    const [first] = await world.ledger.beatReplica({ id: 'nobody', answers: {} });
     await world.ledger.removeReplica({ id: first?.id ?? '' });
     await world.ledger.detachGone({ dueAt: world.clock.now() + 60_000, marginMs: 0, at: world.clock.now() });
     await world.pass(900_000);

@@ -87,6 +87,8 @@ export interface World {
   leave(replica: number): Promise<void>;
   /** Calls of the ledger by one replica fail, or do not any more. */
   cut(replica: number, isCut: boolean): void;
+  /** Calls of the backend by one replica fail or are never answered, or are again. */
+  cutBackend(replica: number, how: 'refused' | 'silent' | undefined): void;
   /** A copy of the ledger's files, taken while nothing is written. */
   copyLedger(): Promise<string>;
   /** The broker is stopped and started on such a copy. */
@@ -203,6 +205,13 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
   let reach: ReachStep = () => undefined;
   const cuts = new Set<number>();
+  const backendCuts = new Map<number, 'refused' | 'silent'>();
+  const cutBackendOf = (index: number, stopped: AbortSignal): MemoryBackend =>
+    surrounded(backend, (_method, proceed) => {
+      const how = backendCuts.get(index);
+      if (how === 'refused') return Promise.reject(new LeaseholdError('backend_unavailable'));
+      return how === undefined ? proceed() : silence(clock, stopped);
+    });
   const start = (index: number, stop: AbortController) =>
     startLeaseEngine({
       ledger: within(
@@ -212,7 +221,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           return ledgerHook(method);
         }),
       ),
-      backend: within('backend', backend),
+      backend: within('backend', cutBackendOf(index, stop.signal)),
       policy,
       states,
       audit: within('audit', audit),
@@ -271,6 +280,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     cut: (index, isCut) => {
       if (isCut) cuts.add(index);
       else cuts.delete(index);
+    },
+    cutBackend: (index, how) => {
+      if (how === undefined) backendCuts.delete(index);
+      else backendCuts.set(index, how);
     },
     copyLedger: async () => {
       copies += 1;
@@ -384,6 +397,12 @@ function surrounded<T extends object>(
         around(key, async () => Reflect.apply(member, from, args) as unknown);
     },
   });
+}
+
+/** As long as a real client waits for an answer that does not come. */
+async function silence(clock: ManualClock, stopped: AbortSignal): Promise<never> {
+  await clock.sleep(92_000, stopped);
+  throw new LeaseholdError('backend_timeout');
 }
 
 /** Methods that answer at once, without leaving the process. */
