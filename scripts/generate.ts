@@ -38,6 +38,7 @@ try {
       'leasehold/v1/workload.proto',
       'leasehold/v1/admin.proto',
       'leasehold/v1/run.proto',
+      'leasehold/v1/node.proto',
     ],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
   );

@@ -105,7 +105,17 @@ export async function composeBroker(options: {
     }),
   );
   const runs = building.use(
-    openRuns({ config, ledger, policy, audit, now: () => backend.now(), clock, log, metrics }),
+    openRuns({
+      config,
+      ledger,
+      policy,
+      audit,
+      signer: backend,
+      now: () => backend.now(),
+      clock,
+      log,
+      metrics,
+    }),
   );
   const states = runs === undefined ? clusters.states : joinStates(clusters.states, runs.registry.states);
   const { engine, admission } = await startEngine({

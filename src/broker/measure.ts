@@ -15,7 +15,7 @@ interface Measuring {
   readonly clock: Clock;
 }
 
-export function measuredBackend(backend: Backend, { metrics, clock }: Measuring): Backend {
+export function measuredBackend<B extends Backend>(backend: B, { metrics, clock }: Measuring): B {
   return timed(backend, {
     clock,
     onCall: ({ method, seconds, code }) => {

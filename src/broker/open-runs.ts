@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
+import type { CertificateSigner } from '../backend/certificate-signer.ts';
 import type { IdentityVerifier, RunIdentity } from '../identity/identity.ts';
 import { jwksFromFile } from '../identity/jwks-sources.ts';
 import { createKeySet } from '../identity/keys.ts';
@@ -33,6 +34,7 @@ export function openRuns(options: {
   readonly ledger: Ledger;
   readonly policy: PolicySource;
   readonly audit: Audit;
+  readonly signer: CertificateSigner;
   readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,13 +50,20 @@ export function openRuns(options: {
   });
   const registry = createRunRegistry({ ...options, clusters: config.slurm });
   const names = new Set(config.slurm.map(({ name }) => name));
+  const authority = config.nodes?.enrolment;
   return {
     registry,
     clusters,
     enrolment:
-      config.nodes?.enrolment === undefined
+      authority === undefined
         ? undefined
-        : createNodeEnrolment({ ...options, clusters: names }),
+        : createNodeEnrolment({
+            ...options,
+            clusters: names,
+            trustDomain: config.trustDomain,
+            authority,
+            admitNode: (node) => registry.known.admitNode(node),
+          }),
     verifierOf: createRunVerifier({
       runs: registry.known,
       trustDomain: config.trustDomain,

@@ -1,5 +1,6 @@
 import type { BrokerConfig } from '../broker/config.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import type { EnrolmentSetup } from '../backend/setup/pki-role.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import type { OptionSpecs } from './spec.ts';
 import { readInput } from './read-input.ts';
@@ -44,4 +45,17 @@ export async function readSetupInput(
 
 function problems(file: string, lines: readonly string[]): WrongUse {
   return new WrongUse(`${file} is not valid`, lines.join('\n'));
+}
+
+/** What setup needs of a configuration beside bundles. */
+export function setupOptions(config: BrokerConfig): {
+  readonly probationSeconds: number;
+  readonly enrolment: EnrolmentSetup | undefined;
+} {
+  const { trustDomain, nodes, slurm = [] } = config;
+  const clusters = slurm.map(({ name }) => name);
+  return {
+    probationSeconds: config.backend.vault.probationSeconds,
+    enrolment: nodes?.enrolment === undefined ? undefined : { ...nodes.enrolment, trustDomain, clusters },
+  };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AdminTypes } from './gen/admin.ts';
+import type { ProtoGrpcType as NodeTypes } from './gen/node.ts';
 import type { ProtoGrpcType as RunTypes } from './gen/run.ts';
 import type { ProtoGrpcType as WorkloadTypes } from './gen/workload.ts';
 
@@ -32,4 +33,8 @@ export function loadAdminApi(): AdminTypes {
 
 export function loadRunApi(): RunTypes {
   return load('leasehold/v1/run.proto') as RunTypes;
+}
+
+export function loadNodeApi(): NodeTypes {
+  return load('leasehold/v1/node.proto') as NodeTypes;
 }

@@ -11,6 +11,7 @@ import type { AdminClient } from './admin-access.ts';
 import { addAdminService } from './admin-service.ts';
 import { createHealth } from './health-service.ts';
 import { type Listener, type ListenerOptions, openListener } from './listener.ts';
+import { addNodeService } from './node-service.ts';
 import { addRunService, type RunServiceOptions } from './run-service.ts';
 import { addWorkloadService } from './workload-service.ts';
 
@@ -124,6 +125,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
           verifierOf: () => options.verifier,
           limits,
         });
+        addNodeService(handlers, { ...parts, proof: 'token' });
         workloadHealth.addTo(handlers);
       },
     }),
@@ -149,6 +151,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
         limits: node.limits,
       });
       addRunService(handlers, { ...parts, ...node.runs });
+      addNodeService(handlers, { ...parts, proof: 'certificate' });
       nodeHealth.addTo(handlers);
     },
   }));

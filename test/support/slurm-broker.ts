@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { openAudit } from '../../src/audit/open-audit.ts';
+import type { CertificateSigner } from '../../src/backend/certificate-signer.ts';
 import { createMemoryBackend, type MemoryBackend } from '../../src/backend/memory/memory-backend.ts';
 import { startEngine } from '../../src/broker/start-engine.ts';
 import type { WorkloadStates } from '../../src/identity/identity.ts';
@@ -10,6 +11,7 @@ import { silentIdentityEvents } from '../../src/identity/identity-events.ts';
 import { createKeySet } from '../../src/identity/keys.ts';
 import { createRunVerifier } from '../../src/identity/runs/run-verifier.ts';
 import { joinStates } from '../../src/identity/workload-states.ts';
+import { createNodeEnrolment } from '../../src/lease/runs/node-enrolment.ts';
 import { createRunRegistry } from '../../src/lease/runs/run-registry.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite-ledger.ts';
@@ -64,11 +66,21 @@ export interface StatedRun {
  * A broker for batch runs in this process: real ledger, audit, engine, TLS and gRPC; the backend is in memory, and the signer's key is the test's.
  * There are no pods.
  */
+/** Who certifies nodes: a role at a backend, and the root that the broker then trusts, PEM. */
+export interface NodeAuthority {
+  readonly signer: CertificateSigner;
+  readonly root: string;
+  readonly mount: string;
+  readonly role: string;
+  readonly certificateSeconds: number;
+}
+
 export interface SlurmBroker extends AsyncDisposable {
   readonly ca: Authority;
   /** host:port */
   readonly nodes: string;
   readonly admin: string;
+  readonly workloads: string;
   readonly backend: MemoryBackend;
   readonly ledger: Ledger;
   readonly folder: string;
@@ -96,6 +108,8 @@ export async function startSlurmBroker(
     readonly keyRefreshMs?: number;
     /** Of another broker, for the same nodes and signers. */
     readonly ca?: Authority;
+    /** Certifies nodes that enrol. */
+    readonly authority?: NodeAuthority;
   } = {},
 ): Promise<SlurmBroker> {
   await using building = new AsyncDisposableStack();
@@ -106,7 +120,7 @@ export async function startSlurmBroker(
   const server = ca.issueServer();
   await writeFile(path('tls.crt'), server.certificate);
   await writeFile(path('tls.key'), server.key);
-  await writeFile(path('ca.crt'), ca.certificate);
+  await writeFile(path('ca.crt'), ca.certificate + (options.authority?.root ?? ''));
   const { publicKey, privateKey } = await generateKeyPair('EdDSA');
   const forger = await generateKeyPair('EdDSA');
   await writeFile(
@@ -180,13 +194,30 @@ export async function startSlurmBroker(
     clusters: new Set([cluster]),
     now: () => clock.now(),
   });
+  const { authority } = options;
+  const enrolment =
+    authority === undefined
+      ? undefined
+      : createNodeEnrolment({
+          clusters: new Set([cluster]),
+          trustDomain,
+          authority,
+          signer: authority.signer,
+          ledger,
+          admitNode: (node) => registry.known.admitNode(node),
+          audit,
+          log,
+          now,
+        });
   const rpc = building.use(
     await createRpcServer({
       workloads: { listen, tls, limits },
       admin: {
         listen,
         tls: { ...tls, clientCa: path('ca.crt') },
-        clients: [{ name: 'ada', match: { commonName: 'ada' }, rights: ['view', 'revoke', 'settle'] }],
+        clients: [
+          { name: 'ada', match: { commonName: 'ada' }, rights: ['view', 'revoke', 'settle', 'enrol'] },
+        ],
       },
       nodes: {
         listen,
@@ -199,6 +230,7 @@ export async function startSlurmBroker(
       verifier: { verify: () => Promise.reject(new Error('there are no pods')) },
       sessions: engine.sessions,
       sessionAdmin: engine.admin,
+      ...(enrolment === undefined ? {} : { enrolment }),
       audit,
       clock,
       log,
@@ -209,6 +241,7 @@ export async function startSlurmBroker(
     ca,
     nodes: rpc.nodes ?? '',
     admin: rpc.admin,
+    workloads: rpc.workloads,
     backend,
     ledger,
     folder: folder.path,

@@ -4,10 +4,14 @@ import type { Secret } from '../../platform/secret.ts';
 import { checkEngines } from './check-engines.ts';
 import type { Finding } from './finding.ts';
 import type { SetupOptions, TokenRoleDocument } from './setup-document.ts';
+import { pkiRoleProblems } from './pki-role.ts';
 import { setupDocument } from './setup-document.ts';
 import { createOperatorView } from './operator-view.ts';
 
-export interface CheckSetupOptions extends Pick<SetupOptions, 'probationSeconds' | 'brokerPolicyName'> {
+export interface CheckSetupOptions extends Pick<
+  SetupOptions,
+  'probationSeconds' | 'brokerPolicyName' | 'enrolment'
+> {
   readonly address: string;
   /** PEM file. */
   readonly ca?: string;
@@ -44,6 +48,11 @@ export async function checkSetup(options: CheckSetupOptions): Promise<readonly F
     else
       for (const problem of tokenRoleProblems(role, found))
         findings.push({ severity: 'error', subject, problem });
+  }
+  for (const role of expected.pkiRoles) {
+    const found = await view.read(role.path);
+    for (const problem of found === undefined ? ['does not exist'] : pkiRoleProblems(role, found))
+      findings.push({ severity: 'error', subject: `PKI role ${role.path}`, problem });
   }
   findings.push(...(await checkEngines({ ...options, view })));
   return findings;

@@ -1,11 +1,14 @@
 import { LeaseholdError } from '../../platform/error.ts';
 import type { Bundle } from '../../policy/bundle.ts';
+import { type EnrolmentSetup, pkiRole, type PkiRoleDocument, signingPolicy } from './pki-role.ts';
 
 /** What a site sets up at the backend so that the broker can do its work and nothing else. */
 export interface SetupDocument {
   readonly brokerPolicy: PolicyDocument;
   readonly readPolicies: readonly PolicyDocument[];
   readonly tokenRoles: readonly TokenRoleDocument[];
+  /** Of the authority for compute nodes, where the broker enrols them. */
+  readonly pkiRoles: readonly PkiRoleDocument[];
 }
 
 export interface PolicyDocument {
@@ -33,6 +36,8 @@ export interface SetupOptions {
   readonly bundles: readonly Bundle[];
   /** As in the broker's configuration: the policy allows exactly this first ttl. */
   readonly probationSeconds: number;
+  /** Undefined where compute nodes get their certificates elsewhere. */
+  readonly enrolment?: EnrolmentSetup | undefined;
   /** Name of the broker's own policy. Default `leasehold-broker`. */
   readonly brokerPolicyName?: string;
 }
@@ -46,7 +51,7 @@ const plainName = /^[A-Za-z0-9_.-]+$/;
  * one of them could read all. Throws `config_invalid` for names and paths that cannot stand in a policy.
  */
 export function setupDocument(options: SetupOptions): SetupDocument {
-  const { bundles, probationSeconds, brokerPolicyName = 'leasehold-broker' } = options;
+  const { bundles, probationSeconds, enrolment, brokerPolicyName = 'leasehold-broker' } = options;
   for (const bundle of bundles) {
     if (!plainName.test(bundle.tokenRole)) throw unfit(`bundles.${bundle.name}.tokenRole`);
     for (const secret of bundle.secrets)
@@ -64,6 +69,7 @@ export function setupDocument(options: SetupOptions): SetupDocument {
         ...roles.map((role) => tokenCreation(role, probationSeconds)),
         ...ownCalls,
         ...(leased.length === 0 ? [] : leaseCalls(leased)),
+        ...(enrolment === undefined ? [] : [signingPolicy(enrolment)]),
       ].join('\n'),
     },
     readPolicies: roles.map((role) => ({
@@ -84,6 +90,7 @@ export function setupDocument(options: SetupOptions): SetupDocument {
         token_period: 0,
       },
     })),
+    pkiRoles: enrolment === undefined ? [] : [pkiRole(enrolment)],
   };
 }
 

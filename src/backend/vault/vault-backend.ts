@@ -3,6 +3,7 @@ import { LeaseholdError, hasCode } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
 import { Secret } from '../../platform/secret.ts';
 import type { Backend, Presence } from '../backend.ts';
+import type { CertificateSigner } from '../certificate-signer.ts';
 import { createBackendClock } from './backend-clock.ts';
 import { createHttpSender } from './http-sender.ts';
 import type { LoginState } from './login.ts';
@@ -23,12 +24,13 @@ import {
   leaseLookup,
   leaseRenewal,
   parseBody,
+  signedCertificate,
   tokenLookup,
   tokenRenewal,
 } from './vault-schemas.ts';
 
 /** The port, and what the broker shows of its own login. */
-export interface VaultBackend extends Backend {
+export interface VaultBackend extends Backend, CertificateSigner {
   loginState(): LoginState;
 }
 
@@ -218,6 +220,14 @@ export async function createVaultBackend(options: VaultBackendOptions): Promise<
         await post('sys/leases/revoke', { lease_id: leaseId, sync: true }, { limitMs: longLimitMs, signal });
       }),
     revokeToken: ({ accessor, signal }) => revokeToken(accessor, signal),
+    signCertificate: ({ mount, role, request, uri, ttlSeconds, signal }) =>
+      repeatable(signal, async () => {
+        // Texts: the printed policy compares them exactly.
+        const body = { csr: request, uri_sans: uri, ttl: `${ttlSeconds}s` };
+        const reply = await post(`${mount}/sign/${role}`, body, { limitMs: renewalLimitMs, signal });
+        const { certificate, ca_chain, issuing_ca } = parseBody(signedCertificate, reply, 'signing').data;
+        return { certificate, authorities: ca_chain ?? [issuing_ca] };
+      }),
     [Symbol.asyncDispose]: async () => {
       login.close();
       sender.close();

@@ -46,6 +46,10 @@ export const ownToken = z.object({
   }),
 });
 
+export const signedCertificate = z.object({
+  data: z.object({ certificate: text, issuing_ca: text, ca_chain: z.array(text).max(16).nullish() }),
+});
+
 export const health = z.object({ cluster_id: text });
 
 /** `data` is looked at by hand: zod would leave out a field that is called `__proto__`. */

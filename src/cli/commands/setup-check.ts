@@ -4,7 +4,7 @@ import { defineCommand } from '../define-command.ts';
 import { exitStatus } from '../exit-status.ts';
 import { outputOption, print } from '../output.ts';
 import { readInput } from '../read-input.ts';
-import { configOption, readSetupInput } from '../setup-input.ts';
+import { configOption, readSetupInput, setupOptions } from '../setup-input.ts';
 import { renderTable } from '../table.ts';
 
 const maxTokenBytes = 16_384;
@@ -34,7 +34,7 @@ export const setupCheck = defineCommand({
       ...(vault.namespace === undefined ? {} : { namespace: vault.namespace }),
       operatorToken: Secret.ofText(token),
       bundles,
-      probationSeconds: vault.probationSeconds,
+      ...setupOptions(config),
       allowLongLeases,
       clock: world.clock,
       signal: world.interrupted,

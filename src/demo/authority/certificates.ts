@@ -32,6 +32,8 @@ export interface ClientCertificateOptions extends Validity {
 export interface Authority extends KeyAndCertificate {
   issueServer(options?: ServerCertificateOptions): KeyAndCertificate;
   issueClient(options: ClientCertificateOptions): KeyAndCertificate;
+  /** Of a key that is somebody else's. */
+  certifyClient(publicKey: KeyObject, options: ClientCertificateOptions): string;
 }
 
 interface Subject {
@@ -138,22 +140,25 @@ export const createAuthority = (options: Validity & { readonly commonName?: stri
   const { publicKey, privateKey } = newKey();
   const self = { commonName: options.commonName ?? `Development CA ${randomBytes(4).toString('hex')}` };
   const signedBySelf = { issuer: self, issuerPublicKey: publicKey, issuerKey: privateKey };
-  const issue = (
+  const certify = (
+    publicKey: KeyObject,
     subject: Subject,
     usage: string,
     names: readonly string[],
     validity: Validity,
-  ): KeyAndCertificate => {
-    const leaf = newKey();
-    const certificate = makeCertificate({
+  ): string =>
+    makeCertificate({
       ...signedBySelf,
       subject,
-      publicKey: leaf.publicKey,
+      publicKey,
       validity,
       extensions: leafExtensions(usage, names),
     });
-    return { certificate, key: keyPem(leaf.privateKey) };
+  const issue = (...of: readonly [Subject, string, readonly string[], Validity]): KeyAndCertificate => {
+    const leaf = newKey();
+    return { certificate: certify(leaf.publicKey, ...of), key: keyPem(leaf.privateKey) };
   };
+  const namesOf = ({ uri }: ClientCertificateOptions) => (uri === undefined ? [] : [uri]);
   return {
     certificate: makeCertificate({
       ...signedBySelf,
@@ -167,6 +172,7 @@ export const createAuthority = (options: Validity & { readonly commonName?: stri
       const names = server.names ?? ['localhost', '127.0.0.1'];
       return issue({ commonName: names[0] ?? 'server' }, SERVER_AUTH, names, server);
     },
-    issueClient: (client) => issue(client, CLIENT_AUTH, client.uri === undefined ? [] : [client.uri], client),
+    issueClient: (client) => issue(client, CLIENT_AUTH, namesOf(client), client),
+    certifyClient: (key, client) => certify(key, client, CLIENT_AUTH, namesOf(client), client),
   };
 };

@@ -31,6 +31,14 @@ export function slurmNameOf(
   return node !== undefined && slurmName.test(node) ? { kind: 'node', cluster, node } : undefined;
 }
 
+/** The name of a node in its certificate. */
+export function nodeUri(
+  trustDomain: string,
+  { cluster, node }: { readonly cluster: string; readonly node: string },
+): string {
+  return `spiffe://${trustDomain}/slurm/${cluster}/node/${node}`;
+}
+
 /** SHA-256 of the public key (SubjectPublicKeyInfo), hex. Throws for a certificate that cannot be read. */
 export function publicKeyDigest({ raw }: Pick<SlurmCertificate, 'raw'>): string {
   const key = new X509Certificate(raw).publicKey.export({ type: 'spki', format: 'der' });

@@ -3,9 +3,11 @@ import { parseEnrolmentToken } from '../../../src/identity/runs/enrolment-token.
 import { createNodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
 import type { NewEnrolment } from '../../../src/ledger/enrolments.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
+import { silentLog } from '../../../src/platform/log.ts';
 import { recordingAudit } from '../rpc/server-world.ts';
 
 const now = 1_800_000_000_000;
+const never = () => Promise.reject(new Error('not asked for here'));
 const request = { cluster: 'hpc', nodes: ['n1', 'n2'], ttlSeconds: 600, by: 'admin:ada' };
 
 function site(broken: { readonly ledger?: boolean; readonly audit?: boolean } = {}) {
@@ -13,7 +15,13 @@ function site(broken: { readonly ledger?: boolean; readonly audit?: boolean } = 
   const audit = recordingAudit();
   const enrolment = createNodeEnrolment({
     clusters: new Set(['hpc']),
+    trustDomain: 'test',
+    authority: { mount: 'pki', role: 'node', certificateSeconds: 3_600 },
+    signer: { signCertificate: never },
+    admitNode: never,
+    log: silentLog,
     ledger: {
+      spendEnrolment: never,
       addEnrolments: async (enrolments) => {
         if (broken.ledger === true) throw new LeaseholdError('ledger_unavailable');
         kept.push(...enrolments);

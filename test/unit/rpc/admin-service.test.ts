@@ -26,6 +26,8 @@ const clients = rights.map((right) => ({
   match: { commonName: `cn-${right}` },
   rights: [right],
 }));
+const never = () => Promise.reject(new Error('not asked for here'));
+const noEnrolment = { makeTokens: never, enrol: never, renew: never };
 const selector = { pod: 'shop/api-1' };
 
 let world: ServerWorld;
@@ -94,7 +96,9 @@ describe('access to the admin API', () => {
   });
 
   it('lets each right do its own methods and no other', async () => {
-    await start({ enrolment: { makeTokens: () => Promise.reject(new LeaseholdError('session_unknown')) } });
+    await start({
+      enrolment: { ...noEnrolment, makeTokens: () => Promise.reject(new LeaseholdError('session_unknown')) },
+    });
     for (const right of rights) {
       const client = clientFor(`cn-${right}`);
       for (const [method, call] of Object.entries(calls)) {
@@ -187,6 +191,7 @@ describe('an admin call', () => {
     const asked: unknown[] = [];
     await start({
       enrolment: {
+        ...noEnrolment,
         makeTokens: async (request) => {
           asked.push(request);
           return { tokens: [{ node: 'n1', token: Secret.ofText('token-of-n1') }], expiresAt: 5 };

@@ -109,3 +109,45 @@ describe('printSetup', () => {
     );
   });
 });
+
+describe('the setup of enrolment', () => {
+  const enrolment = {
+    mount: 'pki-nodes',
+    role: 'leasehold-node',
+    certificateSeconds: 259_200,
+    trustDomain: 'example.org',
+    clusters: ['hpc', 'east'],
+  };
+
+  it.each(['pki/*', 'pki+', '{{x}}', 'pki/', '"', 'pki nodes'])('refuses the mount %j', (mount) => {
+    expect(() =>
+      setupDocument({ bundles: [], probationSeconds: 60, enrolment: { ...enrolment, mount } }),
+    ).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+  });
+
+  it('is nothing where nodes get their certificates elsewhere', () => {
+    const { brokerPolicy, pkiRoles } = setupDocument({ bundles: [aBundle()], probationSeconds: 60 });
+    expect(pkiRoles).toEqual([]);
+    expect(brokerPolicy.hcl).not.toContain('sign');
+  });
+
+  it('names nodes of the configured clusters alone, for as long as is configured', () => {
+    const { brokerPolicy, pkiRoles } = setupDocument({ bundles: [], probationSeconds: 60, enrolment });
+    const names = ['spiffe://example.org/slurm/east/node/*', 'spiffe://example.org/slurm/hpc/node/*'];
+    expect(brokerPolicy.hcl).toContain(
+      [
+        'path "pki-nodes/sign/leasehold-node" {',
+        '  capabilities        = ["update"]',
+        '  required_parameters = ["csr", "uri_sans", "ttl"]',
+        `  allowed_parameters  = { "csr" = [], "uri_sans" = ["${names.join('", "')}"], "ttl" = ["259200s"] }`,
+        '}',
+      ].join('\n'),
+    );
+    expect(pkiRoles).toMatchObject([
+      { path: 'pki-nodes/roles/leasehold-node', fields: { allowed_uri_sans: names, max_ttl: '259200s' } },
+    ]);
+    expect(printSetup({ bundles: [], probationSeconds: 60, enrolment })).toContain(
+      `vault write pki-nodes/roles/leasehold-node \\\n  allowed_uri_sans='${names.join(',')}' \\\n`,
+    );
+  });
+});

@@ -1,0 +1,246 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { checkSetup } from '../../../src/backend/setup/check-setup.ts';
+import { pkiRole } from '../../../src/backend/setup/pki-role.ts';
+import { Secret } from '../../../src/platform/secret.ts';
+import { parseRecordText } from '../../../src/audit/record.ts';
+import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
+import { type ErrorCode, hasCode } from '../../../src/platform/error.ts';
+import { createAdminClient } from '../../../src/rpc/client/admin-client.ts';
+import { certifyNode } from '../../../src/rpc/client/certify-node.ts';
+import { fetchRunMatchers } from '../../../src/rpc/client/fetch-matchers.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { type RealNodeAuthority, startNodeAuthority } from '../../support/node-authority.ts';
+import { describeWith } from '../../support/require.ts';
+import { type SlurmBroker, startSlurmBroker } from '../../support/slurm-broker.ts';
+
+const signal = AbortSignal.timeout(300_000);
+const timeoutMs = 60_000;
+const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+const pem = (key: KeyObject) => Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }));
+
+let broker: SlurmBroker;
+const serverCa = () => Buffer.from(broker.ca.certificate);
+
+/** As a node without a certificate. */
+const enrol = (token: Uint8Array, request: Uint8Array, address = broker.workloads) =>
+  certifyNode({ endpoint: { address, ca: serverCa() }, token, request, timeoutMs, signal });
+/** As a node that has one. */
+const renew = (
+  clientCertificate: { readonly certificate: Buffer; readonly key: Buffer },
+  request: Uint8Array,
+  token: Uint8Array = new Uint8Array(0),
+) =>
+  certifyNode({
+    endpoint: { address: broker.nodes, ca: serverCa(), clientCertificate },
+    token,
+    request,
+    timeoutMs,
+    signal,
+  });
+const aToken = async (node = 'n1'): Promise<Buffer> => {
+  const ada = broker.ca.issueClient({ commonName: 'ada' });
+  await using admin = createAdminClient({
+    endpoint: {
+      address: broker.admin,
+      ca: serverCa(),
+      clientCertificate: { certificate: Buffer.from(ada.certificate), key: Buffer.from(ada.key) },
+    },
+    clock: systemClock,
+    random: Math.random,
+  });
+  const { tokens } = await admin.makeEnrolmentTokens(
+    { cluster: 'hpc', nodes: [node], ttlSeconds: 600 },
+    signal,
+  );
+  return tokens[0]?.token ?? Buffer.alloc(0);
+};
+const records = async () =>
+  (await readFile(broker.auditFile, 'utf8'))
+    .split('\n')
+    .flatMap((line) => parseRecordText(line) ?? [])
+    .filter(({ action }) => action.startsWith('enrol') || action === 'node_key')
+    .map(({ action, outcome, code, node, peer }) => [action, outcome, code, node ?? peer]);
+const codeOf = async (call: Promise<unknown>): Promise<ErrorCode | undefined> => {
+  const error: unknown = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return hasCode(error, 'internal') || error === undefined ? undefined : (error as { code: ErrorCode }).code;
+};
+
+describe('a broker that enrols no nodes', () => {
+  beforeEach(async () => {
+    broker = await startSlurmBroker();
+  });
+  afterEach(() => broker[Symbol.asyncDispose]());
+
+  it('says so, to administrators, to who has a token and to who has a certificate', async () => {
+    expect(await codeOf(aToken())).toBe('enrolment_off');
+    const request = makeCertificateRequest(newKey());
+    expect(await codeOf(enrol(Buffer.from('token'), request))).toBe('enrolment_off');
+    const node = broker.nodeCertificate('n1');
+    const pair = { certificate: Buffer.from(node.certificate), key: Buffer.from(node.key) };
+    expect(await codeOf(renew(pair, request))).toBe('enrolment_off');
+  });
+});
+
+describeWith(['vault'], 'enrolment at a broker with a real Vault', () => {
+  let real: RealNodeAuthority;
+  beforeAll(async () => {
+    real = await startNodeAuthority();
+  });
+  afterAll(() => real[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    broker = await startSlurmBroker({ authority: real.authority });
+  });
+  afterEach(() => broker[Symbol.asyncDispose]());
+
+  it('refuses what is no token, no request, or too large, to a caller without a certificate', async () => {
+    const request = makeCertificateRequest(newKey());
+    expect(await codeOf(enrol(Buffer.from('guess'), request))).toBe('enrolment_refused');
+    expect(await codeOf(enrol(await aToken(), Buffer.from('request')))).toBe('request_invalid');
+    expect(await codeOf(enrol(Buffer.alloc(5 * 1024 * 1024), request))).toBe('request_invalid');
+    expect(await records()).toEqual([
+      ['enrol', 'refused', 'enrolment_refused', '127.0.0.1'],
+      ['enrol_token', 'ok', undefined, 'hpc/n1'],
+      ['enrol', 'refused', 'request_invalid', '127.0.0.1'],
+    ]);
+  });
+
+  it('lets nobody take a token to the listener for nodes, nor come there without a certificate', async () => {
+    const [token, key] = [await aToken(), newKey()];
+    const request = makeCertificateRequest(key);
+    expect(await codeOf(enrol(token, request, broker.nodes))).toBe('broker_unavailable');
+    const node = broker.nodeCertificate('n2');
+    const pair = { certificate: Buffer.from(node.certificate), key: Buffer.from(node.key) };
+    expect(await codeOf(renew(pair, request, token))).toBe('request_invalid');
+    expect((await enrol(token, request)).toString()).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('makes a certificate that the listener for nodes takes, to one key for a token, and does not renew it before its time', async () => {
+    const [token, key] = [await aToken(), newKey()];
+    const request = makeCertificateRequest(key);
+    const certificate = await enrol(token, request);
+    const leaf = new X509Certificate(certificate);
+    expect(leaf.subjectAltName).toBe('URI:spiffe://test/slurm/hpc/node/n1');
+    expect(leaf.verify(new X509Certificate(real.authority.root).publicKey)).toBe(true);
+    const lifeSeconds = (Date.parse(leaf.validTo) - Date.now()) / 1000;
+    expect(lifeSeconds).toBeGreaterThan(3_000);
+    expect(lifeSeconds).toBeLessThanOrEqual(3_600);
+    // Its answer may have been lost.
+    expect((await enrol(token, request)).toString()).toContain('BEGIN CERTIFICATE');
+    expect(await codeOf(enrol(token, makeCertificateRequest(newKey())))).toBe('enrolment_spent');
+    const clientCertificate = { certificate, key: pem(key) };
+    const endpoint = { address: broker.nodes, ca: serverCa(), clientCertificate };
+    expect(await fetchRunMatchers({ endpoint, timeoutMs, signal })).toHaveLength(1);
+    expect(await codeOf(renew(clientCertificate, request))).toBe('request_invalid');
+    expect(await records()).toEqual([
+      ['enrol_token', 'ok', undefined, 'hpc/n1'],
+      ['enrol', 'ok', undefined, 'hpc/n1'],
+      ['enrol', 'ok', undefined, 'hpc/n1'],
+      ['enrol', 'refused', 'enrolment_spent', 'hpc/n1'],
+      ['enrol', 'refused', 'request_invalid', 'hpc/n1'],
+    ]);
+  });
+
+  it('renews a certificate of the site for the same key, and a later key of another certificate is the alarm', async () => {
+    const node = broker.nodeCertificate('n1', { notBefore: new Date(Date.now() - 48 * 3_600_000) });
+    const pair = { certificate: Buffer.from(node.certificate), key: Buffer.from(node.key) };
+    const request = makeCertificateRequest(createPrivateKey(node.key));
+    const renewed = await renew(pair, request);
+    expect(new X509Certificate(renewed).subjectAltName).toBe('URI:spiffe://test/slurm/hpc/node/n1');
+    const other = broker.nodeCertificate('n1', { notBefore: new Date(Date.now() - 49 * 3_600_000) });
+    const stolen = { certificate: Buffer.from(other.certificate), key: Buffer.from(other.key) };
+    const ofOther = makeCertificateRequest(createPrivateKey(other.key));
+    expect(await codeOf(renew(stolen, ofOther))).toBe('node_other_key');
+    expect(await codeOf(renew(pair, ofOther))).toBe('node_other_key');
+    expect(await records()).toEqual([
+      ['enrol', 'ok', undefined, 'hpc/n1'],
+      ['node_key', 'refused', 'node_other_key', 'hpc/n1'],
+      ['enrol', 'refused', 'node_other_key', 'hpc/n1'],
+    ]);
+  });
+
+  it('signs nothing while Vault is sealed, and the token is good afterwards', async () => {
+    const [token, key] = [await aToken(), newKey()];
+    const request = makeCertificateRequest(key);
+    await real.vault.seal();
+    expect(await codeOf(enrol(token, request))).toBe('backend_sealed');
+    await real.vault.unseal();
+    expect((await enrol(token, request)).toString()).toContain('BEGIN CERTIFICATE');
+    expect((await records()).slice(1)).toEqual([
+      ['enrol', 'failed', 'backend_sealed', 'hpc/n1'],
+      ['enrol', 'ok', undefined, 'hpc/n1'],
+    ]);
+  });
+
+  it('has a token at Vault that signs for nodes of its clusters and for nothing else', async () => {
+    const { signer, mount, role } = real.authority;
+    const request = makeCertificateRequest(newKey());
+    const pemOf = `-----BEGIN CERTIFICATE REQUEST-----\n${request.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+    const asked = {
+      mount,
+      role,
+      request: pemOf,
+      uri: 'spiffe://test/slurm/hpc/node/n1',
+      ttlSeconds: 3_600,
+      signal,
+    };
+    for (const wrong of [
+      { uri: 'spiffe://test/slurm/hpc/signer' },
+      { uri: 'spiffe://test/slurm/east/node/n1' },
+      { uri: 'spiffe://other/slurm/hpc/node/n1' },
+      { uri: 'spiffe://test/slurm/hpc/node/n1,spiffe://test/slurm/hpc/signer' },
+      { ttlSeconds: 7_200 },
+      { role: 'other' },
+    ])
+      expect([wrong, await codeOf(signer.signCertificate({ ...asked, ...wrong }))]).toEqual([
+        wrong,
+        expect.stringMatching(/^backend_(denied|rejected)$/),
+      ]);
+    expect((await signer.signCertificate(asked)).certificate).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('is what setup check wants of Vault, to the last field', async () => {
+    const { mount, role, certificateSeconds } = real.authority;
+    const enrolment = { mount, role, certificateSeconds, trustDomain: 'test', clusters: ['hpc'] };
+    const { path, fields } = pkiRole(enrolment);
+    const check = async () =>
+      (
+        await checkSetup({
+          address: real.vault.address,
+          operatorToken: Secret.ofText(real.vault.rootToken),
+          bundles: [],
+          probationSeconds: 60,
+          enrolment,
+          clock: systemClock,
+          signal,
+        })
+      )
+        .filter(({ subject }) => subject === `PKI role ${path}`)
+        .map(({ problem }) => problem);
+    expect(await check()).toEqual([]);
+    const wrong: Readonly<Record<string, unknown>> = {
+      allowed_uri_sans: ['*'],
+      use_csr_sans: true,
+      server_flag: true,
+      key_type: 'any',
+      key_usage: ['CertSign'],
+      max_ttl: '8000h',
+      ext_key_usage: ['ServerAuth'],
+    };
+    for (const [field, value] of Object.entries(wrong)) {
+      await real.vault.call('POST', path, { ...fields, [field]: value });
+      expect([field, await check()]).toEqual([
+        field,
+        expect.arrayContaining([expect.stringMatching(new RegExp(`^${field} must be`))]),
+      ]);
+    }
+    await real.vault.call('DELETE', path);
+    expect(await check()).toEqual(['does not exist']);
+    await real.vault.call('POST', path, fields);
+    expect(await check()).toEqual([]);
+  });
+});
