@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { demoFailure, waitUntil } from '../observe.ts';
-import { freePort } from '../parts/free-port.ts';
-import { startProcess } from '../parts/owned-process.ts';
+import { layOutCluster, slurmPath } from './cluster-parts.ts';
 
 /** A Slurm on loopback, in a folder of its own: munged, slurmctld, and a slurmd for each node. Every command runs as root but jobs. */
 export interface DemoCluster extends AsyncDisposable {
@@ -21,7 +19,6 @@ export interface DemoCluster extends AsyncDisposable {
 }
 
 export const clusterName = 'demo';
-const path = '/usr/bin:/bin:/usr/sbin:/sbin';
 const commandMs = 30_000;
 
 export async function startCluster(options: {
@@ -36,51 +33,30 @@ export async function startCluster(options: {
   const { folder, nodes, timeoutMs, signal } = options;
   await using building = new AsyncDisposableStack();
   const at = (name: string) => join(folder, name);
-  // Jobs of other users read their scripts and the socket of munge here.
   mkdirSync(folder);
-  chmodSync(folder, 0o711);
-  for (const name of ['munge', 'state', 'spool', 'log', 'hooks', 'out']) mkdirSync(at(name), { mode: 0o755 });
-  chmodSync(at('out'), 0o1777);
-  writeFileSync(at('munge/key'), randomBytes(128), { mode: 0o600 });
-  for (const [name, body] of Object.entries(options.hooks)) {
-    writeFileSync(at(`hooks/${name}`), `#!/bin/sh\n${body}\n`);
-    chmodSync(at(`hooks/${name}`), 0o755);
-  }
-  const conf = at('slurm.conf');
-  const ports = await Promise.all(['', ...nodes].map(() => freePort()));
-  writeFileSync(at('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
-  writeFileSync(conf, slurmConf({ folder, nodes, ports, hooks: Object.keys(options.hooks) }));
+  const { conf, start, startMunge } = await layOutCluster({
+    folder,
+    name: clusterName,
+    nodes,
+    hooks: options.hooks,
+  });
 
   const run = (program: string, ...args: readonly string[]): Promise<string> =>
     new Promise((resolve, reject) => {
       execFile(
         program,
         args,
-        { env: { PATH: path, SLURM_CONF: conf }, timeout: commandMs },
+        { env: { PATH: slurmPath, SLURM_CONF: conf }, timeout: commandMs },
         (error, stdout, stderr) =>
           error === null ? resolve(stdout) : reject(demoFailure(`${program}: ${stderr.trim()}`)),
       );
     });
-  const start = async (name: string, command: string, ...args: readonly string[]) =>
-    building.use(
-      await startProcess({
-        name,
-        command,
-        args,
-        logFile: at(`log/${name}.out`),
-        env: { SLURM_CONF: conf, PATH: path },
-      }),
-    );
-  const munge = ['key', 'socket', 'pid', 'log', 'seed'].map((name) => {
-    const option = name === 'socket' ? 'socket' : `${name}-file`;
-    return `--${option}=${at(`munge/${name}`)}`;
-  });
-  await start('munged', '/usr/sbin/munged', '--foreground', '--force', ...munge);
   const until = (otherwise: string, condition: () => boolean | Promise<boolean>) =>
     waitUntil({ otherwise, condition, timeoutMs, signal });
+  building.use(await startMunge());
   await until('munged does not serve', () => existsSync(at('munge/socket')));
-  await start('slurmctld', '/usr/sbin/slurmctld', '-D', '-i');
-  for (const node of nodes) await start(node, '/usr/sbin/slurmd', '-D', '-N', node);
+  building.use(await start('slurmctld', '/usr/sbin/slurmctld', '-D', '-i'));
+  for (const node of nodes) building.use(await start(node, '/usr/sbin/slurmd', '-D', '-N', node));
   await until('the nodes of the Slurm are not idle', async () => {
     const text = await run('/usr/bin/scontrol', '--oneliner', 'show', 'nodes').catch(() => '');
     return [...text.matchAll(/ State=IDLE /g)].length === nodes.length;
@@ -128,51 +104,4 @@ export async function startCluster(options: {
       await owned.disposeAsync();
     },
   };
-}
-
-function slurmConf(options: {
-  readonly folder: string;
-  readonly nodes: readonly string[];
-  /** The controller's, then one for each node. */
-  readonly ports: readonly number[];
-  readonly hooks: readonly string[];
-}): string {
-  const { folder, nodes, ports } = options;
-  const at = (name: string) => join(folder, name);
-  return [
-    `ClusterName=${clusterName}`,
-    `SlurmctldHost=${hostname()}(127.0.0.1)`,
-    'SlurmUser=root',
-    `SlurmctldPort=${ports[0] ?? 0}`,
-    'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
-    'AuthType=auth/munge',
-    'CredType=cred/munge',
-    `AuthInfo=socket=${at('munge/socket')},cred_expire=5`,
-    'MpiDefault=none',
-    'SwitchType=switch/none',
-    'ProctrackType=proctrack/linuxproc',
-    'TaskPlugin=task/none',
-    'JobAcctGatherType=jobacct_gather/none',
-    'AccountingStorageType=accounting_storage/none',
-    'SelectType=select/cons_tres',
-    'SelectTypeParameters=CR_Core',
-    'SlurmdParameters=config_overrides',
-    'PrologFlags=Alloc',
-    'KillWait=5',
-    `StateSaveLocation=${at('state')}`,
-    `SlurmdSpoolDir=${at('spool')}/%n`,
-    `SlurmctldPidFile=${at('state')}/slurmctld.pid`,
-    `SlurmdPidFile=${at('spool')}/%n.pid`,
-    `SlurmctldLogFile=${at('log')}/slurmctld.log`,
-    `SlurmdLogFile=${at('log')}/%n.log`,
-    'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0',
-    ...options.hooks.map((hook) => `${hook}=${at(`hooks/${hook}`)}`),
-    ...nodes.map(
-      (node, index) =>
-        `NodeName=${node} NodeHostname=${hostname()} NodeAddr=127.0.0.1 Port=${ports[index + 1] ?? 0} CPUs=4 RealMemory=100 State=UNKNOWN`,
-    ),
-    'PartitionName=gpu Nodes=ALL Default=YES MaxTime=60 State=UP',
-    'PartitionName=cpu Nodes=ALL MaxTime=60 State=UP',
-    '',
-  ].join('\n');
 }

@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { randomBytes } from 'node:crypto';
-import { freePort } from '../free-port.ts';
+import { layOutCluster, slurmPath } from '../../../src/demo/slurm/cluster-parts.ts';
 import { createTempFolder } from '../temp-folder.ts';
-import { startProcess, type OwnedProcess } from './owned-process.ts';
-import { slurmConf } from './slurm-conf.ts';
+import type { OwnedProcess } from './owned-process.ts';
 import { killJobsOfNode } from './slurm-node-processes.ts';
 
 const programs = {
@@ -103,7 +101,7 @@ const run = (
     execFile(
       program,
       [...args],
-      { env: { PATH: '/usr/bin:/bin:/usr/sbin', ...env }, timeout: 30_000 },
+      { env: { PATH: slurmPath, ...env }, timeout: 30_000 },
       (error, stdout, stderr) =>
         error === null
           ? resolve(stdout)
@@ -114,60 +112,25 @@ const run = (
 export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmCluster> {
   await using building = new AsyncDisposableStack();
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm' }));
-  // Jobs of other users read their scripts' results and the munge socket here.
-  await chmod(folder, 0o711);
   const at = (name: string) => join(folder, name);
-  for (const name of ['munge', 'state', 'spool', 'log', 'hooks']) await mkdir(at(name), { mode: 0o755 });
-  await mkdir(at('out'), { mode: 0o777 });
-  await chmod(at('out'), 0o1777);
-  const slurmUser = options.slurmUser ?? 'root';
-  const slurmId = Number(slurmUser === 'root' ? 0 : await run('/usr/bin/id', ['-u', slurmUser], {}));
-  for (const name of ['state', 'log']) await chown(at(name), slurmId, slurmId);
-
-  await writeFile(at('munge/key'), randomBytes(128), { mode: 0o600 });
-  const start = async (name: string, command: string, args: readonly string[]): Promise<OwnedProcess> =>
-    startProcess({
-      name,
-      command,
-      args,
-      logFile: at(`log/${name}.out`),
-      env: { SLURM_CONF: at('slurm.conf'), PATH: '/usr/bin:/bin:/usr/sbin' },
-    });
-  building.use(
-    await start('munged', programs.munged, [
-      '--foreground',
-      '--force',
-      `--key-file=${at('munge/key')}`,
-      `--socket=${at('munge/socket')}`,
-      `--pid-file=${at('munge/pid')}`,
-      `--log-file=${at('munge/log')}`,
-      `--seed-file=${at('munge/seed')}`,
-    ]),
-  );
-
-  const nodes = Array.from({ length: options.nodes ?? 4 }, (_, index) => `n${index + 1}`);
-  const [controllerPort = 0, ...nodePorts] = await Promise.all(
-    Array.from({ length: nodes.length + 1 }, () => freePort()),
-  );
-  const hooks = Object.entries(options.hooks?.(folder) ?? {});
-  for (const [name, body] of hooks)
-    await writeFile(at(`hooks/${name}`), `#!/bin/sh\nT=${folder}\n${body}\n`, { mode: 0o755 });
   const name = 'hpc';
-  const hosts = options.hasBackup === true ? [hostname(), backupHost] : [hostname()];
-  await writeFile(at('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
-  await writeFile(
-    at('slurm.conf'),
-    slurmConf({
-      name,
-      folder,
-      slurmUser,
-      controllerPort,
-      controllers: hosts,
-      nodes: nodes.map((node, index) => ({ node, port: nodePorts[index] ?? 0 })),
-      lines: [...hooks.map(([hook]) => `${hook}=${at(`hooks/${hook}`)}`), ...(options.conf ?? [])],
-    }),
-  );
-  const env = { SLURM_CONF: at('slurm.conf') };
+  const nodes = Array.from({ length: options.nodes ?? 4 }, (_, index) => `n${index + 1}`);
+  const { slurmUser } = options;
+  const { conf, start, startMunge } = await layOutCluster({
+    folder,
+    name,
+    nodes,
+    hooks: Object.fromEntries(
+      Object.entries(options.hooks?.(folder) ?? {}).map(([hook, body]) => [hook, `T=${folder}\n${body}`]),
+    ),
+    ...(options.hasBackup === true ? { controllers: [hostname(), backupHost] } : {}),
+    ...(slurmUser === undefined
+      ? {}
+      : { slurmUser: { name: slurmUser, id: Number(await run('/usr/bin/id', ['-u', slurmUser], {})) } }),
+    ...(options.conf === undefined ? {} : { lines: options.conf }),
+  });
+  building.use(await startMunge());
+  const env = { SLURM_CONF: conf };
   const command = (program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]) =>
     run(programs[program], args, env);
   const waitFor = async (what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> => {
@@ -183,18 +146,15 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       .flatMap((line) => /State=(\S+)/.exec(line)?.[1] ?? []);
 
   await waitFor('munged has its socket', async () => existsSync(at('munge/socket')), 15);
-  let running = await start('slurmctld', programs.slurmctld, ['-D', '-i']);
+  let running = await start('slurmctld', programs.slurmctld, '-D', '-i');
   building.defer(() => running.stop());
   if (options.hasBackup === true) {
     await writeFile(at('hosts'), `127.0.0.1 localhost ${hostname()}\n127.0.0.2 ${backupHost}\n`);
-    const conf = (await readFile(at('slurm.conf'), 'utf8')).replaceAll(
-      /slurmctld\.(pid|log)/g,
-      `${backupHost}.$1`,
-    );
-    await writeFile(at('backup.conf'), conf);
+    const ofBackup = (await readFile(conf, 'utf8')).replaceAll(/slurmctld\.(pid|log)/g, `${backupHost}.$1`);
+    await writeFile(at('backup.conf'), ofBackup);
     const underOtherName = `mount --bind ${at('hosts')} /etc/hosts && hostname ${backupHost} && exec ${programs.slurmctld} -D -f ${at('backup.conf')}`;
     const namespaces = ['--uts', '--mount', '/bin/sh', '-c', underOtherName];
-    building.use(await start(backupHost, '/usr/bin/unshare', namespaces));
+    building.use(await start(backupHost, '/usr/bin/unshare', ...namespaces));
   }
   const untilController = (line: RegExp) =>
     waitFor(`slurmctld is ${line.source}`, () =>
@@ -205,7 +165,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     );
   const daemons = new Map<string, OwnedProcess>();
   const startNode = async (node: string) =>
-    void daemons.set(node, await start(node, programs.slurmd, ['-D', '-N', node]));
+    void daemons.set(node, await start(node, programs.slurmd, '-D', '-N', node));
   building.defer(async () => {
     await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
   });
@@ -246,14 +206,14 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     killNode: async (node) => {
       daemons.get(node)?.signal('SIGKILL');
       await daemons.get(node)?.stop();
-      await killJobsOfNode(node, at('slurm.conf'));
+      await killJobsOfNode(node, conf);
     },
     startNode,
     restartController: async ({ signal = 'SIGKILL', meanwhile } = {}) => {
       running.signal(signal);
       await running.stop();
       await meanwhile?.();
-      running = await start('slurmctld', programs.slurmctld, ['-D']);
+      running = await start('slurmctld', programs.slurmctld, '-D');
       await untilController(/is UP/);
     },
     failOver: async () => {
