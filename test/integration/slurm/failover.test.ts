@@ -15,8 +15,9 @@ describeWith(['slurm'], 'a pair of controllers', () => {
 
   it('loses no run and no held job when one of them goes down for good, with its signer', async () => {
     const { slurm } = site;
-    const running = await slurm.submit('sleep 300');
-    await slurm.waitFor('it is registered', async () => (await site.ofJob(running))?.state === 'active');
+    const running = await slurm.submit('echo started\nsleep 300');
+    // Not only registered: one that is still being configured is started anew by the other controller, as a run of its own.
+    await slurm.waitFor('it runs', async () => (await slurm.read(`out/${running}.out`)).includes('started'));
     const before = await site.ofJob(running);
     await site.hasMatchers();
     site.way.close(true);
