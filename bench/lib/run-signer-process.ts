@@ -20,12 +20,15 @@ const scheduler: Scheduler = {
       restarts: 0,
       isStarting: true,
       canBeHeld: true,
+      name: String(jobId),
+      state: undefined,
     }),
   enforcesAccounting: () => Promise.resolve(false),
   hold: () => Promise.resolve(),
   held: () => Promise.resolve(new Map()),
   release: () => Promise.resolve(new Map()),
   cancel: () => Promise.resolve(),
+  cancelRun: () => Promise.resolve(),
 };
 
 process.once('message', (message) => {

@@ -2,11 +2,12 @@ import type { Clock } from '../../src/platform/clock.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
-import type { MatchedJob, RunMatcher } from '../../src/platform/run-matchers.ts';
-import type { BrokerEndpoint } from '../../src/rpc/client/endpoint.ts';
+import type { MatchedJob } from '../../src/platform/run-matchers.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
+import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
 import { createCounters } from '../counters.ts';
+import { askBrokers } from './ask-brokers.ts';
 import { readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { keepMatchers } from './kept-matchers.ts';
@@ -29,14 +30,13 @@ export interface NodeAgentOptions {
   readonly config: NodeAgentConfig;
   readonly dial: DialHold;
   readonly fetchMatchers: typeof fetchRunMatchers;
+  readonly tellUndelivered: typeof reportUndelivered;
   readonly clock: Clock;
   /** 0 up to but not including 1; for jitter only. */
   readonly random: () => number;
   readonly log: Log;
   readonly version: string;
 }
-
-const matchersTimeoutMs = 10_000;
 
 /** Throws `config_invalid` or `delivery_*` when it cannot serve. Answers hooks when it resolves. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
@@ -61,10 +61,15 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     },
   });
 
+  const anyBroker = (signal: AbortSignal) => ({
+    broker: config.broker,
+    random: options.random,
+    endpoint: async () => (await renewal.read()).endpoint,
+    signal,
+  });
   const matchers = keepMatchers({
     root: config.files.root,
-    fetch: (signal) =>
-      askForMatchers({ ...options, endpoint: async () => (await renewal.read()).endpoint, signal }),
+    fetch: (signal) => askBrokers(anyBroker(signal), options.fetchMatchers),
     clock,
     random: options.random,
     log,
@@ -101,6 +106,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       },
       agent: `leasehold-node-agent/${options.version}`,
       counters,
+      tellUndelivered: (word, signal) =>
+        askBrokers(anyBroker(signal), (call) => options.tellUndelivered(word, call)),
       allowDisk: false,
       onUnreachable: () => void (facts && letInNeedless(run, facts)),
       onEnded: () => drop(run),
@@ -152,7 +159,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   async function unserved(run: NodeRun, facts: MatchedJob): Promise<void> {
     await letInNeedless(run, facts);
     const isFree = config.prolog.unserved === 'start' && run.record() === undefined;
-    await run.giveUp(isFree ? { state: 'nothing' } : { state: 'failed', why: run.whyNot() });
+    await run.giveUp(isFree ? { state: 'nothing' } : run.unserved());
   }
 
   const epilog = (seen: SeenJob): Promise<HookAnswer> =>
@@ -197,32 +204,6 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       await Promise.all([...all].map((run) => run.leave()));
     },
   };
-}
-
-/** Of the first broker that tells. */
-async function askForMatchers(options: {
-  readonly config: NodeAgentConfig;
-  readonly fetchMatchers: typeof fetchRunMatchers;
-  readonly random: () => number;
-  readonly endpoint: () => Promise<Omit<BrokerEndpoint, 'address'>>;
-  readonly signal: AbortSignal;
-}): Promise<readonly RunMatcher[]> {
-  const { address: addresses, serverName } = options.config.broker;
-  const first = Math.floor(options.random() * addresses.length);
-  let trouble: unknown;
-  for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
-    try {
-      const endpoint = {
-        ...(await options.endpoint()),
-        address,
-        ...(serverName === undefined ? {} : { serverName }),
-      };
-      return await options.fetchMatchers({ endpoint, timeoutMs: matchersTimeoutMs, signal: options.signal });
-    } catch (error) {
-      trouble = error;
-    }
-  }
-  throw trouble;
 }
 
 function answerOf(outcome: Outcome): HookAnswer {

@@ -4,6 +4,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { ownVersion } from '../../src/platform/own-version.ts';
 import { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
+import { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
 import { createSharedDial } from '../../src/rpc/client/hold-client.ts';
 import { readConfigFile } from '../read-config-file.ts';
 import { startNodeAgent } from './agent.ts';
@@ -59,6 +60,7 @@ async function serve(config: NodeAgentConfig): Promise<number> {
       config,
       dial: createSharedDial(),
       fetchMatchers: fetchRunMatchers,
+      tellUndelivered: reportUndelivered,
       clock: systemClock,
       random: Math.random,
       log,

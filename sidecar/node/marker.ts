@@ -4,7 +4,8 @@ import type { SeenJob } from './seen-job.ts';
 
 /** What a prolog is told. */
 export type Outcome =
-  { readonly state: 'delivered' | 'nothing' } | { readonly state: 'failed'; readonly why: string };
+  | { readonly state: 'delivered' | 'nothing' }
+  | { readonly state: 'failed'; readonly code: ErrorCode; readonly why: string };
 
 /** What the task prolog reads: one file for each job, docs/slurm-protocol.md. */
 export interface Marker {
@@ -66,6 +67,11 @@ export const reasons = {
   noRoom: 'This node has no room for the credentials of this job. Please tell the administrators.',
   ended: 'This job is ending, and its credentials have been removed.',
 } as const;
+
+/** What a prolog is told where a run's files are refused for this reason, or given up. */
+export function failedFor(code: ErrorCode): Outcome {
+  return { state: 'failed', code, why: reasonOf(code) };
+}
 
 /** For a refusal that ends the wait for a run's files. */
 export function reasonOf(code: ErrorCode): string {

@@ -1,20 +1,15 @@
-import type { Clock } from '../../src/platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../../src/platform/error.ts';
-import type { Log } from '../../src/platform/log.ts';
-import { Secret } from '../../src/platform/secret.ts';
-import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { HoldCommand } from '../../src/rpc/client/hold-messages.ts';
-import type { Counters } from '../counters.ts';
 import { createHoldLoop } from '../hold.ts';
 import type { Welcome } from '../link.ts';
-import type { Prove } from '../proof.ts';
 import type { RunSubject } from './seen-job.ts';
 import { createFarewell } from './farewell.ts';
-import { markerOf, type Outcome, reasonOf, reasons } from './marker.ts';
-import type { NotifyRun } from './notify-run.ts';
+import { failedFor, markerOf, type Outcome, reasons } from './marker.ts';
+import type { NodeRunOptions } from './node-run-options.ts';
 import { createRunBundles } from './run-bundles.ts';
 import type { RunRecord } from './run-record.ts';
-import type { RunStore } from './run-store.ts';
+import { referenceOf } from './run-reference.ts';
+import { createSayUndelivered } from './say-undelivered.ts';
 import { meaningOfEnd } from './stream-end.ts';
 import { recordOf, welcomedRun } from './welcomed-run.ts';
 
@@ -30,8 +25,8 @@ export interface NodeRun {
   record(): RunRecord | undefined;
   /** The first outcome; never rejects. */
   readonly outcome: Promise<Outcome>;
-  /** What keeps it waiting, as a sentence for the user. */
-  whyNot(): string;
+  /** What it is to be given up with, by what keeps it waiting. */
+  unserved(): Outcome;
   /** No outcome in time, or none to be had: gives everything back and marks the run as failed, or as one that has nothing. */
   giveUp(outcome: Outcome): Promise<void>;
   /** Resolves when no file and no marker is left; the broker is told then or later. Any number of times. */
@@ -42,29 +37,6 @@ export interface NodeRun {
   leave(): Promise<void>;
   /** Resolves when there is nothing left to do for it, by itself or after `leave`. */
   readonly over: Promise<void>;
-}
-
-export interface NodeRunOptions {
-  readonly subject: RunSubject;
-  /** Of an earlier process. */
-  readonly record?: RunRecord;
-  readonly store: RunStore;
-  readonly addresses: readonly string[];
-  readonly serverName: string | undefined;
-  /** Proof for a stream that speaks of the run by this reference; it says more once the broker has named the run. */
-  readonly prove: (reference: () => Secret) => ReturnType<Prove>;
-  readonly agent: string;
-  readonly dial: DialHold;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  readonly counters: Counters;
-  readonly notifyRun: NotifyRun | undefined;
-  readonly allowDisk: boolean;
-  /** None of the addresses has a broker that answers, and nobody has named the run yet. */
-  readonly onUnreachable: () => void;
-  /** The broker's word that it is over, or another's: it has ended by itself. */
-  readonly onEnded: () => void;
 }
 
 export function createNodeRun(options: NodeRunOptions): NodeRun {
@@ -88,7 +60,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   function enqueue(work: () => Promise<void>): Promise<void> {
     queue = queue.then(work).catch((error: unknown) => {
       log.error('a change to the files of a run failed', {}, error);
-      if (phase === 'live') void giveUp({ state: 'failed', why: reasonOf(LeaseholdError.from(error).code) });
+      if (phase === 'live') void giveUp(failedFor(LeaseholdError.from(error).code));
     });
     return queue;
   }
@@ -97,7 +69,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     ...options,
     bundles: [],
     log,
-    prove: () => options.prove(reference),
+    prove: () => options.prove(() => referenceOf(subject, record)),
     onWelcome,
     onEnd: (error) => {
       stream = undefined;
@@ -110,7 +82,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       if (record === undefined) trouble = meaning === 'unregistered' ? code : undefined;
       unreachable = record === undefined && code === 'broker_unavailable' ? unreachable + 1 : 0;
       if (unreachable >= options.addresses.length) options.onUnreachable();
-      if (meaning === 'refused') void giveUp({ state: 'failed', why: reasonOf(code ?? 'internal') });
+      if (meaning === 'refused') void giveUp(failedFor(code ?? 'internal'));
       if (meaning !== 'over') return 'soon';
       isGone = true;
       log.info('the broker says that the run is over', { code });
@@ -118,12 +90,6 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       return 'slow';
     },
   });
-
-  function reference(): Secret {
-    const { job, uid } = subject;
-    const run = record === undefined ? {} : { run: record.workload };
-    return Secret.ofText(JSON.stringify({ job, uid, ...run }));
-  }
 
   function onWelcome(welcome: Welcome, send: (command: HoldCommand) => void): void {
     stream = send;
@@ -136,7 +102,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       log.error('the broker speaks of another run, or another owner, than this node', {
         workload: welcome.workload,
       });
-      void giveUp({ state: 'failed', why: reasons.mismatched });
+      void giveUp(failedFor('credential_wrong_workload'));
       return;
     }
     if (record !== undefined) return;
@@ -166,7 +132,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       trouble = code;
     },
     onRefused: (code, isDecided) => {
-      if (isDecided && !wasServed) void giveUp({ state: 'failed', why: reasonOf(code) });
+      if (isDecided && !wasServed) void giveUp(failedFor(code));
     },
     onRevoked: (reason) => {
       if (reason !== 'workload_ended') return;
@@ -188,6 +154,18 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     },
   });
 
+  const undelivered = createSayUndelivered({
+    ...options,
+    log,
+    tell: (code, signal) => {
+      const reference = referenceOf(subject, record);
+      return options.tellUndelivered(
+        { reference, restarts: subject.restarts ?? record?.restarts, code },
+        signal,
+      );
+    },
+  });
+
   /** Before all files are there, no process of the run is. */
   async function tell(taken: RunRecord, signal: AbortSignal): Promise<void> {
     const { uid, gid } = taken;
@@ -200,7 +178,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     const isServed = bundles.areDelivered();
     if (!isServed && !wasServed) return;
     wasServed = true;
-    if (!isServed) void mark({ state: 'failed', why: reasons.lost });
+    if (!isServed) void mark({ state: 'failed', code: 'session_ended', why: reasons.lost });
     else if (bundles.all().length > 0) void mark({ state: 'delivered' });
     else {
       void mark({ state: 'nothing' });
@@ -227,6 +205,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     if (phase !== 'live') return;
     phase = 'failed';
     log.warn('the run goes without its files', result);
+    if (result.state === 'failed' && !wasServed) undelivered.say(result.code);
     await mark(result);
     // Even where no marker could be written: the task prolog then finds none.
     settle(result);
@@ -252,7 +231,8 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   async function endOnce(): Promise<void> {
     const was = phase;
     phase = 'ended';
-    settle({ state: 'failed', why: reasons.ended });
+    undelivered.stop();
+    settle(failedFor('workload_ended'));
     const through = stream;
     const owed = bundles.sessions();
     // First what a process that is killed after this has to know, then the files.
@@ -280,12 +260,13 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     subject,
     record: () => record,
     outcome,
-    whyNot: () => reasonOf(trouble ?? 'deadline_exceeded'),
+    unserved: () => failedFor(trouble ?? 'deadline_exceeded'),
     giveUp,
     end,
     renew: () => loop.renew(),
     leave: async () => {
       stream = undefined;
+      undelivered.stop();
       await close();
       await queue;
       resolveOver(undefined);

@@ -22,6 +22,8 @@ export type AuditAction =
   | 'run_register'
   | 'run_end'
   | 'run_report'
+  | 'run_undelivered'
+  | 'run_cancel'
   | 'node_key'
   | 'enrol_token'
   | 'enrol'
@@ -53,6 +55,8 @@ export const auditActions = [
   'run_register',
   'run_end',
   'run_report',
+  'run_undelivered',
+  'run_cancel',
   'node_key',
   'enrol_token',
   'enrol',

@@ -6,6 +6,7 @@ import type { HolderLedger } from './holders.ts';
 import type { LockLedger } from './locks.ts';
 import type { ReplicaLedger } from './replicas.ts';
 import type { RunLedger } from './runs.ts';
+import type { UndeliveredLedger } from './undelivered.ts';
 import type { NewWork, WorkLedger } from './work.ts';
 
 export type { Delivered, Holder, Lacking, SessionWithHolders } from './holders.ts';
@@ -19,7 +20,7 @@ export type { NewWork, Work, WorkKind } from './work.ts';
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
 export interface Ledger
-  extends WorkLedger, HolderLedger, LockLedger, RunLedger, EnrolmentLedger, ReplicaLedger {
+  extends WorkLedger, HolderLedger, LockLedger, RunLedger, UndeliveredLedger, EnrolmentLedger, ReplicaLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**

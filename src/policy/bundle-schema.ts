@@ -56,6 +56,7 @@ export const bundleSchema = z
     overlap: durationSchema({ min: 0, max: day }).exactOptional(),
     refresh: durationSchema({ min: 1, max: day }).default(60),
     outage: outageSchema,
+    nodeWithoutSecrets: z.enum(['fail_tasks', 'cancel_job']).default('fail_tasks'),
     secrets: entries(secretName, secretSchema, { min: 1, max: 32 }),
     files: entries(filePath, fileSchema, { min: 1, max: 256 }),
   })
@@ -69,6 +70,7 @@ export const bundleSchema = z
     overlapSeconds: raw.overlap ?? Math.min(defaultOverlapSeconds, Math.floor(raw.ttl * longestOverlap)),
     refreshSeconds: raw.refresh,
     outage: raw.outage,
+    nodeWithoutSecrets: raw.nodeWithoutSecrets,
   }))
   .superRefine((bundle, context) => {
     for (const [path, message] of [...brokenTimes(bundle), ...brokenReferences(bundle)])

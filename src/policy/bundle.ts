@@ -16,6 +16,8 @@ export interface Bundle {
   /** How often static secrets are looked at for a new version. */
   readonly refreshSeconds: number;
   readonly outage: OutagePolicy;
+  /** Of a run that is to have this bundle, once one of its nodes could not deliver: only tasks there fail, or its job is cancelled. */
+  readonly nodeWithoutSecrets: 'fail_tasks' | 'cancel_job';
 }
 
 export interface OutagePolicy {

@@ -43,6 +43,7 @@ export async function explain(
     rule: decision.rule ?? '',
     rules: decision.trace.map((trace) => ({ ...trace, failed: trace.failed ?? '' })),
     spiffeId: identity.spiffeId,
+    nodeWithoutSecrets: identity.kind === 'run' && decision.allowed ? decision.bundle.nodeWithoutSecrets : '',
   };
 }
 

@@ -13,6 +13,7 @@ import type { PolicySource } from '../policy/policy-source.ts';
 import type { RunName__Output } from './gen/leasehold/v1/RunName.ts';
 import type { CallContext, Handlers } from './handler.ts';
 import { loadRunApi } from './proto.ts';
+import { reportUndelivered, type ReportUndeliveredOptions } from './report-undelivered.ts';
 
 /** A batch cluster with the keys of its signer. */
 export interface SlurmTrust {
@@ -20,7 +21,7 @@ export interface SlurmTrust {
   readonly keys: KeySet;
 }
 
-export interface RunServiceOptions {
+export interface RunServiceOptions extends Pick<ReportUndeliveredOptions, 'verifierOf'> {
   readonly clusters: readonly SlurmTrust[];
   readonly trustDomain: string;
   readonly registry: RunRegistry;
@@ -33,7 +34,7 @@ const mostReported = 1_000_000;
 
 /**
  * What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record; which runs need secrets is told to its
- * nodes too.
+ * nodes too, and that a run's files could not be delivered is a node's to say.
  */
 export function addRunService(handlers: Handlers, options: RunServiceOptions): void {
   const { registry, policy, audit, trustDomain } = options;
@@ -66,10 +67,13 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
       refused: refused.map((one) => ({ ...one })),
     };
   });
-  handlers.unary(methods.EndRun, async ({ run }, context) => {
+  handlers.unary(methods.EndRun, async ({ run, cancelled }, context) => {
     const { cluster } = await signerOf(context);
-    return { known: await registry.end({ cluster: cluster.name, run: parseName(run) }) };
+    return { known: await registry.end({ cluster: cluster.name, run: parseName(run), cancelled }) };
   });
+  handlers.unary(methods.ReportUndelivered, (request, context) =>
+    reportUndelivered(options, request, context),
+  );
   handlers.unary(methods.ReportRuns, async ({ runs, asOfMs }, context) => {
     const { cluster } = await signerOf(context);
     if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
@@ -79,7 +83,18 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
       submitted: submitted > 0 ? submitted : undefined,
       restarts,
     }));
-    return { ended: await registry.report({ cluster: cluster.name, runs: reported, asOf: asOfMs }) };
+    const { ended, toCancel } = await registry.report({
+      cluster: cluster.name,
+      runs: reported,
+      asOf: asOfMs,
+    });
+    return {
+      ended,
+      toCancel: toCancel.map(({ identity: { jobId, start }, restarts }) => ({
+        run: { jobId, start },
+        restarts,
+      })),
+    };
   });
   handlers.unary(methods.GetRunMatchers, async (_request, context) => {
     const { cluster } = await callerOf(context, ['signer', 'node']);

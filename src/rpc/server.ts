@@ -1,6 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
-import { type SlurmCertificate, slurmNameOf } from '../identity/runs/slurm-name.ts';
+import { slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { NodeEnrolment } from '../lease/runs/node-enrolment.ts';
 import type { SessionAdmin, Sessions } from '../lease/sessions.ts';
 import type { CertificateFiles } from '../platform/certificate-files.ts';
@@ -34,8 +34,8 @@ export interface RpcServerOptions {
     readonly listen: ListenerOptions['listen'];
     readonly tls: CertificateFiles & { readonly clientCa: string };
     readonly limits: RpcServerOptions['workloads']['limits'];
-    readonly verifierOf: (certificate: SlurmCertificate | undefined) => IdentityVerifier;
-    readonly runs: Omit<RunServiceOptions, 'trustDomain' | 'audit' | 'clock'>;
+    readonly verifierOf: RunServiceOptions['verifierOf'];
+    readonly runs: Omit<RunServiceOptions, 'trustDomain' | 'audit' | 'clock' | 'verifierOf'>;
   };
   readonly trustDomain: string;
   readonly verifier: IdentityVerifier;
@@ -150,7 +150,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
         },
         limits: node.limits,
       });
-      addRunService(handlers, { ...parts, ...node.runs });
+      addRunService(handlers, { ...parts, ...node.runs, verifierOf: node.verifierOf });
       addNodeService(handlers, { ...parts, proof: 'certificate' });
       nodeHealth.addTo(handlers);
     },

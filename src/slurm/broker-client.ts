@@ -4,13 +4,13 @@ import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import { adminCallError } from '../rpc/client/admin-call-error.ts';
 import { brokerChannel } from '../rpc/client/channel.ts';
+import type { EndRunRequest } from '../rpc/gen/leasehold/v1/EndRunRequest.ts';
 import type { EndRunResponse__Output as Ended } from '../rpc/gen/leasehold/v1/EndRunResponse.ts';
 import type { GetRunMatchersResponse__Output as Matchers } from '../rpc/gen/leasehold/v1/GetRunMatchersResponse.ts';
 import type { RegisterRunRequest } from '../rpc/gen/leasehold/v1/RegisterRunRequest.ts';
 import type { RegisterRunResponse__Output as Registered } from '../rpc/gen/leasehold/v1/RegisterRunResponse.ts';
 import type { ReportRunsRequest } from '../rpc/gen/leasehold/v1/ReportRunsRequest.ts';
 import type { ReportRunsResponse__Output as Reported } from '../rpc/gen/leasehold/v1/ReportRunsResponse.ts';
-import type { RunName } from '../rpc/gen/leasehold/v1/RunName.ts';
 import type { RunServiceClient } from '../rpc/gen/leasehold/v1/RunService.ts';
 import { loadRunApi } from '../rpc/proto.ts';
 import type { SignerConfig } from './config.ts';
@@ -23,7 +23,7 @@ export interface BrokerClient extends Disposable {
   /** Another one when CA, certificate or key are other ones. */
   readonly filesId: string;
   register(request: RegisterRunRequest, signal: AbortSignal): Promise<Registered>;
-  end(run: RunName, signal: AbortSignal): Promise<Ended>;
+  end(request: EndRunRequest, signal: AbortSignal): Promise<Ended>;
   report(request: ReportRunsRequest, signal: AbortSignal): Promise<Reported>;
   matchers(signal: AbortSignal): Promise<Matchers>;
 }
@@ -127,7 +127,7 @@ export async function connectBroker(
     filesId,
     register: (request, signal) =>
       call((service, how, done) => service.registerRun(request, how, done), signal),
-    end: (run, signal) => call((service, how, done) => service.endRun({ run }, how, done), signal),
+    end: (request, signal) => call((service, how, done) => service.endRun(request, how, done), signal),
     report: (request, signal) => call((service, how, done) => service.reportRuns(request, how, done), signal),
     matchers: (signal) => call((service, how, done) => service.getRunMatchers({}, how, done), signal),
     [Symbol.dispose]: () => services.forEach((service) => service.close()),

@@ -24,6 +24,9 @@ export interface ScheduledRun {
   readonly isStarting: boolean;
   /** Slurm may put it back into the queue: a batch job that allows it. */
   readonly canBeHeld: boolean;
+  readonly name: JobName;
+  /** As scancel calls its state; undefined for one that is being set up, signalled or ended in this moment. */
+  readonly state: 'RUNNING' | 'SUSPENDED' | undefined;
 }
 
 /** The few things that the signer asks of Slurm and tells it. */
@@ -41,6 +44,11 @@ export interface Scheduler {
   /** Those that Slurm would not let go, each with its words; all others are released. Throws when it cannot be told which. */
   release(names: readonly JobName[], signal: AbortSignal): Promise<Unreleased>;
   cancel(name: JobName, signal: AbortSignal): Promise<void>;
+  /**
+   * Cancels this run while it is in the state that it was seen in: one that was put back in the meantime waits in the queue, and is left alone. Says why
+   * in the job's admin comment, where Slurm takes it. Resolves too when there was nothing to cancel any more.
+   */
+  cancelRun(run: ScheduledRun, why: string, signal: AbortSignal): Promise<void>;
 }
 
 // Numbers of fixed width alone: texts that users choose (name, comment, account) can hold line breaks and forge rows.
@@ -54,6 +62,8 @@ const widths = {
   Requeue: 6,
   SubmitTime: 24,
   RestartCnt: 8,
+  ArrayJobID: 14,
+  ArrayTaskID: 14,
 } as const;
 const formatOf = (columns: Readonly<Record<string, number>>): string =>
   Object.entries(columns)
@@ -105,6 +115,9 @@ interface CommandEnd {
 
 const whole = (text = ''): number => (/^\d{1,10}$/.test(text) ? Number(text) : 0);
 
+const nameOf = (jobId: string, arrayId = '', taskId = ''): JobName =>
+  [arrayId, taskId].every((value) => /^\d{1,10}$/.test(value)) ? `${arrayId}_${taskId}` : jobId;
+
 /** Runs among all jobs. Throws `workload_stale` when a line is none of ours. */
 export function parseRuns(text: string): readonly ScheduledRun[] {
   return text
@@ -113,6 +126,7 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
     .flatMap((line) => {
       const columns = cut(line, widths);
       const [jobId = '', uid = '', start, end, state = '', batch, requeue, submitted, restarts] = columns;
+      const [arrayId, taskId] = columns.slice(-2);
       const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= widthOf(widths);
       if (!isRow) throw strange('a row of squeue is not understood');
       if (withoutResources.has(state)) return [];
@@ -126,6 +140,8 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
           restarts: whole(restarts),
           isStarting: state !== 'CG',
           canBeHeld: batch === '1' && requeue === '1',
+          name: nameOf(jobId, arrayId, taskId),
+          state: state === 'R' ? 'RUNNING' : state === 'S' ? 'SUSPENDED' : undefined,
         },
       ];
     });
@@ -137,7 +153,7 @@ export function parseHeld(text: string): ReadonlyMap<JobName, 'waiting' | 'endin
   for (const line of text.split('\n')) {
     const [jobId = '', arrayId = '', taskId = '', state = ''] = cut(line, heldWidths);
     if (line.slice(widthOf(heldWidths)).trim() !== holdComment || !/^\d{1,10}$/.test(jobId)) continue;
-    const name = /^\d{1,10}$/.test(taskId) ? `${arrayId}_${taskId}` : jobId;
+    const name = nameOf(jobId, arrayId, taskId);
     if (state === 'PD') held.set(name, 'waiting');
     else if (['CG', 'RQ', 'RH'].includes(state)) held.set(name, 'ending');
   }
@@ -175,6 +191,10 @@ export function createScheduler(options: {
   };
   const control = async (args: readonly string[], signal: AbortSignal): Promise<void> => {
     await call(options.scontrol, args, signal);
+  };
+
+  const cancel = async (args: readonly string[], signal: AbortSignal): Promise<void> => {
+    await call(options.scontrol.replace(/scontrol$/, 'scancel'), args, signal);
   };
 
   const runs = async (signal: AbortSignal): Promise<readonly ScheduledRun[]> =>
@@ -231,8 +251,13 @@ export function createScheduler(options: {
       }
       return all;
     },
-    cancel: async (name, signal) => {
-      await call(options.scontrol.replace(/scontrol$/, 'scancel'), [name], signal);
+    cancel: (name, signal) => cancel([name], signal),
+    cancelRun: async ({ name, state }, why, signal) => {
+      if (state === undefined) return;
+      await cancel([`--state=${state}`, name], signal);
+      await control(['update', `JobId=${name}`, `AdminComment=leasehold: ${why}`], signal).catch(
+        () => undefined,
+      );
     },
   };
 }

@@ -4,10 +4,12 @@ import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { type BrokerClient, isDecision } from './broker-client.ts';
+import { createCancelRuns } from './cancel-runs.ts';
 import type { SignerConfig } from './config.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
 import { needsSecrets } from '../platform/run-matchers.ts';
+import type { RunToCancel__Output } from '../rpc/gen/leasehold/v1/RunToCancel.ts';
 import { keepFile } from './kept-file.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { matchersSchema, type KeptMatchers } from './matchers.ts';
@@ -27,7 +29,10 @@ export interface SignerOptions {
 
 export interface Signer {
   answer(request: HookRequest): Promise<HookAnswer>;
-  /** Tells the broker which runs there are, fetches matchers, releases what was held for the broker's sake. Throws what went wrong. */
+  /**
+   * Tells the broker which runs there are, cancels those that it wants cancelled, fetches matchers, releases what was held for the broker's sake. Throws
+   * what went wrong.
+   */
   reconcile(): Promise<void>;
 }
 
@@ -45,6 +50,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   let foreignBefore: ReadonlySet<JobName> = new Set();
   /** Being held now: released in this moment, a job would be held a moment later, for ever. */
   const holding = new Map<JobName, Promise<void>>();
+  const cancelRuns = createCancelRuns({ scheduler, broker: options.broker, log, signal });
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
@@ -148,18 +154,19 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     // It may be meant for the run whose registration is under way.
     if (starting.has(jobId)) ending.add(jobId);
     if (start === undefined) return;
-    await options.broker().end({ jobId, start }, signal);
+    await options.broker().end({ run: { jobId, start } }, signal);
     // A registration that came meanwhile is another run.
     if (registered.get(jobId) === start) await registered.delete([jobId]);
     log.info('a run ends', { job: jobId, start });
   }
 
-  async function report(): Promise<void> {
+  /** Returns the runs whose jobs are to be cancelled. */
+  async function report(): Promise<readonly RunToCancel__Output[]> {
     // Asked before, so that a run that starts meanwhile is younger than the report; in whole seconds, as starts are.
     const asOfMs = Math.floor(clock.now() / 1000) * 1000;
     const runs = await scheduler.runs(signal);
     const submitted = new Map(runs.map((run) => [run.jobId, run.submitted]));
-    const { ended } = await options.broker().report(
+    const { ended, toCancel } = await options.broker().report(
       {
         asOfMs,
         runs: runs
@@ -181,6 +188,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
         .filter(([jobId, start]) => (submitted.get(jobId) ?? Infinity) > start && start * 1000 < asOfMs)
         .map(([jobId]) => jobId),
     );
+    return toCancel;
   }
 
   async function releaseHeld(): Promise<void> {
@@ -223,7 +231,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       const { policyRevision, matchers: fresh } = await options.broker().matchers(signal);
       matchers = { received: clock.now(), policyRevision, matchers: fresh };
       await matchersFile.write();
-      await report();
+      const toCancel = await report();
+      await cancelRuns(toCancel);
       await releaseHeld();
     },
   };

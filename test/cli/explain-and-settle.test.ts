@@ -77,6 +77,17 @@ shop-may-order  allow   no       serviceAccount
     });
   });
 
+  it.each([
+    ['cancel_job', 'the job is cancelled'],
+    ['fail_tasks', 'tasks on that node fail'],
+  ])('says what becomes of a run with %s', async (nodeWithoutSecrets, said) => {
+    broker.script({ Explain: { answer: { ...refused, allowed: true, code: '', nodeWithoutSecrets } } });
+    const args = ['explain', '--bundle', 'b', '--cluster', 'hpc', '--user', 'alice'];
+    expect((await runHere(args, broker)).stdout).toContain(`If a node lacks it:  ${said}\n`);
+    const json = await runHere([...args, '--output', 'json'], broker);
+    expect(JSON.parse(json.stdout)).toMatchObject({ nodeWithoutSecrets });
+  });
+
   it('sends a described run', async () => {
     broker.script({ Explain: { answer: { allowed: true, rules: [] } } });
     const ran = await runHere(
@@ -136,6 +147,7 @@ shop-may-order  allow   no       serviceAccount
       code: null,
       rule: 'shop-may-order',
       spiffeId: 'spiffe://x',
+      nodeWithoutSecrets: null,
       rules: [],
     });
     expect(broker.received).toMatchObject([

@@ -6,6 +6,7 @@ import { replicasContract } from './ledger/replicas-contract.ts';
 import { revocationContract } from './ledger/revocation-contract.ts';
 import { runsContract } from './ledger/runs-contract.ts';
 import { sessionsContract } from './ledger/sessions-contract.ts';
+import { undeliveredContract } from './ledger/undelivered-contract.ts';
 import { workContract } from './ledger/work-contract.ts';
 
 /** What every store of the ledger port does. `open` gives an empty one each time. */
@@ -16,6 +17,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     workContract(open);
     runsContract(open);
     enrolmentsContract(open);
+    undeliveredContract(open);
     replicasContract(open);
     propertiesContract(open);
   });

@@ -38,6 +38,7 @@ export const explain = defineCommand({
         code: answer.code === '' ? null : answer.code,
         rule: answer.rule === '' ? null : answer.rule,
         spiffeId: answer.spiffeId === '' ? null : answer.spiffeId,
+        nodeWithoutSecrets: answer.nodeWithoutSecrets === '' ? null : answer.nodeWithoutSecrets,
         rules: answer.rules.map(({ rule, effect, matched, failed }) => {
           return { rule, effect, matched, failed: failed === '' ? null : failed };
         }),
@@ -59,6 +60,9 @@ function explanation(bundle: string, answer: Explained, look: Look): string {
       ['Rule', answer.rule === '' ? 'none' : answer.rule],
       ['Bundle', bundle],
       ['Identity', answer.spiffeId],
+      ...(answer.nodeWithoutSecrets === ''
+        ? []
+        : [['If a node lacks it', becomes(answer.nodeWithoutSecrets)] as const]),
     ],
     look.isColoured,
   );
@@ -74,6 +78,10 @@ function explanation(bundle: string, answer: Explained, look: Look): string {
     isColoured: look.isColoured,
   });
   return `${facts}\n${rules}`;
+}
+
+function becomes(nodeWithoutSecrets: string): string {
+  return nodeWithoutSecrets === 'cancel_job' ? 'the job is cancelled' : 'tasks on that node fail';
 }
 
 function because(code: string): string {

@@ -43,6 +43,9 @@ const sentences: Readonly<Record<AuditAction, Sentence>> = {
   run_register: (record) => `${by(record)} registered the run of ${record.user ?? 'somebody'}`,
   run_end: (record) => `the run has ended${because(record)}`,
   run_report: (record) => `${by(record)} reported its runs`,
+  run_undelivered: (record) =>
+    `node${record.node === undefined ? '' : ` ${record.node}`} could not deliver the files${because(record)}`,
+  run_cancel: (record) => `${by(record)} cancelled the job${because(record)}`,
   node_key: (record) => `node${record.node === undefined ? '' : ` ${record.node}`} has a new key`,
   enrol_token: (record) => `${by(record)} made an enrolment token${ofNode(record)}`,
   enrol: (record) => `a certificate was made${ofNode(record)}`,
@@ -63,6 +66,7 @@ const attempts: Partial<Readonly<Record<AuditAction, string>>> = {
   policy_reload: 'a new policy was not taken',
   run_register: 'the registration of a run was refused',
   run_report: 'a report of runs was refused',
+  run_undelivered: 'a node said that it has no files of a run',
   node_key: 'a node showed a key that is not its own',
   enrol: 'a node was not given a certificate',
   refused_summary: 'further refusals of callers that proved nothing',

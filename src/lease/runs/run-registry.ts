@@ -14,6 +14,7 @@ import type { RunBundles } from '../../policy/decision.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
 import { isRowOf, type ReportedRun, type RunName } from './reported-run.ts';
+import { keepUndelivered, type Undelivered } from './undelivered.ts';
 
 /**
  * Runs of batch schedulers: what signers say about them, and what follows for those who hold something. The truth stands in the
@@ -27,10 +28,16 @@ export interface RunRegistry extends AsyncDisposable {
     readonly assertion: RunAssertion;
     readonly requested: readonly string[];
   }): Promise<{ readonly run: Run } & Pick<RunBundles, 'refused'>>;
-  /** False for a run that was never registered. */
-  end(input: { readonly cluster: string; readonly run: RunName }): Promise<boolean>;
+  /** False for a run that was never registered. `cancelled`: its signer has done so by itself, which is on record. */
+  end(input: {
+    readonly cluster: string;
+    readonly run: RunName;
+    readonly cancelled: boolean;
+  }): Promise<boolean>;
+  /** See `keepUndelivered`. */
+  undelivered(word: Undelivered): Promise<boolean>;
   /**
-   * Returns how many runs have ended by this report. Each report stands by itself and speaks of runs that are clearly older than its `asOf`
+   * Returns how many runs have ended by this report, and those whose jobs are to be cancelled. Each report stands by itself and speaks of runs that are clearly older than its `asOf`
    * alone, so that reports may come in any order. Throws `request_invalid`, with a record, when that is ahead of our clock.
    */
   report(input: {
@@ -38,7 +45,7 @@ export interface RunRegistry extends AsyncDisposable {
     readonly runs: readonly ReportedRun[];
     /** When the scheduler was asked, by the signer's clock; milliseconds since the Unix epoch. */
     readonly asOf: number;
-  }): Promise<number>;
+  }): Promise<{ readonly ended: number; readonly toCancel: readonly Run[] }>;
 }
 
 export interface RunRegistryOptions {
@@ -222,7 +229,8 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       }
       return { run, refused };
     },
-    end: async ({ cluster, run: { jobId, start } }) => {
+    undelivered: (word) => keepUndelivered(options, word),
+    end: async ({ cluster, run: { jobId, start }, cancelled }) => {
       const workload = runWorkload(cluster, jobId, start);
       const run = await ledger.beginRunEnd({ workload, at: now() });
       if (run === undefined) return false;
@@ -231,6 +239,14 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         remember(workload, 'ending');
         if (isFirst) await recordEnd(run, 'the scheduler began to end it');
       }
+      if (cancelled)
+        await audit.record({
+          action: 'run_cancel',
+          outcome: 'ok',
+          actor: `signer:${cluster}`,
+          ...identityFacts(run.identity),
+          reason: 'a node lacks its secrets',
+        });
       return true;
     },
     report: async ({ cluster, runs, asOf }) => {
@@ -249,7 +265,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
           await ledger.setRunEnd({ workload, endsAt: row.endsAt });
         }
       }
-      return ended;
+      return { ended, toCancel: await ledger.listRunsToCancel({ cluster }) };
     },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();

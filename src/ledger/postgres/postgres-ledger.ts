@@ -24,6 +24,7 @@ import { findLeaseSet, findSession, readSessions } from './read-session.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
+import * as undelivered from './undelivered.ts';
 import { configureSession } from './session-settings.ts';
 import type { Sql } from './statements.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
@@ -160,6 +161,10 @@ function createLedger(
     listEndedRunsHeld: () => each('list ended runs held', runs.listEndedRunsHeld),
     findEndedRuns: (workloads) => each('find ended runs', (sql) => runs.findEndedRuns(sql, workloads)),
     isRunHeld: (workload) => each('is run held', (sql) => runs.isRunHeld(sql, workload)),
+    recordUndelivered: (input) =>
+      change('record undelivered', (sql) => undelivered.recordUndelivered(sql, input)),
+    listRunsToCancel: (query) =>
+      each('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.
     beatReplica: (input) => each('beat replica', (sql) => replicas.beatReplica(sql, input)),

@@ -71,7 +71,7 @@ export async function findRun(sql: Sql, workload: string): Promise<Run | undefin
   return row === undefined ? undefined : readRun(sql, row);
 }
 
-async function readRun(sql: Sql, stored: Row): Promise<Run> {
+export async function readRun(sql: Sql, stored: Row): Promise<Run> {
   const row = parseRow(runRow, stored, 'run');
   return toRun(row, row.identity === null ? await largeIdentity(sql, row) : parseIdentity(row.identity));
 }

@@ -223,4 +223,19 @@ export const migrations: readonly Migration[] = [
     minimumReader: 1,
     sql: `ALTER TABLE replica ADD COLUMN answers text NOT NULL DEFAULT '{}'`,
   },
+  // Nodes that could not deliver the files of a run, and whether its job is to be cancelled for that.
+  {
+    minimumReader: 1,
+    sql: `
+    CREATE TABLE undelivered (
+      workload text NOT NULL REFERENCES run (workload) ON DELETE CASCADE,
+      node text NOT NULL,
+      code text NOT NULL,
+      cancels boolean NOT NULL,
+      at bigint NOT NULL,
+      PRIMARY KEY (workload, node)
+    );
+    CREATE INDEX undelivered_cancels ON undelivered (workload) WHERE cancels;
+    `,
+  },
 ];

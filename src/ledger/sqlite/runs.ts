@@ -66,7 +66,7 @@ export function findRun(sql: Sql, workload: string): Run | undefined {
   return row === undefined ? undefined : readRun(sql, row);
 }
 
-function readRun(sql: Sql, stored: Row): Run {
+export function readRun(sql: Sql, stored: Row): Run {
   const row = parseRow(runRow, stored, 'run');
   return toRun(row, row.identity === null ? largeIdentity(sql, row) : parseIdentity(row.identity));
 }

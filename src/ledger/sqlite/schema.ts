@@ -202,4 +202,16 @@ export const migrations: readonly string[] = [
   `,
   // What still answers a replica, as counts for the others to look at.
   `ALTER TABLE replica ADD COLUMN answers TEXT NOT NULL DEFAULT '{}'`,
+  // Nodes that could not deliver the files of a run, and whether its job is to be cancelled for that.
+  `
+  CREATE TABLE undelivered (
+    workload TEXT NOT NULL REFERENCES run (workload) ON DELETE CASCADE,
+    node TEXT NOT NULL,
+    code TEXT NOT NULL,
+    cancels INTEGER NOT NULL CHECK (cancels IN (0, 1)),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (workload, node)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX undelivered_cancels ON undelivered (workload) WHERE cancels = 1;
+  `,
 ];

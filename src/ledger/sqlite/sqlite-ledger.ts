@@ -20,6 +20,7 @@ import { leaseSetRow, parseRow } from '../stored/rows.ts';
 import { hastenRevocations, listOutstanding } from './outstanding.ts';
 import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
+import * as undelivered from './undelivered.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
 import { claimWork, finishWork, nextWorkAt, putWork } from './work-items.ts';
@@ -146,6 +147,10 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     listEndedRunsHeld: () => read('list ended runs held', (sql) => runs.listEndedRunsHeld(sql)),
     findEndedRuns: (workloads) => read('find ended runs', (sql) => runs.findEndedRuns(sql, workloads)),
     isRunHeld: (workload) => read('is run held', (sql) => runs.isRunHeld(sql, workload)),
+    recordUndelivered: (input) =>
+      run('record undelivered', (sql) => undelivered.recordUndelivered(sql, input)),
+    listRunsToCancel: (query) =>
+      read('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (input) => run('beat replica', (sql) => replicas.beatReplica(sql, input)),
     releaseClaims: (replica) => run('release claims', (sql) => replicas.releaseClaims(sql, replica)),

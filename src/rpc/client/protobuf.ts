@@ -122,6 +122,11 @@ export function messageField(number: number, bytes: Uint8Array): Uint8Array {
   return Buffer.concat([varintBytes((number << 3) | wireLength), varintBytes(bytes.byteLength), bytes]);
 }
 
+/** One whole number from 0, there even when it is 0. */
+export function numberField(number: number, value: number): Uint8Array {
+  return Buffer.concat([varintBytes((number << 3) | wireVarint), varintBytes(value)]);
+}
+
 function varintBytes(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;

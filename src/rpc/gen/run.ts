@@ -10,10 +10,13 @@ import type { RegisterRunRequest as _leasehold_v1_RegisterRunRequest, RegisterRu
 import type { RegisterRunResponse as _leasehold_v1_RegisterRunResponse, RegisterRunResponse__Output as _leasehold_v1_RegisterRunResponse__Output } from './leasehold/v1/RegisterRunResponse.ts';
 import type { ReportRunsRequest as _leasehold_v1_ReportRunsRequest, ReportRunsRequest__Output as _leasehold_v1_ReportRunsRequest__Output } from './leasehold/v1/ReportRunsRequest.ts';
 import type { ReportRunsResponse as _leasehold_v1_ReportRunsResponse, ReportRunsResponse__Output as _leasehold_v1_ReportRunsResponse__Output } from './leasehold/v1/ReportRunsResponse.ts';
+import type { ReportUndeliveredRequest as _leasehold_v1_ReportUndeliveredRequest, ReportUndeliveredRequest__Output as _leasehold_v1_ReportUndeliveredRequest__Output } from './leasehold/v1/ReportUndeliveredRequest.ts';
+import type { ReportUndeliveredResponse as _leasehold_v1_ReportUndeliveredResponse, ReportUndeliveredResponse__Output as _leasehold_v1_ReportUndeliveredResponse__Output } from './leasehold/v1/ReportUndeliveredResponse.ts';
 import type { ReportedRun as _leasehold_v1_ReportedRun, ReportedRun__Output as _leasehold_v1_ReportedRun__Output } from './leasehold/v1/ReportedRun.ts';
 import type { RunMatcher as _leasehold_v1_RunMatcher, RunMatcher__Output as _leasehold_v1_RunMatcher__Output } from './leasehold/v1/RunMatcher.ts';
 import type { RunName as _leasehold_v1_RunName, RunName__Output as _leasehold_v1_RunName__Output } from './leasehold/v1/RunName.ts';
 import type { RunServiceClient as _leasehold_v1_RunServiceClient, RunServiceDefinition as _leasehold_v1_RunServiceDefinition } from './leasehold/v1/RunService.ts';
+import type { RunToCancel as _leasehold_v1_RunToCancel, RunToCancel__Output as _leasehold_v1_RunToCancel__Output } from './leasehold/v1/RunToCancel.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -31,6 +34,8 @@ export interface ProtoGrpcType {
       RegisterRunResponse: MessageTypeDefinition<_leasehold_v1_RegisterRunResponse, _leasehold_v1_RegisterRunResponse__Output>
       ReportRunsRequest: MessageTypeDefinition<_leasehold_v1_ReportRunsRequest, _leasehold_v1_ReportRunsRequest__Output>
       ReportRunsResponse: MessageTypeDefinition<_leasehold_v1_ReportRunsResponse, _leasehold_v1_ReportRunsResponse__Output>
+      ReportUndeliveredRequest: MessageTypeDefinition<_leasehold_v1_ReportUndeliveredRequest, _leasehold_v1_ReportUndeliveredRequest__Output>
+      ReportUndeliveredResponse: MessageTypeDefinition<_leasehold_v1_ReportUndeliveredResponse, _leasehold_v1_ReportUndeliveredResponse__Output>
       ReportedRun: MessageTypeDefinition<_leasehold_v1_ReportedRun, _leasehold_v1_ReportedRun__Output>
       RunMatcher: MessageTypeDefinition<_leasehold_v1_RunMatcher, _leasehold_v1_RunMatcher__Output>
       RunName: MessageTypeDefinition<_leasehold_v1_RunName, _leasehold_v1_RunName__Output>
@@ -40,6 +45,7 @@ export interface ProtoGrpcType {
        * call about any other cluster is refused. No secret travels here.
        */
       RunService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_RunServiceClient> & { service: _leasehold_v1_RunServiceDefinition }
+      RunToCancel: MessageTypeDefinition<_leasehold_v1_RunToCancel, _leasehold_v1_RunToCancel__Output>
     }
   }
 }

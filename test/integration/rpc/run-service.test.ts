@@ -221,18 +221,18 @@ describe('a report, compared', () => {
       actor: 'signer:hpc',
     });
     expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active' });
-    expect((await report([], Date.now() + 5_000)).response).toEqual({ ended: 1 });
+    expect((await report([], Date.now() + 5_000)).response).toEqual({ ended: 1, toCancel: [] });
   });
 
   it('made long ago says nothing of what was registered since', async () => {
-    expect((await report([], Date.now() - 300_000)).response).toEqual({ ended: 0 });
-    expect((await report([])).response).toEqual({ ended: 1 });
+    expect((await report([], Date.now() - 300_000)).response).toEqual({ ended: 0, toCancel: [] });
+    expect((await report([])).response).toEqual({ ended: 1, toCancel: [] });
     expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'ended' });
   });
 
   it('knows a run whose nodes had to boot by a later start, and no other run of its job', async () => {
     const booted = { run: { jobId, start: start + 600 }, endsAtMs: 7_000, submitted: start - 10 };
-    expect((await report([booted])).response).toEqual({ ended: 0 });
+    expect((await report([booted])).response).toEqual({ ended: 0, toCancel: [] });
     expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active', endsAt: 7_000 });
     expect((await report([{ ...booted, submitted: start + 300, restarts: 1 }])).response).toEqual({
       ended: 1,
@@ -465,9 +465,9 @@ describe('a report', () => {
     const start = startOfRun();
     await register({ start });
     const endsAtMs = (start + 7_200) * 1000;
-    expect((await report([{ jobId: 12, start, endsAtMs }])).response).toEqual({ ended: 0 });
+    expect((await report([{ jobId: 12, start, endsAtMs }])).response).toEqual({ ended: 0, toCancel: [] });
     expect(await broker.ledger.findRun(`run/hpc/12/${start}`)).toMatchObject({ endsAt: endsAtMs });
-    expect((await report([])).response).toEqual({ ended: 0 });
+    expect((await report([])).response).toEqual({ ended: 0, toCancel: [] });
     expect(await broker.ledger.findRun(`run/hpc/12/${start}`)).toMatchObject({ state: 'active' });
   });
 
@@ -493,6 +493,7 @@ describe('an explanation', () => {
     expect((await explain(described)).response).toMatchObject({
       allowed: true,
       rule: 'gpu',
+      nodeWithoutSecrets: 'fail_tasks',
       spiffeId: 'spiffe://test/slurm/hpc/user/alice/job/0/run/0',
     });
     expect((await explain({ ...described, partition: 'cpu' })).response).toMatchObject({

@@ -16,6 +16,7 @@ const aBundle = (name: string): Bundle => ({
   overlapSeconds: 60,
   refreshSeconds: 60,
   outage: { mode: 'keep', afterSeconds: 0 },
+  nodeWithoutSecrets: 'fail_tasks',
 });
 
 const aRun = (changes: Partial<RunIdentity> = {}): RunIdentity => ({

@@ -24,6 +24,12 @@ describe('parsePolicy', () => {
   it.each([
     ['a bundle without outage', '    outage: { mode: keep }\n', '', 'bundles.static.outage: is required'],
     [
+      'another fate of a run',
+      'nodeWithoutSecrets: cancel_job',
+      'nodeWithoutSecrets: end',
+      'bundles.app-db.nodeWithoutSecrets:',
+    ],
+    [
       'an outage without its time',
       '{ mode: wipe, after: 10m }',
       '{ mode: wipe }',
@@ -231,6 +237,7 @@ describe('parsePolicy', () => {
       overlapSeconds: 300,
       refreshSeconds: 30,
       outage: { mode: 'wipe', afterSeconds: 600 },
+      nodeWithoutSecrets: 'cancel_job',
       secrets: [
         { name: 'db', kind: 'leased', engine: 'read', path: 'database/creds/app' },
         { name: 'api', kind: 'static', engine: 'kv2', path: 'kv/data/app/api' },

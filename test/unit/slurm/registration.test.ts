@@ -41,6 +41,8 @@ const run = {
   restarts: 1,
   isStarting: true,
   canBeHeld: true,
+  name: '12',
+  state: undefined,
 };
 const site = { cluster: 'hpc', audience: 'leasehold', accountingEnforced: false, now: 1_700_000_001_500 };
 
@@ -209,7 +211,7 @@ it('a controller that does not answer says nothing about what is held', async ()
 
 describe('rows of squeue', () => {
   const row = (...values: readonly string[]) =>
-    [14, 14, 24, 24, 6, 6, 6, 24, 8].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
+    [14, 14, 24, 24, 6, 6, 6, 24, 8, 14, 14].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
 
   it('are numbers of fixed width', () => {
     const text = row('12', '5', '1700000000', 'N/A', 'CF', '1', '1', '1699999000', '1');
@@ -224,8 +226,22 @@ describe('rows of squeue', () => {
         restarts: 0,
         isStarting: false,
         canBeHeld: false,
+        name: '12',
+        state: undefined,
       },
     ]);
+  });
+
+  it('tell how a command names the run, and the state by which it may be cancelled', () => {
+    const read = (state: string, arrayId: string, taskId: string) => {
+      const [found] = parseRuns(row('12', '5', '1', '2', state, '1', '1', '1', '0', arrayId, taskId));
+      return [found?.name, found?.state];
+    };
+    expect(read('R', '12', 'N/A')).toEqual(['12', 'RUNNING']);
+    // The last task of an array has the job id of the whole array.
+    expect(read('R', '12', '3')).toEqual(['12_3', 'RUNNING']);
+    expect(read('S', '10', '0')).toEqual(['10_0', 'SUSPENDED']);
+    for (const state of ['CF', 'CG', 'SI', 'ST', 'SO']) expect(read(state, '10', '1')[1]).toBeUndefined();
   });
 
   it('are runs in every state but those without resources', () => {

@@ -15,6 +15,7 @@ const aBundle = (change: Partial<Bundle> = {}): Bundle => ({
   overlapSeconds: 60,
   refreshSeconds: 60,
   outage: { mode: 'keep', afterSeconds: 0 },
+  nodeWithoutSecrets: 'fail_tasks',
   ...change,
 });
 const withPath = (path: string) => aBundle({ secrets: [{ ...fixed, path }] });

@@ -10,6 +10,10 @@ export interface EndRunRequest {
    * The run that ends.
    */
   'run'?: (_leasehold_v1_RunName | null);
+  /**
+   * The signer has cancelled its job, because the broker listed it in `to_cancel`.
+   */
+  'cancelled'?: (boolean);
 }
 
 /**
@@ -20,4 +24,8 @@ export interface EndRunRequest__Output {
    * The run that ends.
    */
   'run': (_leasehold_v1_RunName__Output | null);
+  /**
+   * The signer has cancelled its job, because the broker listed it in `to_cancel`.
+   */
+  'cancelled': (boolean);
 }

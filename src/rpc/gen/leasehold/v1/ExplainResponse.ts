@@ -26,6 +26,10 @@ export interface ExplainResponse {
    * SPIFFE-style id that was evaluated.
    */
   'spiffeId'?: (string);
+  /**
+   * Of a run that would be granted the bundle: what becomes of it once a node cannot deliver, `fail_tasks` or `cancel_job`. Empty otherwise.
+   */
+  'nodeWithoutSecrets'?: (string);
 }
 
 /**
@@ -52,4 +56,8 @@ export interface ExplainResponse__Output {
    * SPIFFE-style id that was evaluated.
    */
   'spiffeId': (string);
+  /**
+   * Of a run that would be granted the bundle: what becomes of it once a node cannot deliver, `fail_tasks` or `cancel_job`. Empty otherwise.
+   */
+  'nodeWithoutSecrets': (string);
 }

@@ -10,6 +10,8 @@ import type { RegisterRunRequest as _leasehold_v1_RegisterRunRequest, RegisterRu
 import type { RegisterRunResponse as _leasehold_v1_RegisterRunResponse, RegisterRunResponse__Output as _leasehold_v1_RegisterRunResponse__Output } from '../../leasehold/v1/RegisterRunResponse.ts';
 import type { ReportRunsRequest as _leasehold_v1_ReportRunsRequest, ReportRunsRequest__Output as _leasehold_v1_ReportRunsRequest__Output } from '../../leasehold/v1/ReportRunsRequest.ts';
 import type { ReportRunsResponse as _leasehold_v1_ReportRunsResponse, ReportRunsResponse__Output as _leasehold_v1_ReportRunsResponse__Output } from '../../leasehold/v1/ReportRunsResponse.ts';
+import type { ReportUndeliveredRequest as _leasehold_v1_ReportUndeliveredRequest, ReportUndeliveredRequest__Output as _leasehold_v1_ReportUndeliveredRequest__Output } from '../../leasehold/v1/ReportUndeliveredRequest.ts';
+import type { ReportUndeliveredResponse as _leasehold_v1_ReportUndeliveredResponse, ReportUndeliveredResponse__Output as _leasehold_v1_ReportUndeliveredResponse__Output } from '../../leasehold/v1/ReportUndeliveredResponse.ts';
 
 /**
  * What a batch scheduler's signer tells the broker about runs. A run is one start of one job: cluster, job id and the start that the
@@ -35,14 +37,14 @@ export interface RunServiceClient extends grpc.Client {
   endRun(argument: _leasehold_v1_EndRunRequest, callback: grpc.requestCallback<_leasehold_v1_EndRunResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
+   * Which runs need secrets, for the time when the broker is away. A node of the cluster may ask too.
    */
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   GetRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
+   * Which runs need secrets, for the time when the broker is away. A node of the cluster may ask too.
    */
   getRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
   getRunMatchers(argument: _leasehold_v1_GetRunMatchersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_GetRunMatchersResponse__Output>): grpc.ClientUnaryCall;
@@ -83,6 +85,23 @@ export interface RunServiceClient extends grpc.Client {
   reportRuns(argument: _leasehold_v1_ReportRunsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
   reportRuns(argument: _leasehold_v1_ReportRunsRequest, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
   
+  /**
+   * From a node of the run, not the signer: it could not deliver the run's files, and tasks there will fail. The broker keeps the first word
+   * of each node; whether the job is to be cancelled for it is the policy's to say. Refused for runs that are over, or not this node's.
+   */
+  ReportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  ReportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  ReportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  ReportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * From a node of the run, not the signer: it could not deliver the run's files, and tasks there will fail. The broker keeps the first word
+   * of each node; whether the job is to be cancelled for it is the policy's to say. Refused for runs that are over, or not this node's.
+   */
+  reportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  reportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  reportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  reportUndelivered(argument: _leasehold_v1_ReportUndeliveredRequest, callback: grpc.requestCallback<_leasehold_v1_ReportUndeliveredResponse__Output>): grpc.ClientUnaryCall;
+  
 }
 
 /**
@@ -98,7 +117,7 @@ export interface RunServiceHandlers extends grpc.UntypedServiceImplementation {
   EndRun: grpc.handleUnaryCall<_leasehold_v1_EndRunRequest__Output, _leasehold_v1_EndRunResponse>;
   
   /**
-   * Which runs need secrets, for the time when the broker is away. The one call that a node of the cluster may make too.
+   * Which runs need secrets, for the time when the broker is away. A node of the cluster may ask too.
    */
   GetRunMatchers: grpc.handleUnaryCall<_leasehold_v1_GetRunMatchersRequest__Output, _leasehold_v1_GetRunMatchersResponse>;
   
@@ -114,6 +133,12 @@ export interface RunServiceHandlers extends grpc.UntypedServiceImplementation {
    */
   ReportRuns: grpc.handleUnaryCall<_leasehold_v1_ReportRunsRequest__Output, _leasehold_v1_ReportRunsResponse>;
   
+  /**
+   * From a node of the run, not the signer: it could not deliver the run's files, and tasks there will fail. The broker keeps the first word
+   * of each node; whether the job is to be cancelled for it is the policy's to say. Refused for runs that are over, or not this node's.
+   */
+  ReportUndelivered: grpc.handleUnaryCall<_leasehold_v1_ReportUndeliveredRequest__Output, _leasehold_v1_ReportUndeliveredResponse>;
+  
 }
 
 export interface RunServiceDefinition extends grpc.ServiceDefinition {
@@ -121,4 +146,5 @@ export interface RunServiceDefinition extends grpc.ServiceDefinition {
   GetRunMatchers: MethodDefinition<_leasehold_v1_GetRunMatchersRequest, _leasehold_v1_GetRunMatchersResponse, _leasehold_v1_GetRunMatchersRequest__Output, _leasehold_v1_GetRunMatchersResponse__Output>
   RegisterRun: MethodDefinition<_leasehold_v1_RegisterRunRequest, _leasehold_v1_RegisterRunResponse, _leasehold_v1_RegisterRunRequest__Output, _leasehold_v1_RegisterRunResponse__Output>
   ReportRuns: MethodDefinition<_leasehold_v1_ReportRunsRequest, _leasehold_v1_ReportRunsResponse, _leasehold_v1_ReportRunsRequest__Output, _leasehold_v1_ReportRunsResponse__Output>
+  ReportUndelivered: MethodDefinition<_leasehold_v1_ReportUndeliveredRequest, _leasehold_v1_ReportUndeliveredResponse, _leasehold_v1_ReportUndeliveredRequest__Output, _leasehold_v1_ReportUndeliveredResponse__Output>
 }

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it, vi } from 'vitest';
+import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
+import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
+import { startSwitch } from '../../support/switch.ts';
+import { createNodeWorld, slurmd } from './node-world.ts';
+
+const policy = `
+bundles:
+  db:
+    tokenRole: leasehold-db
+    ttl: 10m
+    maxTtl: 1d
+    outage: { mode: keep }
+    nodeWithoutSecrets: cancel_job
+    secrets: { database: { leased: database/creds/app } }
+    files: { database.env: { secret: database, format: dotenv, mode: '0400' } }
+grants:
+  - { name: gpu, allow: db, runs: { cluster: hpc, partition: gpu } }
+`;
+
+const job = { SLURM_CLUSTER_NAME: 'hpc', SLURM_JOB_ID: 12, SLURM_JOB_UID: 20_001, SLURM_JOB_GID: 20_002 };
+
+async function createSite() {
+  await using building = new AsyncDisposableStack();
+  const broker = building.use(await startSlurmBroker({ policy }));
+  const way = building.use(await startSwitch(broker.nodes));
+  const world = building.use(
+    await createNodeWorld(
+      { address: way.address, ca: broker.ca.certificate, authority: broker.ca },
+      'prolog: { seconds: 2 }',
+      'spiffe://test/slurm/hpc/node/n1',
+    ),
+  );
+  const owned = building.move();
+  return { broker, way, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** As a signer would register it. */
+const register = async (broker: SlurmBroker, restarts = 0) => {
+  const identity = aRunIdentity({ start: startOfRun() + restarts });
+  const run = { identity, restarts, endsAt: undefined, bundles: ['db'] };
+  await broker.ledger.registerRun({ run, at: Date.now() });
+  return identity.workload;
+};
+const words = async (broker: SlurmBroker) =>
+  (await readFile(broker.auditFile, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ action }) => action === 'run_undelivered');
+const toCancel = async (broker: SlurmBroker) =>
+  (await broker.ledger.listRunsToCancel({ cluster: 'hpc' })).map(({ identity }) => identity.workload);
+
+it('a node whose prolog found no broker says so when there is one again, of that run', async () => {
+  await using site = await createSite();
+  const { broker, way, world } = site;
+  const workload = await register(broker);
+  await world.start();
+  way.close(true);
+  expect(await world.hook('prolog', slurmd(job))).toMatch(/^FAIL The credentials of this job could not be/);
+  expect(await words(broker)).toEqual([]);
+  way.close(false);
+  await vi.waitFor(async () => expect(await words(broker)).toHaveLength(1), { timeout: 60_000 });
+  expect(await words(broker)).toMatchObject([{ outcome: 'failed', workload, node: 'hpc/n1' }]);
+  expect(await toCancel(broker)).toEqual([workload]);
+}, 90_000);
+
+it('a node says nothing of a run that is over there, nor of the next one of its job', async () => {
+  await using site = await createSite();
+  const { broker, way, world } = site;
+  await register(broker);
+  await world.start();
+  way.close(true);
+  expect(await world.hook('prolog', slurmd(job))).toMatch(/^FAIL /);
+  expect(await world.hook('epilog', slurmd(job))).toBe('OK\n');
+  await register(broker, 1);
+  way.close(false);
+  expect(await world.hook('prolog', slurmd({ ...job, SLURM_JOB_RESTART_COUNT: 1 }))).toBe('OK\n');
+  expect(await words(broker)).toEqual([]);
+  expect(await toCancel(broker)).toEqual([]);
+}, 90_000);
