@@ -60,7 +60,7 @@ export const backendSchema = (folder: string) =>
     canary: z
       .strictObject({
         // A day at most: the ledger has to know the one before.
-        intervalSeconds: whole(60, 86_400).default(3_600),
+        intervalSeconds: whole(10, 86_400).default(3_600),
         paths: z
           .array(ruledText(brokenMountedPathRule))
           .min(1, { error: 'must not be empty: leave it out for every path of the policy' })

@@ -13,11 +13,13 @@ export function startBackground(
     follow,
     probes,
     canaries,
+    isDraining,
   }: {
     readonly grants: GrantSweep;
     readonly follow: Follow;
     readonly probes: ProbeWork;
     readonly canaries: Canaries;
+    readonly isDraining: () => boolean;
   },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
@@ -68,7 +70,11 @@ export function startBackground(
     every(parts.settings.sweepMs, 'backend identity', () => parts.identity.check()),
   );
   track('probes', () => every(parts.settings.retryMinMs, 'probes', () => probes.tick()));
-  track('canaries', () => every(parts.settings.retryMinMs, 'canaries', () => canaries.tick()));
+  track('canaries', () =>
+    every(parts.settings.retryMinMs, 'canaries', async () => {
+      if (!isDraining()) await canaries.tick();
+    }),
+  );
   track('overdue revocations', () => every(60_000, 'overdue revocations', () => probes.report()));
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>

@@ -174,8 +174,9 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
   rejoined = () => follow.sweep();
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
-  const background = startBackground(parts, { grants, follow, probes, canaries });
   let draining = false;
+  const isDraining = () => draining;
+  const background = startBackground(parts, { grants, follow, probes, canaries, isDraining });
 
   return {
     admin: createSessionAdmin(parts, canaries),

@@ -12,6 +12,9 @@ export interface OtherBroker extends AsyncDisposable {
   readonly process: OwnedProcess;
   /** host:port, listened at and advertised. */
   readonly workloads: string;
+  readonly admin: string;
+  /** `http://…` of its health and metrics. */
+  readonly http: string;
 }
 
 /** For a broker that does not run yet. */
@@ -25,9 +28,11 @@ export const startOtherBroker = async (
     readonly name: string;
     readonly workloads: string;
     readonly env?: Readonly<Record<string, string>>;
+    /** What is asked until it answers with 200; a broker whose clusters are away is never ready. */
+    readonly until?: '/readyz' | '/healthz';
   },
 ): Promise<OtherBroker> => {
-  const { folder, name, workloads, env = {} } = options;
+  const { folder, name, workloads, env = {}, until = '/readyz' } = options;
   const [admin, http] = [await freeAddress(), await freeAddress()];
   const config: unknown = parse(await readFile(site.brokerConfig, 'utf8'));
   const section = (key: string): Record<string, unknown> => ({
@@ -48,11 +53,11 @@ export const startOtherBroker = async (
   try {
     await waitUntilReady({
       process,
-      ready: async () => (await fetch(`http://${http}/readyz`)).status === 200,
+      ready: async () => (await fetch(`http://${http}${until}`)).status === 200,
     });
   } catch (error) {
     await process.stop();
     throw error;
   }
-  return { process, workloads, [Symbol.asyncDispose]: () => process.stop() };
+  return { process, workloads, admin, http: `http://${http}`, [Symbol.asyncDispose]: () => process.stop() };
 };

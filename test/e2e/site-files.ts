@@ -21,7 +21,7 @@ const brokerPolicyName = 'leasehold-broker';
  * Bundle `app`: a database account and a KV secret; `static`: the KV secret alone. Pods of the service account `app` may hold it in both clusters, those of
  * `local` in the cluster `one` alone.
  */
-const policyText = (times: Readonly<Record<string, string>>) =>
+const policyText = (times: Readonly<Record<string, string>>, more: Readonly<Record<string, unknown>>) =>
   stringify({
     bundles: {
       app: {
@@ -50,6 +50,7 @@ const policyText = (times: Readonly<Record<string, string>>) =>
         secrets: { kv: { kv2: { mount: vaultPaths.kvMount, path: vaultPaths.exampleSecret } } },
         files: { 'kv.json': { secret: 'kv', format: 'json' } },
       },
+      ...more,
     },
     grants: [
       {
@@ -71,6 +72,9 @@ export interface BrokerTuning {
   readonly ledger?: { readonly postgres: Readonly<Record<string, unknown>>; readonly password: string };
   /** Where the log is, in place of the site's own folder, and how long a record is waited for. */
   readonly audit?: { readonly folder: string; readonly maxWaitMs: number };
+  /** More bundles, as the policy file writes them. */
+  readonly bundles?: Readonly<Record<string, unknown>>;
+  readonly canary?: { readonly intervalSeconds: number };
   readonly vault?: { readonly probationSeconds?: number; readonly requestLimitSeconds?: number };
 }
 
@@ -115,11 +119,11 @@ export const writeSiteFiles = async (options: {
   readonly vault: TestVault;
   /** Where the broker finds that Vault. */
   readonly vaultAddress: string;
-  readonly clusters: readonly TestKubernetes[];
+  readonly clusters: readonly Pick<TestKubernetes, 'issuer' | 'kubeconfigFile'>[];
   readonly tuning: BrokerTuning;
 }): Promise<SiteFiles> => {
   const { folder, vault, clusters, tuning } = options;
-  const policy = policyText(tuning.bundle ?? {});
+  const policy = policyText(tuning.bundle ?? {}, tuning.bundles ?? {});
   const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
@@ -164,6 +168,7 @@ export const writeSiteFiles = async (options: {
           auth: { tokenFile: await write('vault-token', await setUpVault(vault, policy, probationSeconds)) },
           ...tuning.vault,
         },
+        ...(tuning.canary === undefined ? {} : { canary: tuning.canary }),
       },
       // The most that it can say: the canary suite reads all of it.
       log: { level: 'debug' },

@@ -33,16 +33,22 @@ export function createCanaries(parts: Parts): Canaries {
   const targets = () => canaryTargets(parts.policy.bundles(), settings);
   let strays: readonly string[] = [];
 
+  const lookAgain = (path: string, ms: number) =>
+    void lookAt.set(path, parts.clock.monotonic() + ms * (1 + parts.random() * 0.2));
+
   const look = async (target: CanaryTarget): Promise<Standing> => {
+    const { path } = target;
+    // One that cannot be read must not keep the others waiting.
+    lookAgain(path, postponeMs);
     const standing = await standings.read(target);
-    const { path, status } = { path: target.path, status: standing.status };
+    const { status } = standing;
     tellChange(parts, known.get(path), status);
     known.set(path, status);
     const leftMs = status.nextAt === undefined ? pendingLookMs : status.nextAt - parts.backend.now();
     if (leftMs <= 0) due.set(path, status.nextAt ?? 0);
     else due.delete(path);
     const pauseMs = leftMs <= 0 ? longestLookMs : Math.min(leftMs, longestLookMs);
-    lookAt.set(path, parts.clock.monotonic() + pauseMs * (1 + parts.random() * 0.2));
+    lookAgain(path, pauseMs);
     return standing;
   };
 
@@ -60,15 +66,20 @@ export function createCanaries(parts: Parts): Canaries {
     const { path } = target;
     if (!(await mayStart(parts, target))) {
       due.delete(path);
-      lookAt.set(path, parts.clock.monotonic() + postponeMs * (1 + parts.random() * 0.2));
+      lookAgain(path, postponeMs);
       return;
     }
     // Again: another broker may have been faster since.
     const { newest } = await look(target);
     if (!due.has(path)) return;
     due.delete(path);
-    await runCanary(parts, target, newest);
-    lookAt.set(path, parts.clock.monotonic() + pendingLookMs);
+    lookAgain(path, pendingLookMs);
+    try {
+      await runCanary(parts, target, newest);
+    } catch (error) {
+      const { code } = LeaseholdError.from(error);
+      parts.log.info('a canary could not be sent and comes later', { path, code }, error);
+    }
   };
 
   return {

@@ -16,13 +16,19 @@ export interface Standings {
 
 /** After one that said nothing, unless the interval is shorter. */
 const againMs = 60_000;
-/** Canaries looked at for the last one that passed: all that the ledger keeps of a path whose interval is not very short. */
+/** How far back a verdict is looked for: all that the ledger keeps of a path whose interval is not very short. */
 const longestLook = 500;
-const firstLook = 2;
 
 interface Judged {
   readonly session: Session;
   readonly verdict: Verdict;
+}
+
+/** What the canaries before the newest one say. They have ended, so it stays the same for as long as that is the newest. */
+interface History {
+  readonly newest: string;
+  readonly decided: Judged | undefined;
+  readonly passedAt: number | undefined;
 }
 
 export function createStandings(options: {
@@ -30,31 +36,42 @@ export function createStandings(options: {
   readonly settings: CanarySettings;
 }): Standings {
   const { ledger, settings } = options;
-  /** By path. What has passed never changes, and what is looked for further back than this costs a long look. */
-  const passed = new Map<string, { readonly session: string; readonly at: number }>();
-  /** The last word on a path that failed: while its backend is away, the one that is stuck says nothing else. */
-  const failed = new Map<string, Judged>();
+  const histories = new Map<string, History>();
+  /** The last word on a path that failed: while the backend is away, the one that is stuck says nothing else. */
+  const stuck = new Map<string, Judged>();
 
-  const judged = async ({ id }: Session): Promise<Judged | undefined> => {
+  const judged = async (id: string): Promise<Judged | undefined> => {
     const session = await ledger.findSession(id);
     return session === undefined ? undefined : { session, verdict: judge(session) };
   };
 
-  const find = async (path: string, limit: number) => {
-    const workload = canaryWorkload(path);
-    const sessions = await ledger.listSessions({ workload, limit });
-    let newest: Judged | undefined;
+  const historyOf = async (path: string, newest: string): Promise<History> => {
+    const known = histories.get(path);
+    if (known?.newest === newest) return known;
     let decided: Judged | undefined;
-    for (const one of sessions) {
-      const found = await judged(one);
-      if (found === undefined) continue;
-      newest ??= found;
-      const { outcome } = found.verdict;
-      if (outcome !== 'pending' && outcome !== 'none') decided ??= found;
-      if (outcome === 'passed') passed.set(path, { session: one.id, at: found.session.endedAt ?? 0 });
-      if (decided !== undefined && passed.has(path)) break;
+    let passedAt: number | undefined;
+    const sessions = await ledger.listSessions({ workload: canaryWorkload(path), limit: longestLook });
+    for (const { id } of sessions.slice(sessions.findIndex((one) => one.id === newest) + 1)) {
+      const found = await judged(id);
+      if (found === undefined || !isDecided(found)) continue;
+      decided ??= found;
+      if (found.verdict.outcome !== 'passed') continue;
+      passedAt = found.session.endedAt;
+      break;
     }
-    return { newest, decided, isAll: sessions.length < limit };
+    const history = { newest, decided, passedAt };
+    histories.set(path, history);
+    return history;
+  };
+
+  /** The newest one where it says something, or has said so before it could not be asked any more; else the one before. */
+  const decide = (path: string, newest: Judged, history: History): Judged | undefined => {
+    const before = stuck.get(path);
+    const isStuck = newest.verdict.outcome === 'pending' && before?.session.id === newest.session.id;
+    const decided = isDecided(newest) ? newest : isStuck ? before : history.decided;
+    if (decided?.verdict.outcome === 'revoke_failed') stuck.set(path, decided);
+    else stuck.delete(path);
+    return decided;
   };
 
   const dueAt = ({ session, verdict }: Judged): number | undefined => {
@@ -66,32 +83,41 @@ export function createStandings(options: {
 
   return {
     read: async ({ path, bundle }) => {
-      let found = await find(path, firstLook);
-      if (!found.isAll && (found.decided === undefined || !passed.has(path)))
-        found = await find(path, longestLook);
-      const { newest } = found;
-      let { decided } = found;
-      const stuck = failed.get(path);
-      if (newest?.verdict.outcome === 'pending' && stuck?.session.id === newest.session.id) decided = stuck;
-      if (decided?.verdict.outcome === 'revoke_failed') failed.set(path, decided);
-      else failed.delete(path);
+      const target = { path, bundle: bundle.name };
+      const [last] = await ledger.listSessions({ workload: canaryWorkload(path), limit: 1 });
+      const newest = last === undefined ? undefined : await judged(last.id);
+      if (newest === undefined) return { newest: undefined, status: { ...target, ...nothingKnown } };
+      const history = await historyOf(path, newest.session.id);
+      const decided = decide(path, newest, history);
       return {
-        newest: newest?.session.id,
+        newest: newest.session.id,
         status: {
-          path,
-          bundle: bundle.name,
-          outcome: toOutcome(decided?.verdict.outcome),
+          ...target,
+          outcome: decided === undefined ? 'waiting' : toOutcome(decided.verdict.outcome),
           why: decided?.verdict.why,
           ranAt: decided?.session.createdAt,
           session: decided?.session.id,
-          passedAt: passed.get(path)?.at,
-          nextAt: newest === undefined ? 0 : dueAt(newest),
+          passedAt: newest.verdict.outcome === 'passed' ? newest.session.endedAt : history.passedAt,
+          nextAt: dueAt(newest),
         },
       };
     },
   };
 }
 
-function toOutcome(outcome: Verdict['outcome'] | undefined): CanaryStatus['outcome'] {
-  return outcome === undefined || outcome === 'pending' || outcome === 'none' ? 'waiting' : outcome;
+const nothingKnown = {
+  outcome: 'waiting',
+  why: undefined,
+  ranAt: undefined,
+  session: undefined,
+  passedAt: undefined,
+  nextAt: 0,
+} as const;
+
+function isDecided({ verdict }: Judged): boolean {
+  return toOutcome(verdict.outcome) !== 'waiting';
+}
+
+function toOutcome(outcome: Verdict['outcome']): CanaryStatus['outcome'] {
+  return outcome === 'pending' || outcome === 'none' ? 'waiting' : outcome;
 }

@@ -239,8 +239,8 @@ describe('parseBrokerConfig', () => {
     [
       'canaries without a pause',
       'intervalSeconds: 600',
-      'intervalSeconds: 59',
-      'backend.canary.intervalSeconds: must be at least 60',
+      'intervalSeconds: 9',
+      'backend.canary.intervalSeconds: must be at least 10',
     ],
     [
       'canaries that the ledger would have forgotten',

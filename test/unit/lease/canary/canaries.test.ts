@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { canaryWorkload } from '../../../../src/lease/canary/canary-session.ts';
+import { LeaseholdError } from '../../../../src/platform/error.ts';
 import type { Bundle } from '../../../../src/policy/bundle.ts';
 import { createWorld, dbBundle, kvBundle, type World, type WorldOptions } from '../world.ts';
 
 const app = 'database/creds/app';
 const reports = 'database/creds/reports';
-const interval = 600_000;
+const interval = 120_000;
 const canary = { intervalMs: interval };
 
 const reportsBundle: Bundle = {
@@ -165,6 +166,53 @@ describe('a canary', () => {
     await world.restart();
     await world.pass(60_000);
     expect(await canariesOf(world)).toHaveLength(1);
+    expect(known(world)?.outcome).toBe('passed');
+  });
+
+  it('is not sent while its broker is on its way out', async () => {
+    await using world = await aWorld();
+    await world.engine().sessions.drain({ signal: new AbortController().signal });
+    await world.pass(30_000);
+    expect(await canariesOf(world)).toEqual([]);
+  });
+
+  it('that passed long ago is remembered through many that failed, and by a new broker', async () => {
+    await using world = await aWorld();
+    await world.pass(10_000);
+    const passedAt = known(world)?.passedAt;
+    refuse(world, 'read');
+    await world.pass(3 * interval);
+    await world.restart();
+    await world.pass(30_000);
+    expect(passedAt).toBeGreaterThan(0);
+    expect(known(world)).toMatchObject({ outcome: 'issue_failed', passedAt });
+  });
+
+  it('that is stuck is still told as such while its backend is away', async () => {
+    await using world = await aWorld();
+    let code: 'backend_rejected' | 'backend_sealed' = 'backend_rejected';
+    world.backend.setFault(({ operation }) =>
+      operation === 'revokeLease' || operation === 'lookupLease' ? { fail: code } : undefined,
+    );
+    await world.pass(20_000);
+    code = 'backend_sealed';
+    await world.pass(120_000);
+    expect(known(world)).toMatchObject({ outcome: 'revoke_failed', why: 'backend_rejected' });
+  });
+
+  it('at a path that the ledger cannot tell about now keeps no other from being looked at', async () => {
+    await using world = await aWorld({ bundles: [dbBundle, reportsBundle] });
+    await world.pass(15_000);
+    let failures = 0;
+    world.setLedger((method) => {
+      if (method !== 'findSession' || failures > 0) return;
+      failures += 1;
+      throw new LeaseholdError('ledger_unavailable');
+    });
+    await world.restart();
+    await world.pass(2_500);
+    expect([failures, known(world), known(world, reports)?.outcome]).toEqual([1, undefined, 'passed']);
+    await world.pass(10_000);
     expect(known(world)?.outcome).toBe('passed');
   });
 
@@ -339,7 +387,7 @@ describe('of several brokers', () => {
     await world.pass(30_000);
     expect(death).toBeDefined();
     await death;
-    await world.pass(600_000);
+    await world.pass(300_000);
     expect(world.backend.aliveCredentials()).toEqual([]);
     expect(world.backend.aliveTokens()).toEqual([]);
     const [last] = await canariesOf(world);
