@@ -21,7 +21,7 @@ const address: ReadValue<string> = (value, path) => {
   return value;
 };
 
-const addresses: ReadValue<readonly string[]> = (value, path) =>
+export const addresses: ReadValue<readonly string[]> = (value, path) =>
   Array.isArray(value) ? list(address, { min: 1, max: 16 })(value, path) : [address(value, path)];
 
 export function hostPort(value: string, path: string, limits?: { readonly minPort: 0 }): HostPort {

@@ -9,7 +9,8 @@ export interface NodeCertificate {
   readonly endpoint: Required<Pick<BrokerEndpoint, 'ca' | 'clientCertificate'>>;
   /** Tells whether the files have others than at the last reading. */
   readonly digest: string;
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch, as the next. */
+  readonly issuedAt: number;
   readonly expiresAt: number;
   readonly cluster: string;
   readonly node: string;
@@ -49,6 +50,7 @@ export async function readNodeCertificate(files: {
   return {
     endpoint: { ca, clientCertificate: { certificate, key } },
     digest: digest.digest('hex'),
+    issuedAt: Date.parse(parsed.validFrom),
     expiresAt: Date.parse(parsed.validTo),
     cluster,
     node,

@@ -2,7 +2,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { LogLevel } from '../../src/platform/log.ts';
 import { readYamlValue } from '../../src/platform/yaml-document.ts';
 import { mapping, oneOf, optional, whole } from '../checked-value.ts';
-import { absolutePath, brokerConfig, type BrokerConfig, logConfig } from '../config-values.ts';
+import { absolutePath, addresses, brokerConfig, type BrokerConfig, logConfig } from '../config-values.ts';
 
 /** What `node-agent.yaml` says, checked. Holds no secret. */
 export interface NodeAgentConfig {
@@ -10,6 +10,8 @@ export interface NodeAgentConfig {
   /** PEM files that name this node. */
   readonly certificate: string;
   readonly key: string;
+  /** Where the two files come from, when the broker makes them; undefined when the site places them. */
+  readonly enrolment: { readonly address: readonly string[]; readonly tokenFile: string } | undefined;
   /** Where prolog and epilog reach the agent. */
   readonly socket: string;
   readonly files: {
@@ -37,6 +39,9 @@ const document = mapping<NodeAgentConfig>({
   broker: brokerConfig,
   certificate: absolutePath,
   key: absolutePath,
+  enrolment: optional(
+    mapping<NonNullable<NodeAgentConfig['enrolment']>>({ address: addresses, tokenFile: absolutePath }),
+  ),
   socket: optional(absolutePath, `${defaultRoot}/agent.sock`),
   files: optional(
     mapping<NodeAgentConfig['files']>({

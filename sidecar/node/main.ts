@@ -1,14 +1,20 @@
+import { once } from 'node:events';
+import { lstat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/platform/clock.ts';
-import { LeaseholdError } from '../../src/platform/error.ts';
+import { hasCode, LeaseholdError } from '../../src/platform/error.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { ownVersion } from '../../src/platform/own-version.ts';
+import { certifyNode } from '../../src/rpc/client/certify-node.ts';
 import { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
 import { createSharedDial } from '../../src/rpc/client/hold-client.ts';
 import { readConfigFile } from '../read-config-file.ts';
+import { orMissing } from '../deliver/file-system.ts';
+import { readCa } from '../proof.ts';
 import { startNodeAgent } from './agent.ts';
 import { readNodeCertificate } from './certificate.ts';
+import { createCertification } from './certification.ts';
 import { type NodeAgentConfig, parseNodeAgentConfig } from './config.ts';
 
 const usage = `usage: leasehold node-agent --config FILE [--check]
@@ -38,7 +44,7 @@ export async function runNodeAgent(
   try {
     const config = parseNodeAgentConfig(await readConfigFile(flags.config));
     if (!flags.check) return await serve(config);
-    await readNodeCertificate({ ...config, ca: config.broker.ca });
+    await checkFiles(config);
     return 0;
   } catch (error) {
     const { code, message, detail } = LeaseholdError.from(error);
@@ -47,29 +53,45 @@ export async function runNodeAgent(
   }
 }
 
+/** A node that enrols may have no certificate yet. */
+async function checkFiles(config: NodeAgentConfig): Promise<void> {
+  const { certificate, enrolment } = config;
+  const ca = config.broker.ca;
+  if (enrolment !== undefined && (await orMissing(lstat(certificate))) === undefined) await readCa(ca);
+  else await readNodeCertificate({ ...config, ca });
+}
+
 async function serve(config: NodeAgentConfig): Promise<number> {
   // Nothing is ever made more open than the exact mode it is given afterwards.
   process.umask(0o077);
   const log = createLog({ level: config.log.level, name: 'node-agent' });
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<undefined>();
-  const onSignal = () => stop(undefined);
+  const stopping = new AbortController();
+  const stopped = once(stopping.signal, 'abort');
+  const onSignal = () => stopping.abort();
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
+    const shared = { config, clock: systemClock, random: Math.random, log };
+    const { enrolment } = config;
+    const certification =
+      enrolment === undefined
+        ? undefined
+        : createCertification({ ...shared, enrolment, certify: certifyNode });
+    await certification?.ready(stopping.signal);
+    await using parts = new AsyncDisposableStack();
+    if (certification !== undefined) parts.use(certification.keep());
     await using agent = await startNodeAgent({
-      config,
+      ...shared,
       dial: createSharedDial(),
       fetchMatchers: fetchRunMatchers,
       tellUndelivered: reportUndelivered,
-      clock: systemClock,
-      random: Math.random,
-      log,
       version: ownVersion(),
     });
     await stopped;
     log.info('going down, the files of running jobs stay', { runs: agent.runs() });
     return 0;
   } catch (error) {
+    if (stopping.signal.aborted && hasCode(error, 'cancelled')) return 0;
     log.error('the node agent has failed', {}, error);
     throw error;
   } finally {

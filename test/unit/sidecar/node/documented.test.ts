@@ -20,7 +20,8 @@ it('documents every key with its default, and no other', async () => {
     ...(await read('docs/node-agent.md')).matchAll(/^\| `([a-z][A-Za-z.]*)` +\|[^|]*\| ([^|]*)\|/gm),
   ];
   const documented = new Map(rows.map(([, key = '', fallback = '']) => [key, fallback.trim()]));
-  const config = parseNodeAgentConfig(JSON.stringify(least));
+  const enrolment = { address: 'a:1', tokenFile: '/t' };
+  const config = parseNodeAgentConfig(JSON.stringify({ ...least, enrolment }));
   expect([...documented.keys()].sort()).toEqual([...keysOf(config)].sort());
   const flat = new Map(
     Object.entries({ ...config.files }).map(([key, value]) => [`files.${key}`, value] as const),
