@@ -28,7 +28,7 @@ const scheduler: Scheduler = {
   held: () => Promise.resolve(new Map()),
   release: () => Promise.resolve(new Map()),
   cancel: () => Promise.resolve(),
-  cancelRun: () => Promise.resolve(),
+  cancelRun: () => Promise.resolve(false),
 };
 
 process.once('message', (message) => {

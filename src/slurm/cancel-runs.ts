@@ -29,7 +29,7 @@ export function createCancelRuns(options: {
     if (found?.state === undefined) return;
     const submitted = found.submitted > 0 ? found.submitted : undefined;
     if (!isRowOfRun({ start, restarts }, { ...found, submitted })) return;
-    await scheduler.cancelRun(found, why, signal);
+    if (!(await scheduler.cancelRun(found, why, signal))) return;
     log.warn('a job is cancelled, as a node lacks its secrets', { job: jobId, start });
     untold.set(`${jobId} ${start}`, { jobId, start });
   };

@@ -46,9 +46,9 @@ export interface Scheduler {
   cancel(name: JobName, signal: AbortSignal): Promise<void>;
   /**
    * Cancels this run while it is in the state that it was seen in: one that was put back in the meantime waits in the queue, and is left alone. Says why
-   * in the job's admin comment, where Slurm takes it. Resolves too when there was nothing to cancel any more.
+   * in the job's admin comment, where Slurm takes it. False when there was nothing to cancel any more.
    */
-  cancelRun(run: ScheduledRun, why: string, signal: AbortSignal): Promise<void>;
+  cancelRun(run: ScheduledRun, why: string, signal: AbortSignal): Promise<boolean>;
 }
 
 // Numbers of fixed width alone: texts that users choose (name, comment, account) can hold line breaks and forge rows.
@@ -193,9 +193,7 @@ export function createScheduler(options: {
     await call(options.scontrol, args, signal);
   };
 
-  const cancel = async (args: readonly string[], signal: AbortSignal): Promise<void> => {
-    await call(options.scontrol.replace(/scontrol$/, 'scancel'), args, signal);
-  };
+  const scancel = options.scontrol.replace(/scontrol$/, 'scancel');
 
   const runs = async (signal: AbortSignal): Promise<readonly ScheduledRun[]> =>
     parseRuns(
@@ -251,13 +249,19 @@ export function createScheduler(options: {
       }
       return all;
     },
-    cancel: (name, signal) => cancel([name], signal),
+    cancel: async (name, signal) => {
+      await call(scancel, [name], signal);
+    },
     cancelRun: async ({ name, state }, why, signal) => {
-      if (state === undefined) return;
-      await cancel([`--state=${state}`, name], signal);
+      if (state === undefined) return false;
+      // Before: Slurm takes none for a job that is over. The run is ended without it, too.
       await control(['update', `JobId=${name}`, `AdminComment=leasehold: ${why}`], signal).catch(
         () => undefined,
       );
+      const { failure, stderr } = await end(scancel, ['--verbose', `--state=${state}`, name], signal);
+      if (/No active jobs match/.test(stderr)) return false;
+      if (failure !== undefined) throw strange('a command of the scheduler has failed', failure);
+      return stderr.split('\n').includes(`scancel: Terminating job ${name}`);
     },
   };
 }

@@ -15,15 +15,27 @@ const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => (
   },
 });
 
-/** Every run in the partition gpu gets a database account; those in cpu get nothing. `brief` is for who asks, and decided anew every few seconds. */
+/**
+ * Every run in the partition gpu gets a database account; those in cpu get nothing. `brief` and `vital` are for who asks: one is decided anew every few
+ * seconds, without the other on all its nodes a job is cancelled.
+ */
 export const policyText = stringify({
   bundles: {
     app: bundle('leasehold-app', { ttl: '10m', maxTtl: '1h', overlap: '30s' }),
+    vital: {
+      ...bundle('leasehold-vital', { ttl: '10m', maxTtl: '1h', overlap: '30s' }),
+      nodeWithoutSecrets: 'cancel_job',
+    },
     brief: bundle('leasehold-brief', { ttl: '20s', maxTtl: '20s', overlap: '5s' }),
   },
   grants: [
     { name: 'gpu', allow: 'app', runs: { cluster: 'hpc', partition: 'gpu' } },
-    { name: 'wish', allow: 'brief', deliver: 'on_request', runs: { cluster: 'hpc', partition: 'gpu' } },
+    {
+      name: 'wish',
+      allow: ['brief', 'vital'],
+      deliver: 'on_request',
+      runs: { cluster: 'hpc', partition: 'gpu' },
+    },
   ],
 });
 

@@ -43,6 +43,10 @@ export interface SlurmSite extends AsyncDisposable {
   socketOf(node: Node): string;
   /** Folder of the runs on that node. */
   runsOn(node: Node): string;
+  /** The same where its agent writes it. */
+  writtenOn(node: Node): string;
+  /** The broker's audit log. */
+  audit(): Promise<string>;
   /** Names of all files of runs, markers and records that any agent still has. */
   left(): Promise<readonly string[]>;
   killAgent(node: Node): Promise<void>;
@@ -262,6 +266,8 @@ export async function startSlurmSite(
     signerSocket,
     socketOf,
     runsOn: (node) => join(rootOf(node), 'runs'),
+    writtenOn: (node) => join(rootOf(node), 'own/runs'),
+    audit: () => readFile(join(folder, 'audit.log'), 'utf8'),
     left: async () => {
       const names = nodes.flatMap((node) =>
         ['runs', 'jobs', 'state'].map(async (kind) =>

@@ -25,7 +25,7 @@ const unexpected = () => Promise.reject(new Error('nobody asks for this'));
 /** A controller and a broker that write down what they are told. */
 function createParts(rows: readonly ScheduledRun[]) {
   const told: string[] = [];
-  const trouble = { controller: false, broker: undefined as LeaseholdError | undefined };
+  const trouble = { controller: false, putBack: false, broker: undefined as LeaseholdError | undefined };
   const away = () => new LeaseholdError('workload_stale');
   const scheduler: Scheduler = {
     runs: unexpected,
@@ -38,7 +38,7 @@ function createParts(rows: readonly ScheduledRun[]) {
     cancel: unexpected,
     cancelRun: ({ name, state }, why) => {
       told.push(`scancel ${name} ${state ?? ''}: ${why}`);
-      return Promise.resolve();
+      return Promise.resolve(!trouble.putBack);
     },
   };
   const broker: BrokerClient = {
@@ -85,6 +85,13 @@ it.each<[string, ScheduledRun, string]>([
   const { told, cancel } = createParts([found]);
   await cancel([named()]);
   expect(told).toEqual([call, said()]);
+});
+
+it('is not told of when it was put back between the look and the command', async () => {
+  const { told, trouble, cancel } = createParts([row()]);
+  trouble.putBack = true;
+  await cancel([named()]);
+  expect(told).toEqual([scancelled()]);
 });
 
 it('is tried again while the controller is away, and keeps no other', async () => {
