@@ -1,4 +1,5 @@
 import { canaryTargets } from '../lease/canary/canary.ts';
+import { formatDuration } from '../platform/duration.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { readSmallFile } from '../platform/small-file.ts';
 import type { Policy } from '../policy/grant.ts';
@@ -97,6 +98,14 @@ function describe(
     `clusters: ${config.clusters.map(({ name }) => name).join(', ')}`,
     `backend: vault at ${config.backend.vault.address}`,
     describeLedger(config.ledger),
+    ...describeCanaries(config, policy),
     `policy ${revision}: ${policy.bundles.size} bundles, ${policy.grants.length} grants`,
   ];
+}
+
+function describeCanaries({ backend }: BrokerConfig, { bundles }: Policy): readonly string[] {
+  const { canary } = backend;
+  if (canary === undefined) return [];
+  const paths = canaryTargets([...bundles.values()], canary).length;
+  return [`canaries: one every ${formatDuration(canary.intervalSeconds)} at each of ${paths} paths`];
 }

@@ -3,6 +3,7 @@ import { auditKey } from './commands/audit-key.ts';
 import { auditShow } from './commands/audit-show.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { canaryList } from './commands/canary-list.ts';
+import { canaryRun } from './commands/canary-run.ts';
 import { completion } from './commands/completion.ts';
 import { explain } from './commands/explain.ts';
 import { ledgerMigrate } from './commands/ledger-migrate.ts';
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   settleLift,
   settleWriteOff,
   canaryList,
+  canaryRun,
   auditShow,
   auditExport,
   auditVerify,

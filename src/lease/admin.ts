@@ -17,7 +17,7 @@ const pageSize = 500;
 const endedAtOnce = 64;
 
 /** What people may do; rights are the caller's to check, records are written here. */
-export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'>): SessionAdmin {
+export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list' | 'run'>): SessionAdmin {
   const { ledger, locks } = parts;
   const shown = (sessions: readonly Session[]) => withHolders(ledger, sessions);
   const findShown = async (id: string): Promise<SessionWithHolders> => {
@@ -268,6 +268,7 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
       await read(by);
       return { isEnabled: parts.settings.canary !== undefined, canaries: await canaries.list() };
     },
+    runCanary: (request) => canaries.run(request),
     hmac: ({ reference }) => parts.audit.hmac(reference),
   };
 }

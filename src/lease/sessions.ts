@@ -146,6 +146,11 @@ export interface SessionAdmin {
   listCanaries(request: {
     readonly by: string;
   }): Promise<{ readonly isEnabled: boolean; readonly canaries: readonly CanaryStatus[] }>;
+  /** As `Canaries.run`. */
+  runCanary(request: { readonly path: string; readonly by: string }): Promise<{
+    readonly session: string | undefined;
+    readonly status: CanaryStatus;
+  }>;
   /** As shown to people and in the audit log. */
   hmac(credential: Credential): string;
 }

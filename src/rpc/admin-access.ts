@@ -24,6 +24,7 @@ export const rightOf = {
   ListTombstones: 'view',
   LiftTombstone: 'settle',
   ListCanaries: 'view',
+  RunCanary: 'revoke',
   WriteOff: 'settle',
   MakeEnrolmentTokens: 'enrol',
 } as const satisfies Readonly<Record<string, AdminRight>>;

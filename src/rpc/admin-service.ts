@@ -10,6 +10,7 @@ import { type AdminClient, type AdminMethod, findAdminClient, rightOf } from './
 import { explain } from './admin-explain.ts';
 import { revoke } from './admin-revoke.ts';
 import {
+  parseEnginePath,
   parseId,
   parseOptionalSelector,
   parsePage,
@@ -121,6 +122,10 @@ export function addAdminService(handlers: Handlers, options: AdminServiceOptions
   unary('ListCanaries', methods.ListCanaries, async (_request, { by }) => {
     const { isEnabled, canaries } = await admin.listCanaries({ by });
     return { enabled: isEnabled, canaries: canaries.map(toCanaryMessage) };
+  });
+  unary('RunCanary', methods.RunCanary, async ({ path }, { by }) => {
+    const { session = '', status } = await admin.runCanary({ path: parseEnginePath('path', path), by });
+    return { session, canary: toCanaryMessage(status) };
   });
   unary('WriteOff', methods.WriteOff, async (request, { by }) => {
     const credential = parseId('credential', request.credential);

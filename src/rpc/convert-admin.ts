@@ -2,6 +2,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { CanaryStatus } from '../lease/canary/canary.ts';
 import type { Credential, Lock, Session, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import { brokenMountedPathRule } from '../policy/backend-path.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import type { Canary as WireCanary } from './gen/leasehold/v1/Canary.ts';
 import type { Lock as WireLock } from './gen/leasehold/v1/Lock.ts';
@@ -61,6 +62,12 @@ export function parseReason(reason: string): string {
 
 export function parseId(field: string, value: string): string {
   if (!plain.test(value)) throw refuse(`${field}: 1 to 512 letters, digits, _ . / : and -`);
+  return value;
+}
+
+export function parseEnginePath(field: string, value: string): string {
+  const broken = brokenMountedPathRule(value);
+  if (broken !== undefined) throw refuse(`${field}: ${broken}`);
   return value;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeAdmin, type FakeAdmin } from './fake-admin.ts';
 import { runHere } from './run-here.ts';
+import { aSession } from './samples.ts';
 
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);
 const passed = {
@@ -21,15 +22,15 @@ const stuck = {
   session: 'ses_2',
 };
 
-describe('leasehold canary list', () => {
-  let broker: FakeAdmin;
-  beforeAll(async () => {
-    broker = await startFakeAdmin();
-  });
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+let broker: FakeAdmin;
+beforeAll(async () => {
+  broker = await startFakeAdmin();
+});
+afterAll(async () => {
+  await broker[Symbol.asyncDispose]();
+});
 
+describe('leasehold canary list', () => {
   it('says what a caller without the right is told', async () => {
     broker.script({ ListCanaries: { refuse: 'admin_forbidden' } });
     const ran = await runHere(['canary', 'list'], broker);
@@ -96,5 +97,82 @@ describe('leasehold canary list', () => {
         },
       ],
     });
+  });
+});
+
+describe('leasehold canary run', () => {
+  const path = passed.path;
+  const under = { ...passed, session: 'ses_0', nextAtMs: 0 };
+  const list = (...canaries: readonly object[]) => ({ answer: { enabled: true, canaries } });
+
+  it('says what the broker refuses, and asks for nothing with a wait that is too long', async () => {
+    broker.script({ RunCanary: { refuse: 'locked' } });
+    expect(await runHere(['canary', 'run', path], broker)).toMatchObject({ status: 1, stdout: '' });
+    expect(broker.received).toEqual([{ method: 'RunCanary', request: { path } }]);
+    broker.script({});
+    expect((await runHere(['canary', 'run', path, '--wait', '61m'], broker)).status).toBe(2);
+    expect(broker.received).toEqual([]);
+  });
+
+  it('waits until that canary, and no earlier one, says something', async () => {
+    broker.script({
+      RunCanary: { answer: { session: 'ses_1', canary: under } },
+      ListCanaries: [list(under), list(under), list(passed)],
+    });
+    const ran = await runHere(['canary', 'run', path], broker);
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(ran.stdout).toMatch(/^PATH .*\ndatabase\/creds\/app +app +passed .*ses_1 +-\n$/);
+    expect(broker.received.map(({ method }) => method)).toEqual([
+      'RunCanary',
+      'ListCanaries',
+      'ListCanaries',
+      'ListCanaries',
+    ]);
+  });
+
+  it('ends with 3 when it failed, when it said nothing, and when the time is over', async () => {
+    broker.script({
+      RunCanary: { answer: { session: 'ses_2', canary: under } },
+      ListCanaries: [list({ ...stuck, path })],
+    });
+    const failed = await runHere(['canary', 'run', path], broker);
+    expect(failed.status).toBe(3);
+    expect(failed.stdout).toContain('cannot be revoked: ');
+    for (const said of [passed, under]) {
+      broker.script({
+        RunCanary: { answer: { session: 'ses_9', canary: under } },
+        ListCanaries: list(said),
+      });
+      expect(await runHere(['canary', 'run', path, '--wait', '0s'], broker)).toMatchObject({
+        status: 3,
+        stderr: 'it has not come to an end that says anything: leasehold session show ses_9\n',
+      });
+    }
+  });
+
+  it('says that none was sent, and how the path stands', async () => {
+    broker.script({ RunCanary: { answer: { session: '', canary: { ...stuck, path } } } });
+    const ran = await runHere(['canary', 'run', path, '--output', 'json'], broker);
+    expect(ran).toMatchObject({
+      status: 3,
+      stderr: 'none was sent: one is under way, or has left something that has to go first\n',
+    });
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      session: null,
+      canary: { path, outcome: 'revoke_failed', why: 'backend_rejected' },
+    });
+    expect(broker.received).toHaveLength(1);
+  });
+});
+
+describe('leasehold session show', () => {
+  it('calls a canary one, without a pod that it has not got', async () => {
+    const workload = 'canary/database/creds/app';
+    const session = aSession({ workload, cluster: '(canary)', namespace: '', pod: '', node: '' });
+    broker.script({ GetSession: { answer: { session } } });
+    const { stdout } = await runHere(['session', 'show', 'ses_1'], broker);
+    expect(stdout).toMatch(/^Canary: +canary\/database\/creds\/app$/m);
+    expect(stdout).not.toMatch(/^(Pod|Node|Service account):/m);
+    expect(stdout).toContain('nobody holds what a canary issues\n');
   });
 });

@@ -41,6 +41,7 @@ beforeAll(async () => {
     Explain: { answer: { rules: [{ rule: 'r', effect: 'allow' }] } },
     ListTombstones: { answer: { tombstones: [{ workload: 'w', bundle: 'b' }] } },
     ListCanaries: { answer: { enabled: true, canaries: [{ path: 'p', bundle: 'b', outcome: 'passed' }] } },
+    RunCanary: { answer: { canary: { path: 'p', bundle: 'b', outcome: 'passed' } } },
     LiftTombstone: { answer: {} },
     WriteOff: { answer: { session: aSession() } },
     MakeEnrolmentTokens: {
@@ -92,6 +93,7 @@ describe('docs/cli.md', () => {
     ['explain', ['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']],
     ['settle list', ['settle', 'list']],
     ['canary list', ['canary', 'list']],
+    ['canary run', ['canary', 'run', 'p']],
     ['settle lift', ['settle', 'lift', '--workload', 'w', '--bundle', 'b', '--reason', 'r']],
     ['settle write-off', ['settle', 'write-off', 'x', ...reasoned]],
     ['setup print', ['setup', 'print', '--config', join(root, 'docs', 'examples', 'broker.yaml')]],

@@ -3,7 +3,7 @@ import type { Session__Output as WireSession } from '../../rpc/gen/leasehold/v1/
 import type { Look } from '../output.ts';
 import { renderFacts, renderTable } from '../table.ts';
 import { outcomeCell } from './outcome.ts';
-import { stateCell, workloadName } from './session-table.ts';
+import { isCanary, stateCell, workloadName } from './session-table.ts';
 
 /** One session for people: its facts, then its holders and its credentials. */
 export function sessionFacts(session: WireSession, look: Look): string {
@@ -13,14 +13,16 @@ export function sessionFacts(session: WireSession, look: Look): string {
       ['State', stateCell(session.state)],
       ...(session.endReason === '' ? [] : [['Ended because', session.endReason] as const]),
       ['Bundle', session.bundle],
-      [session.run === null ? 'Pod' : 'Run', workloadName(session)],
+      [workloadKind(session), workloadName(session)],
       ['Cluster', session.cluster],
-      ...(session.run === null
-        ? ([
-            ['Service account', session.serviceAccount],
-            ['Node', session.node],
-          ] as const)
-        : runFacts(session.run, look)),
+      ...(isCanary(session)
+        ? []
+        : session.run === null
+          ? ([
+              ['Service account', session.serviceAccount],
+              ['Node', session.node],
+            ] as const)
+          : runFacts(session.run, look)),
       ['Workload', session.workload],
       ['Identity', session.spiffeId],
       ['Grant', session.grant],
@@ -34,6 +36,11 @@ export function sessionFacts(session: WireSession, look: Look): string {
   return [facts, holders(session, look), credentials(session, look)].join('\n');
 }
 
+function workloadKind(session: WireSession): string {
+  if (isCanary(session)) return 'Canary';
+  return session.run === null ? 'Pod' : 'Run';
+}
+
 function runFacts(run: WireRun, look: Look): readonly (readonly [string, string])[] {
   return [
     ['Partition', run.partition],
@@ -45,6 +52,7 @@ function runFacts(run: WireRun, look: Look): readonly (readonly [string, string]
 }
 
 function holders(session: WireSession, look: Look): string {
+  if (isCanary(session)) return 'nobody holds what a canary issues\n';
   if (session.holders.length === 0) return 'no holders\n';
   return renderTable({
     head: ['HOLDER', 'ATTACHED', 'GENERATION', 'DELIVERED', 'FILES'],

@@ -27,8 +27,9 @@ export function sessionRow(session: WireSession, look: Look): readonly Cell[] {
 }
 
 /** `namespace/pod`, or `job 12` with `12_3` for an array task and `12+1` for a component, and its owner; `canary/<path>` for a canary. */
-export function workloadName({ namespace, pod, run, workload }: WireSession): string {
-  if (run === null) return pod === '' ? workload : `${namespace}/${pod}`;
+export function workloadName(session: WireSession): string {
+  const { namespace, pod, run, workload } = session;
+  if (run === null) return isCanary(session) ? workload : `${namespace}/${pod}`;
   const { array, het, jobId, user } = run;
   return `job ${array || het || String(jobId)} (${user})`;
 }
@@ -45,4 +46,9 @@ export function stateCell(state: string): Cell {
     default:
       return state;
   }
+}
+
+/** Issued by a broker for nobody. */
+export function isCanary({ workload }: WireSession): boolean {
+  return workload.startsWith('canary/');
 }

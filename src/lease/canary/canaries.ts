@@ -1,4 +1,4 @@
-import { LeaseholdError } from '../../platform/error.ts';
+import { type ErrorCode, LeaseholdError } from '../../platform/error.ts';
 import type { Parts } from '../parts.ts';
 import { type CanaryStatus, type CanaryTarget, canaryTargets } from './canary.ts';
 import { canaryIdentity } from './canary-session.ts';
@@ -14,6 +14,15 @@ export interface Canaries {
   known(): readonly CanaryStatus[];
   /** As the ledger says now. Throws `ledger_*`. */
   list(): Promise<readonly CanaryStatus[]>;
+  /**
+   * Sends one now, whatever the interval; `by` stands in its record. Without a `session`, none was sent: one is under way, or has left something that
+   * has to go first. Throws `request_invalid` for a path without canaries; `locked`, `backend_*` or why revocations fail there, when
+   * none may be sent; `ledger_*`, `overloaded`, `cancelled`.
+   */
+  run(request: { readonly path: string; readonly by: string }): Promise<{
+    readonly session: string | undefined;
+    readonly status: CanaryStatus;
+  }>;
 }
 
 const longestLookMs = 60_000;
@@ -21,9 +30,18 @@ const pendingLookMs = 1_000;
 /** The backend was away, or the path is known to fail. */
 const postponeMs = 5_000;
 
+const noCanaries: Canaries = {
+  tick: async () => undefined,
+  known: () => [],
+  list: async () => [],
+  run: async () => {
+    throw new LeaseholdError('request_invalid', { detail: 'canaries are not configured' });
+  },
+};
+
 export function createCanaries(parts: Parts): Canaries {
   const settings = parts.settings.canary;
-  if (settings === undefined) return { tick: async () => undefined, known: () => [], list: async () => [] };
+  if (settings === undefined) return noCanaries;
   const standings = createStandings({ ledger: parts.ledger, settings });
   const known = new Map<string, CanaryStatus>();
   /** When each path is looked at next, monotonic. */
@@ -64,7 +82,9 @@ export function createCanaries(parts: Parts): Canaries {
 
   const start = async (target: CanaryTarget): Promise<void> => {
     const { path } = target;
-    if (!(await mayStart(parts, target))) {
+    const obstacle = await obstacleTo(parts, target);
+    if (obstacle !== undefined) {
+      parts.log.debug('a canary waits', { path, code: obstacle });
       due.delete(path);
       lookAgain(path, postponeMs);
       return;
@@ -75,7 +95,7 @@ export function createCanaries(parts: Parts): Canaries {
     due.delete(path);
     lookAgain(path, pendingLookMs);
     try {
-      await runCanary(parts, target, newest);
+      await runCanary(parts, { target, previous: newest, by: 'broker' });
     } catch (error) {
       const { code } = LeaseholdError.from(error);
       parts.log.info('a canary could not be sent and comes later', { path, code }, error);
@@ -89,9 +109,22 @@ export function createCanaries(parts: Parts): Canaries {
       for (const target of targets()) statuses.push((await standings.read(target)).status);
       return statuses;
     },
+    run: async ({ path, by }) => {
+      const target = targets().find((one) => one.path === path);
+      if (target === undefined)
+        throw new LeaseholdError('request_invalid', { detail: 'no canary is sent to this path' });
+      const cutOff = reach(parts);
+      if (cutOff !== undefined) throw new LeaseholdError(cutOff);
+      const { newest, status } = await look(target);
+      if (status.nextAt === undefined) return { session: undefined, status };
+      const obstacle = await obstacleTo(parts, target);
+      if (obstacle !== undefined) throw new LeaseholdError(obstacle);
+      due.delete(path);
+      const session = await runCanary(parts, { target, previous: newest, by });
+      return { session, status: (await look(target)).status };
+    },
     tick: async () => {
-      // Instants in the ledger are by the backend's clock, which is not known before it has answered.
-      if (!parts.identity.hasAnswered() || parts.replicas.cutOffFrom() !== undefined) return;
+      if (reach(parts) !== undefined) return;
       const current = targets();
       forgetOthers(current);
       const now = parts.clock.monotonic();
@@ -103,20 +136,26 @@ export function createCanaries(parts: Parts): Canaries {
   };
 }
 
-/** Not where a lock forbids it, where revocations are known to fail, or while the backend is away: it would prove nothing and leave more behind. */
-async function mayStart(parts: Parts, { path, bundle }: CanaryTarget): Promise<boolean> {
+/** Instants in the ledger are by the backend's clock, which is not known before it has answered. */
+function reach({ identity, replicas }: Parts): ErrorCode | undefined {
+  return identity.hasAnswered() ? replicas.cutOffFrom() : 'backend_unavailable';
+}
+
+/**
+ * None is sent where a lock forbids it, where revocations are known to fail, or while the backend is away: it would prove nothing and leave
+ * more behind.
+ */
+async function obstacleTo(parts: Parts, { path, bundle }: CanaryTarget): Promise<ErrorCode | undefined> {
   const { ledger, backend, locks, signal } = parts;
   if ((await locks.matching({ identity: canaryIdentity(path), bundle: bundle.name })) !== undefined)
-    return false;
-  const outstanding = await ledger.listOutstanding();
-  if (outstanding.some((one) => one.path === path && isOfThePath(one.why))) return false;
+    return 'locked';
+  const failing = (await ledger.listOutstanding()).find((one) => one.path === path && isOfThePath(one.why));
+  if (failing !== undefined) return failing.why;
   try {
     await backend.checkHealth({ signal });
-    return true;
+    return undefined;
   } catch (error) {
-    const { code } = LeaseholdError.from(error);
-    parts.log.info('a canary waits for the secret backend', { path, code });
-    return false;
+    return LeaseholdError.from(error).code;
   }
 }
 

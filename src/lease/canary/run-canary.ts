@@ -17,35 +17,40 @@ const rule = '(canary)';
 /** Longer than an issue with all its restarts; what is still there then ends whoever looks. */
 const longestMs = 1_800_000;
 
+export interface NewCanary {
+  readonly target: CanaryTarget;
+  /** The session of the one before. */
+  readonly previous: string | undefined;
+  /** `broker`, or `admin:<name>`. */
+  readonly by: string;
+}
+
 /**
  * Issues at a path as for a session, and begins the revocation of what was issued: work items carry that on, here or at another broker, and the
- * ledger says what came of it. Nothing is done when another broker has made this canary. Throws `ledger_*`, `overloaded`, `cancelled`.
+ * ledger says what came of it. Returns its session; undefined when another broker has made this canary, and nothing is done. Throws `ledger_*`, `overloaded`, `cancelled`.
  */
-export async function runCanary(
-  parts: Parts,
-  target: CanaryTarget,
-  previous: string | undefined,
-): Promise<void> {
-  const { workload } = canaryIdentity(target.path);
+export async function runCanary(parts: Parts, canary: NewCanary): Promise<string | undefined> {
+  const { path, bundle } = canary.target;
+  const { workload } = canaryIdentity(path);
   // With the hold taken, as for a workload: nobody settles here what is being issued here.
-  await withTrace(newTrace(), () =>
-    parts.serial.run(holdKey(workload, target.bundle.name), () =>
-      parts.admission.run(tenant, () => begin(parts, target, previous), { signal: parts.signal }),
+  return withTrace(newTrace(), () =>
+    parts.serial.run(holdKey(workload, bundle.name), () =>
+      parts.admission.run(tenant, () => begin(parts, canary), { signal: parts.signal }),
     ),
   );
 }
 
-async function begin(parts: Parts, target: CanaryTarget, previous: string | undefined): Promise<void> {
-  const { bundle, path, source } = target;
+async function begin(parts: Parts, canary: NewCanary): Promise<string | undefined> {
+  const { bundle, path, source } = canary.target;
   const leaseSet = parts.randomId('set_');
-  const session = await record(parts, target, { previous, leaseSet });
-  if (session === undefined) return;
+  const session = await record(parts, canary, leaseSet);
+  if (session === undefined) return undefined;
   await parts.reach('session.begun', session.id);
   try {
     await parts.audit.record({
       action: 'open',
       outcome: 'ok',
-      actor: 'broker',
+      actor: canary.by,
       ...identityFacts(session.identity),
       bundle: bundle.name,
       rule,
@@ -58,16 +63,17 @@ async function begin(parts: Parts, target: CanaryTarget, previous: string | unde
     await recordIssue(parts, session, issued.leaseSet);
   } catch (error) {
     await end(parts, session, LeaseholdError.from(error));
-    return;
+    return session.id;
   }
   await end(parts, session, undefined);
+  return session.id;
 }
 
 /** Undefined when another broker has made this one. */
 async function record(
   parts: Parts,
-  { bundle, path }: CanaryTarget,
-  { previous, leaseSet }: { readonly previous: string | undefined; readonly leaseSet: string },
+  { target: { bundle, path }, previous }: NewCanary,
+  leaseSet: string,
 ): Promise<Session | undefined> {
   const identity = canaryIdentity(path);
   const at = parts.backend.now();

@@ -18,6 +18,7 @@ import type { MakeEnrolmentTokensResponse__Output as EnrolmentTokens } from '../
 import type { RemoveLockRequest } from '../gen/leasehold/v1/RemoveLockRequest.ts';
 import type { RevokeSessionsRequest } from '../gen/leasehold/v1/RevokeSessionsRequest.ts';
 import type { RevokeSessionsResponse__Output as RevokeProgress } from '../gen/leasehold/v1/RevokeSessionsResponse.ts';
+import type { RunCanaryResponse__Output as RunCanaryResponse } from '../gen/leasehold/v1/RunCanaryResponse.ts';
 import type { RotateSessionsRequest } from '../gen/leasehold/v1/RotateSessionsRequest.ts';
 import type { RotateSessionsResponse__Output as Rotated } from '../gen/leasehold/v1/RotateSessionsResponse.ts';
 import type { Selector } from '../gen/leasehold/v1/Selector.ts';
@@ -50,6 +51,7 @@ export interface AdminClient extends AsyncDisposable {
   explain(request: ExplainRequest, signal: AbortSignal): Promise<ExplainResponse>;
   listTombstones(signal: AbortSignal): Promise<readonly Tombstone[]>;
   listCanaries(signal: AbortSignal): Promise<Canaries>;
+  runCanary(path: string, signal: AbortSignal): Promise<RunCanaryResponse>;
   liftTombstone(request: LiftTombstoneRequest, signal: AbortSignal): Promise<void>;
   writeOff(request: WriteOffRequest, signal: AbortSignal): Promise<Session>;
   makeEnrolmentTokens(request: MakeEnrolmentTokensRequest, signal: AbortSignal): Promise<EnrolmentTokens>;
@@ -183,6 +185,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
         .tombstones;
     },
     listCanaries: (signal) => read((how, done) => service.listCanaries({}, how, done), signal),
+    runCanary: (path, signal) => call((how, done) => service.runCanary({ path }, how, done), signal),
     liftTombstone: async (request, signal) => {
       await call<unknown>((how, done) => service.liftTombstone(request, how, done), signal);
     },

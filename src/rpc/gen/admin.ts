@@ -34,6 +34,8 @@ import type { RevokeSessionsResponse as _leasehold_v1_RevokeSessionsResponse, Re
 import type { RotateSessionsRequest as _leasehold_v1_RotateSessionsRequest, RotateSessionsRequest__Output as _leasehold_v1_RotateSessionsRequest__Output } from './leasehold/v1/RotateSessionsRequest.ts';
 import type { RotateSessionsResponse as _leasehold_v1_RotateSessionsResponse, RotateSessionsResponse__Output as _leasehold_v1_RotateSessionsResponse__Output } from './leasehold/v1/RotateSessionsResponse.ts';
 import type { RuleTrace as _leasehold_v1_RuleTrace, RuleTrace__Output as _leasehold_v1_RuleTrace__Output } from './leasehold/v1/RuleTrace.ts';
+import type { RunCanaryRequest as _leasehold_v1_RunCanaryRequest, RunCanaryRequest__Output as _leasehold_v1_RunCanaryRequest__Output } from './leasehold/v1/RunCanaryRequest.ts';
+import type { RunCanaryResponse as _leasehold_v1_RunCanaryResponse, RunCanaryResponse__Output as _leasehold_v1_RunCanaryResponse__Output } from './leasehold/v1/RunCanaryResponse.ts';
 import type { RunFacts as _leasehold_v1_RunFacts, RunFacts__Output as _leasehold_v1_RunFacts__Output } from './leasehold/v1/RunFacts.ts';
 import type { Selector as _leasehold_v1_Selector, Selector__Output as _leasehold_v1_Selector__Output } from './leasehold/v1/Selector.ts';
 import type { Session as _leasehold_v1_Session, Session__Output as _leasehold_v1_Session__Output } from './leasehold/v1/Session.ts';
@@ -54,7 +56,7 @@ export interface ProtoGrpcType {
       AddLockResponse: MessageTypeDefinition<_leasehold_v1_AddLockResponse, _leasehold_v1_AddLockResponse__Output>
       /**
        * For people. Reached on its own listener with client certificates; each call needs one of four rights:
-       * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
+       * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
        */
       AdminService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_AdminServiceClient> & { service: _leasehold_v1_AdminServiceDefinition }
       BackendCredential: MessageTypeDefinition<_leasehold_v1_BackendCredential, _leasehold_v1_BackendCredential__Output>
@@ -87,6 +89,8 @@ export interface ProtoGrpcType {
       RotateSessionsRequest: MessageTypeDefinition<_leasehold_v1_RotateSessionsRequest, _leasehold_v1_RotateSessionsRequest__Output>
       RotateSessionsResponse: MessageTypeDefinition<_leasehold_v1_RotateSessionsResponse, _leasehold_v1_RotateSessionsResponse__Output>
       RuleTrace: MessageTypeDefinition<_leasehold_v1_RuleTrace, _leasehold_v1_RuleTrace__Output>
+      RunCanaryRequest: MessageTypeDefinition<_leasehold_v1_RunCanaryRequest, _leasehold_v1_RunCanaryRequest__Output>
+      RunCanaryResponse: MessageTypeDefinition<_leasehold_v1_RunCanaryResponse, _leasehold_v1_RunCanaryResponse__Output>
       RunFacts: MessageTypeDefinition<_leasehold_v1_RunFacts, _leasehold_v1_RunFacts__Output>
       Selector: MessageTypeDefinition<_leasehold_v1_Selector, _leasehold_v1_Selector__Output>
       Session: MessageTypeDefinition<_leasehold_v1_Session, _leasehold_v1_Session__Output>

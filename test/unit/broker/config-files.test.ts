@@ -118,6 +118,12 @@ describe('checkBrokerConfig', () => {
     });
   });
 
+  it('says how often canaries are sent, and to how many paths', async () => {
+    const asked = leastBroker.replace('{ tokenFile: token } }', '{ tokenFile: token } }, canary: {}');
+    const { file } = await place(asked);
+    expect((await checkBrokerConfig(file)).summary).toContain('canaries: one every 1h at each of 1 paths');
+  });
+
   it('names a path for canaries that no bundle leases from, a static one among them', async () => {
     const paths = '[database/creds/nobody, database/creds/app, secret/data/app]';
     const asked = leastBroker.replace(

@@ -71,6 +71,8 @@ const calls: Readonly<Record<AdminMethod, (client: Client) => Promise<Ended>>> =
       ),
     ),
   ListCanaries: (client) => ask((options, answer) => client.listCanaries({}, options, answer)),
+  RunCanary: (client) =>
+    ask((options, answer) => client.runCanary({ path: 'database/creds/app' }, options, answer)),
   WriteOff: (client) =>
     ask((options, answer) => client.writeOff({ credential: 'crd_1', reason: 'drill' }, options, answer)),
   MakeEnrolmentTokens: (client) =>

@@ -127,6 +127,7 @@ export function scriptedAdmin(script: Partial<SessionAdmin>): SessionAdmin {
     explain: refuse,
     listTombstones: refuse,
     listCanaries: refuse,
+    runCanary: refuse,
     liftTombstone: refuse,
     writeOff: refuse,
     hmac: () => '0123456789abcdef',

@@ -355,6 +355,60 @@ describe('a canary', () => {
   });
 });
 
+describe('a canary that a person asks for', () => {
+  const ask = (world: World, path = app) => world.engine().admin.runCanary({ path, by: 'admin:ann' });
+
+  it('is refused for a path without canaries, and where none are configured', async () => {
+    await using world = await aWorld();
+    await expect(ask(world, 'secret/data/api')).rejects.toMatchObject({ code: 'request_invalid' });
+    await using without = await createWorld();
+    await expect(ask(without)).rejects.toMatchObject({ code: 'request_invalid' });
+    expect([calls(world, 'createToken'), calls(without, 'createToken')]).toEqual([0, 0]);
+  });
+
+  it('is refused while the backend is away, and where a lock is', async () => {
+    await using world = await aWorld();
+    await world.pass(10_000);
+    world.backend.setFault(({ operation }) =>
+      operation === 'checkHealth' ? { fail: 'backend_sealed' } : undefined,
+    );
+    await expect(ask(world)).rejects.toMatchObject({ code: 'backend_sealed' });
+    world.backend.setFault(undefined);
+    await world
+      .engine()
+      .admin.addLock({ selector: { bundle: 'db' }, reason: 'x', by: 'admin:a', dryRun: false });
+    await expect(ask(world)).rejects.toMatchObject({ code: 'locked' });
+    expect(calls(world, 'createToken')).toBe(1);
+  });
+
+  it('is not sent beside one that is stuck', async () => {
+    await using world = await aWorld();
+    world.backend.setFault(({ operation }) =>
+      operation === 'revokeLease' || operation === 'lookupLease' ? { fail: 'backend_rejected' } : undefined,
+    );
+    await world.pass(20_000);
+    expect(await ask(world)).toMatchObject({ session: undefined, status: { outcome: 'revoke_failed' } });
+    expect(calls(world, 'createToken')).toBe(1);
+  });
+
+  it('is sent before its time, on record with who asked, and the next one comes an interval later', async () => {
+    await using world = await aWorld();
+    refuse(world, 'read');
+    await world.pass(10_000);
+    expect(known(world)?.outcome).toBe('issue_failed');
+    world.backend.setFault(undefined);
+    const { session } = await ask(world);
+    await world.pass(5_000);
+    expect(known(world)).toMatchObject({ outcome: 'passed', session });
+    expect(world.records.filter(({ action }) => action === 'open').map(({ actor }) => actor)).toEqual([
+      'broker',
+      'admin:ann',
+    ]);
+    await world.pass(interval - 30_000);
+    expect(await canariesOf(world)).toHaveLength(2);
+  });
+});
+
 describe('of several brokers', () => {
   it('one sends each canary', async () => {
     await using world = await aWorld({ replicas: 3 });

@@ -26,6 +26,8 @@ import type { RevokeSessionsRequest as _leasehold_v1_RevokeSessionsRequest, Revo
 import type { RevokeSessionsResponse as _leasehold_v1_RevokeSessionsResponse, RevokeSessionsResponse__Output as _leasehold_v1_RevokeSessionsResponse__Output } from '../../leasehold/v1/RevokeSessionsResponse.ts';
 import type { RotateSessionsRequest as _leasehold_v1_RotateSessionsRequest, RotateSessionsRequest__Output as _leasehold_v1_RotateSessionsRequest__Output } from '../../leasehold/v1/RotateSessionsRequest.ts';
 import type { RotateSessionsResponse as _leasehold_v1_RotateSessionsResponse, RotateSessionsResponse__Output as _leasehold_v1_RotateSessionsResponse__Output } from '../../leasehold/v1/RotateSessionsResponse.ts';
+import type { RunCanaryRequest as _leasehold_v1_RunCanaryRequest, RunCanaryRequest__Output as _leasehold_v1_RunCanaryRequest__Output } from '../../leasehold/v1/RunCanaryRequest.ts';
+import type { RunCanaryResponse as _leasehold_v1_RunCanaryResponse, RunCanaryResponse__Output as _leasehold_v1_RunCanaryResponse__Output } from '../../leasehold/v1/RunCanaryResponse.ts';
 import type { WatchSessionsRequest as _leasehold_v1_WatchSessionsRequest, WatchSessionsRequest__Output as _leasehold_v1_WatchSessionsRequest__Output } from '../../leasehold/v1/WatchSessionsRequest.ts';
 import type { WatchSessionsResponse as _leasehold_v1_WatchSessionsResponse, WatchSessionsResponse__Output as _leasehold_v1_WatchSessionsResponse__Output } from '../../leasehold/v1/WatchSessionsResponse.ts';
 import type { WriteOffRequest as _leasehold_v1_WriteOffRequest, WriteOffRequest__Output as _leasehold_v1_WriteOffRequest__Output } from '../../leasehold/v1/WriteOffRequest.ts';
@@ -33,7 +35,7 @@ import type { WriteOffResponse as _leasehold_v1_WriteOffResponse, WriteOffRespon
 
 /**
  * For people. Reached on its own listener with client certificates; each call needs one of four rights:
- * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
+ * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
  */
 export interface AdminServiceClient extends grpc.Client {
   /**
@@ -213,6 +215,21 @@ export interface AdminServiceClient extends grpc.Client {
   rotateSessions(argument: _leasehold_v1_RotateSessionsRequest, callback: grpc.requestCallback<_leasehold_v1_RotateSessionsResponse__Output>): grpc.ClientUnaryCall;
   
   /**
+   * Sends a canary to one path now. Right: revoke.
+   */
+  RunCanary(argument: _leasehold_v1_RunCanaryRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  RunCanary(argument: _leasehold_v1_RunCanaryRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  RunCanary(argument: _leasehold_v1_RunCanaryRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  RunCanary(argument: _leasehold_v1_RunCanaryRequest, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Sends a canary to one path now. Right: revoke.
+   */
+  runCanary(argument: _leasehold_v1_RunCanaryRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  runCanary(argument: _leasehold_v1_RunCanaryRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  runCanary(argument: _leasehold_v1_RunCanaryRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  runCanary(argument: _leasehold_v1_RunCanaryRequest, callback: grpc.requestCallback<_leasehold_v1_RunCanaryResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
    * Streams a session whenever its row changes, the matching ones first. Right: view.
    */
   WatchSessions(argument: _leasehold_v1_WatchSessionsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_leasehold_v1_WatchSessionsResponse__Output>;
@@ -242,7 +259,7 @@ export interface AdminServiceClient extends grpc.Client {
 
 /**
  * For people. Reached on its own listener with client certificates; each call needs one of four rights:
- * view, revoke (revoke, rotate, lock), settle (lift, write off) or enrol (tokens of compute nodes).
+ * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
  */
 export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
@@ -306,6 +323,11 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
   RotateSessions: grpc.handleUnaryCall<_leasehold_v1_RotateSessionsRequest__Output, _leasehold_v1_RotateSessionsResponse>;
   
   /**
+   * Sends a canary to one path now. Right: revoke.
+   */
+  RunCanary: grpc.handleUnaryCall<_leasehold_v1_RunCanaryRequest__Output, _leasehold_v1_RunCanaryResponse>;
+  
+  /**
    * Streams a session whenever its row changes, the matching ones first. Right: view.
    */
   WatchSessions: grpc.handleServerStreamingCall<_leasehold_v1_WatchSessionsRequest__Output, _leasehold_v1_WatchSessionsResponse>;
@@ -330,6 +352,7 @@ export interface AdminServiceDefinition extends grpc.ServiceDefinition {
   RemoveLock: MethodDefinition<_leasehold_v1_RemoveLockRequest, _leasehold_v1_RemoveLockResponse, _leasehold_v1_RemoveLockRequest__Output, _leasehold_v1_RemoveLockResponse__Output>
   RevokeSessions: MethodDefinition<_leasehold_v1_RevokeSessionsRequest, _leasehold_v1_RevokeSessionsResponse, _leasehold_v1_RevokeSessionsRequest__Output, _leasehold_v1_RevokeSessionsResponse__Output>
   RotateSessions: MethodDefinition<_leasehold_v1_RotateSessionsRequest, _leasehold_v1_RotateSessionsResponse, _leasehold_v1_RotateSessionsRequest__Output, _leasehold_v1_RotateSessionsResponse__Output>
+  RunCanary: MethodDefinition<_leasehold_v1_RunCanaryRequest, _leasehold_v1_RunCanaryResponse, _leasehold_v1_RunCanaryRequest__Output, _leasehold_v1_RunCanaryResponse__Output>
   WatchSessions: MethodDefinition<_leasehold_v1_WatchSessionsRequest, _leasehold_v1_WatchSessionsResponse, _leasehold_v1_WatchSessionsRequest__Output, _leasehold_v1_WatchSessionsResponse__Output>
   WriteOff: MethodDefinition<_leasehold_v1_WriteOffRequest, _leasehold_v1_WriteOffResponse, _leasehold_v1_WriteOffRequest__Output, _leasehold_v1_WriteOffResponse__Output>
 }
