@@ -46,7 +46,10 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   const { promise: over, resolve: resolveOver } = Promise.withResolvers<undefined>();
   let record = options.record;
   let phase: 'live' | 'failed' | 'ended' = record?.owed === undefined ? 'live' : 'ended';
+  const isEnded = () => phase === 'ended';
   let wasServed = false;
+  /** Its bundles: what they give up, they say there. */
+  let areOnStream = false;
   let marked = '';
   /** What there is to say of the wait beyond that it is one. */
   let trouble: ErrorCode | undefined;
@@ -94,7 +97,10 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
   function onWelcome(welcome: Welcome, send: (command: HoldCommand) => void): void {
     stream = send;
     if (phase === 'ended') {
-      farewell.say(record?.owed ?? [], send);
+      // Not before the files are gone, and it is known what there is to say.
+      void (ending ?? Promise.resolve()).then(() => {
+        if (stream === send) farewell.say(record?.owed ?? [], send);
+      });
       return;
     }
     const run = welcomedRun(welcome, subject, record);
@@ -119,8 +125,11 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
       await bundles.take(taken);
       // What an earlier process promised may have gone with it.
       if (!bundles.areDelivered()) await store.unmark(subject);
+      // The end waits for this. A bundle that has no stream yet is not put on one to be asked for.
+      if (isEnded()) return;
       update();
       for (const bundle of bundles.all()) loop.add(bundle);
+      areOnStream = true;
     });
   }
 
@@ -234,9 +243,11 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     undelivered.stop();
     settle(failedFor('workload_ended'));
     const through = stream;
-    const owed = bundles.sessions();
+    let owed: readonly string[] = [];
     // First what a process that is killed after this has to know, then the files.
     await enqueue(async () => {
+      // In its turn: what an earlier process left may just be taken up.
+      owed = bundles.sessions();
       if (record === undefined || was === 'failed') return;
       record = { ...record, owed };
       await store.save(record);
@@ -249,8 +260,12 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     });
     log.info('the run has ended on this node, its files are removed', {});
     if (was === 'failed' || isGone || owed.length === 0) farewell.finish();
-    // Each bundle has said so on its stream; with none, the loop goes on asking for a broker to tell it to.
-    else if (through !== undefined) farewell.after(through);
+    // With no stream, the loop goes on asking for a broker to tell it to.
+    else if (through !== undefined) {
+      // Each bundle has said so on its stream, where it had one.
+      if (areOnStream) farewell.after(through);
+      else farewell.say(owed, through);
+    }
   }
 
   if (phase === 'live' && record !== undefined) void take(record);

@@ -1,0 +1,119 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createCounters } from '../../../../sidecar/counters.ts';
+import { createNodeRun, type NodeRun } from '../../../../sidecar/node/node-run.ts';
+import type { RunRecord } from '../../../../sidecar/node/run-record.ts';
+import { openRunStore, type RunStore } from '../../../../sidecar/node/run-store.ts';
+import { silentLog } from '../../../../src/platform/log.ts';
+import { dialHold } from '../../../../src/rpc/client/hold-client.ts';
+import { createFastClock } from '../fast-clock.ts';
+import { startFakeBroker, type FakeBroker, type FakeStream } from '../fake-broker.ts';
+import { createMemoryFolder } from '../memory-folder.ts';
+import { generation, opened, runWelcome, sessionA } from '../messages.ts';
+
+const subject = {
+  job: 7,
+  uid: 12_345,
+  gid: 12_346,
+  restarts: 0,
+  start: undefined,
+  sluid: undefined,
+  het: undefined,
+};
+
+function start(broker: FakeBroker, store: RunStore, record?: RunRecord): NodeRun {
+  return createNodeRun({
+    subject,
+    ...(record === undefined ? {} : { record }),
+    store,
+    addresses: [broker.address],
+    serverName: undefined,
+    prove: async (reference) => ({
+      credential: reference(),
+      endpoint: { ca: Buffer.from(broker.ca) },
+      keep: () => ({ expiresAt: () => undefined, sendNow: () => undefined, close: () => undefined }),
+    }),
+    agent: 'test/1',
+    dial: dialHold,
+    clock: createFastClock(20),
+    random: () => 0.5,
+    log: silentLog,
+    counters: createCounters(),
+    notifyRun: undefined,
+    tellUndelivered: () => Promise.resolve(false),
+    allowDisk: false,
+    onUnreachable: () => undefined,
+    onEnded: () => undefined,
+  });
+}
+
+/** What an earlier process has left of a run that has its files. */
+async function deliver(broker: FakeBroker, store: RunStore): Promise<RunRecord> {
+  const run = start(broker, store);
+  const stream = await broker.nextStream();
+  await stream.next('hello');
+  stream.send(runWelcome());
+  await stream.next('open');
+  stream.send(opened({}));
+  stream.send(generation({ login: { user: 'u', password: 'p' } }));
+  await stream.next('delivered');
+  expect(await run.outcome).toEqual({ state: 'delivered' });
+  const left = run.leave();
+  await stream.over;
+  stream.end();
+  await left;
+  return run.record() ?? expect.unreachable();
+}
+
+/** A store whose first save waits for the test. */
+function heldUp(store: RunStore) {
+  const gate = Promise.withResolvers<undefined>();
+  const reached = Promise.withResolvers<undefined>();
+  let isFirst = true;
+  const save = async (record: RunRecord) => {
+    if (isFirst) {
+      isFirst = false;
+      reached.resolve(undefined);
+      await gate.promise;
+    }
+    await store.save(record);
+  };
+  return { store: { ...store, save }, reached: reached.promise, open: () => gate.resolve(undefined) };
+}
+
+const expectToldOf = async (stream: FakeStream) => {
+  expect((await stream.next('wiped')).sessionId).toBe(sessionA);
+  expect((await stream.next('release')).sessionId).toBe(sessionA);
+};
+
+// The files are those of another user than this process.
+describe.runIf(process.getuid?.() === 0)('a run that ends while it is taken up after a restart', () => {
+  it.each(['before', 'after'] as const)(
+    'is told of as wiped and released, where the broker welcomes it %s the end',
+    async (moment) => {
+      await using broker = await startFakeBroker();
+      await using home = await createMemoryFolder();
+      const root = { root: home.path, target: join(home.path, 'runs'), view: join(home.path, 'runs') };
+      await mkdir(root.target, { mode: 0o711 });
+      const store = await openRunStore(root);
+      const record = await deliver(broker, store);
+      const slow = heldUp(store);
+      const run = start(broker, slow.store, record);
+      await slow.reached;
+      const stream = await broker.nextStream();
+      await stream.next('hello');
+      if (moment === 'before') stream.send(runWelcome());
+      const ended = run.end();
+      if (moment === 'after') stream.send(runWelcome());
+      slow.open();
+      await ended;
+      await expectToldOf(stream);
+      await stream.over;
+      stream.end();
+      await run.over;
+      expect(await readdir(root.target)).toEqual([]);
+      expect(await readdir(join(home.path, 'state'))).toEqual([]);
+    },
+  );
+});
