@@ -10,9 +10,24 @@ const daemons = ['broker', 'node-agent', 'signer'] as const;
 
 /** Where the keys of each configuration file are told: a document, and the heading that they stand under. */
 const files = [
-  { name: 'broker', document: 'configuration.md', heading: '' },
-  { name: 'node-agent', document: 'node-agent.md', heading: '\n## Configuration\n' },
-  { name: 'signer', document: 'slurm.md', heading: '\n## The controller\n' },
+  {
+    name: 'broker',
+    path: '/etc/leasehold/broker/broker.yaml',
+    document: 'configuration.md',
+    heading: '',
+  },
+  {
+    name: 'node-agent',
+    path: '/etc/leasehold/node-agent.yaml',
+    document: 'node-agent.md',
+    heading: '\n## Configuration\n',
+  },
+  {
+    name: 'signer',
+    path: '/etc/leasehold/signer.yaml',
+    document: 'slurm.md',
+    heading: '\n## The controller\n',
+  },
 ] as const;
 
 /** Manual pages by file name, as the commands themselves and the documents say it. They hold no date: the same sources make the same bytes. */
@@ -50,7 +65,7 @@ export function manPages(tree: CommandTree, version: string): ReadonlyMap<string
       title(`leasehold-${file.name}.yaml`, 5),
       ...name(`leasehold-${file.name}.yaml`, `configuration of leasehold ${file.name}`),
       '.SH DESCRIPTION',
-      roff(`YAML, by convention /etc/leasehold/${file.name}.yaml. Unknown keys and double keys are refused.`),
+      roff(`YAML, by convention ${file.path}. Unknown keys and double keys are refused.`),
       '.SH KEYS',
       ...keysOf(file),
       '.SH EXAMPLE',

@@ -49,8 +49,8 @@ export const parts: readonly CommandText[] = [
       check: { kind: 'switch', help: 'validate it and every file it names, and stop' },
     },
     examples: [
-      'leasehold broker --config /etc/leasehold/broker.yaml --check',
-      'leasehold broker --config /etc/leasehold/broker.yaml',
+      'leasehold broker --config /etc/leasehold/broker/broker.yaml --check',
+      'leasehold broker --config /etc/leasehold/broker/broker.yaml',
     ],
   },
   {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -5,11 +6,13 @@ import { makePackages } from '../../../scripts/make-packages.ts';
 import { ownArchitecture } from '../../../scripts/package-architectures.ts';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
 import { loadRunApi } from '../../../src/rpc/proto.ts';
+import { missingForSystemd, startSystemdMachine } from '../../support/parts/systemd-machine.ts';
 import { describeWith } from '../../support/require.ts';
 import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
 import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 import { ask } from '../../unit/rpc/server-world.ts';
 import { createNodeWorld, slurmd } from '../sidecar/node-world.ts';
+import { brokerUser, writeBrokerSite, writeNodeSite } from './unit-sites.ts';
 import { dpkg, installDeb, runBare } from './installed.ts';
 import { readRpm } from './read-rpm.ts';
 
@@ -77,11 +80,13 @@ describeWith(['packages'], 'the packages', () => {
     ])
       expect(text.replaceAll(/^#.*$/gm, '')).not.toMatch(/\b(enable|start|restart|preset)\b/);
     expect((await readFile(join(control, 'conffiles'), 'utf8')).trim().split('\n')).toEqual([
+      '/etc/leasehold/broker/broker.yaml',
       '/etc/leasehold/node-agent.yaml',
       '/etc/leasehold/signer.yaml',
     ]);
     const kept = [...readRpm(rpm).files].filter(([, { flags }]) => flags !== 0);
     expect(kept.map(([path, { flags }]) => [path, flags])).toEqual([
+      ['/etc/leasehold/broker/broker.yaml', 17],
       ['/etc/leasehold/node-agent.yaml', 17],
       ['/etc/leasehold/signer.yaml', 17],
     ]);
@@ -99,6 +104,8 @@ describeWith(['packages'], 'the packages', () => {
     expect(contents.get('/usr/libexec/leasehold/leasehold-notify')).toBe('-rwx--x--x root/root');
     for (const path of [
       '/usr/lib/systemd/system/leasehold-node-agent.service',
+      '/usr/lib/systemd/system/leasehold-broker.service',
+      '/usr/lib/sysusers.d/leasehold.conf',
       '/usr/lib/systemd/system/leasehold-signer.service',
       '/usr/lib/systemd/system/run-leasehold.mount',
       '/usr/lib/systemd/system/run-leasehold-own-runs.mount',
@@ -110,11 +117,13 @@ describeWith(['packages'], 'the packages', () => {
         `/usr/share/man/man5/leasehold-${part}.yaml.5`,
       ]),
       '/usr/share/doc/leasehold/examples/slurm.conf',
+      '/usr/share/doc/leasehold/examples/leasehold-broker-login.conf',
       '/usr/share/doc/leasehold/examples/enroot.fstab',
       '/usr/share/doc/leasehold/examples/apptainer.conf',
     ])
       expect([path, contents.get(path)]).toEqual([path, '-rw-r--r-- root/root']);
-    expect(contents.get('/etc/leasehold')).toBe('drwxr-x--- root/root');
+    expect(contents.get('/etc/leasehold')).toBe('drwxr-x--x root/root');
+    expect(contents.get('/etc/leasehold/broker')).toBe('drwxr-x--- root/root');
     expect(contents.get('/etc/leasehold/node')).toBe('drwx------ root/root');
     for (const [path, facts] of contents)
       expect([path, facts]).toEqual([path, expect.stringMatching(/ root\/root$/)]);
@@ -128,9 +137,12 @@ describeWith(['packages'], 'the packages', () => {
       .map(([path]) => path);
     const names = (paths: readonly string[]) =>
       paths.map((path) => path.replace(/\/usr\/share\/zsh\/[^/]+/, 'zsh')).sort();
-    const inRpm = [...facts.files.keys()].filter((path) => !/^\/etc\/leasehold(\/node)?$/.test(path));
+    const inRpm = [...facts.files.keys()].filter(
+      (path) => !/^\/etc\/leasehold(\/(node|broker))?$/.test(path),
+    );
     expect(names(inRpm)).toEqual(names(inDeb));
-    expect(facts.files.get('/etc/leasehold')?.mode).toBe(0o750);
+    expect(facts.files.get('/etc/leasehold')?.mode).toBe(0o751);
+    expect(facts.files.get('/etc/leasehold/broker')?.mode).toBe(0o750);
     expect(facts.files.get('/etc/leasehold/node')?.mode).toBe(0o700);
   });
 
@@ -141,11 +153,11 @@ describeWith(['packages'], 'the packages', () => {
       );
     const lines = await readFile(installed('usr/share/doc/leasehold/examples/slurm.conf'), 'utf8');
     const named = [...lines.matchAll(/^\w+=(\/\S+)$/gm)].map(([, path = '']) => path);
-    for (const unit of ['node-agent', 'signer']) {
+    for (const unit of ['broker', 'node-agent', 'signer']) {
       const text = await readFile(installed(`usr/lib/systemd/system/leasehold-${unit}.service`), 'utf8');
       named.push(...[...text.matchAll(/^Exec\w+=(\S+)/gm)].map(([, path = '']) => path));
     }
-    expect(named.length).toBeGreaterThanOrEqual(9);
+    expect(named.length).toBeGreaterThanOrEqual(11);
     for (const path of named)
       expect([path, (await stat(installed(path))).mode & 0o111]).toEqual([path, 0o111]);
   });
@@ -217,4 +229,129 @@ describeWith(['packages'], 'the packages', () => {
       { timeout: 20_000 },
     );
   });
+
+  it.runIf(existsSync('/usr/bin/systemd-analyze'))(
+    'have units that are closed, as systemd judges them',
+    async () => {
+      const units = ['leasehold-broker', 'leasehold-node-agent', 'leasehold-signer'];
+      for (const unit of units) {
+        const args = ['security', '--offline=true', `--root=${root}`, '--threshold=30', `${unit}.service`];
+        const judged = await runBare('/usr/bin/systemd-analyze', args);
+        expect([unit, judged.status]).toEqual([unit, 0]);
+      }
+    },
+  );
+
+  it.runIf(missingForSystemd.length === 0)(
+    'run the broker as a user of its own, under a real systemd, with what it logs in with handed over by it',
+    async () => {
+      writeBrokerSite(root);
+      const { uid, gid } = brokerUser(root);
+      expect(uid).toBeGreaterThan(0);
+      await using machine = await startSystemdMachine(root);
+      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
+      const log = () => shell('cat /var/broker.log');
+      const units = '/usr/lib/systemd/system';
+      const verified = shell(
+        `systemd-analyze verify ${units}/leasehold-*.service ${units}/run-leasehold*.mount 2>&1; echo $?`,
+      );
+      expect(verified).toBe('0');
+      machine.run(['ip', 'link', 'set', 'lo', 'up']);
+      expect(machine.run(['systemctl', 'start', 'leasehold-broker'])).toMatchObject({ status: 0 });
+      await vi.waitFor(() => expect(log()).toContain('broker is serving'), {
+        timeout: 30_000,
+        interval: 200,
+      });
+
+      const pid = shell('systemctl show --property=MainPID --value leasehold-broker');
+      const facts = shell(`cat /proc/${pid}/status`);
+      expect(facts).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'));
+      for (const fact of [
+        'CapEff:\t0000000000000000',
+        'CapBnd:\t0000000000000000',
+        'NoNewPrivs:\t1',
+        'Seccomp:\t2',
+      ])
+        expect(facts).toContain(fact);
+      expect(
+        shell(
+          'stat -c "%u %a" /var/lib/leasehold /var/lib/leasehold/ledger.sqlite /var/log/leasehold/audit.log',
+        ),
+      ).toBe(`${uid} 700\n${uid} 600\n${uid} 600`);
+      // What it logs in with is the service's alone, and nothing else of the system can be written by it.
+      expect(shell(`stat -c %u /proc/${pid}/root/run/credentials/leasehold-broker.service/secret-id`)).toBe(
+        String(uid),
+      );
+      const into = (text: string) =>
+        machine.run([
+          'nsenter',
+          `--target=${pid}`,
+          '--mount',
+          '--root',
+          `--setuid=${uid}`,
+          `--setgid=${gid}`,
+          'sh',
+          '-c',
+          text,
+        ]);
+      expect(into('cat /etc/leasehold/broker/role-id').stdout).toBe('role');
+      expect(into('cat /etc/leasehold/broker/vault/secret-id').status).toBe(1);
+      expect(into('touch /var/lib/leasehold/x && rm /var/lib/leasehold/x').status).toBe(0);
+      expect(into('touch /etc/leasehold/broker/x || touch /usr/x || touch /var/x').status).toBe(1);
+
+      expect(machine.run(['systemctl', 'stop', 'leasehold-broker']).status).toBe(0);
+      expect(shell('systemctl show --property=Result --value leasehold-broker')).toBe('success');
+      const actions = shell('cat /var/log/leasehold/audit.log')
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { readonly action: string }).action);
+      expect([actions.at(0), actions.at(-1)]).toEqual(['start', 'stop']);
+    },
+  );
+
+  it.runIf(missingForSystemd.length === 0)(
+    'run the node agent with its mounts under a real systemd, and stopping it takes nothing away',
+    async () => {
+      writeNodeSite(root);
+      await using machine = await startSystemdMachine(root);
+      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
+      expect(machine.run(['systemctl', 'start', 'leasehold-node-agent'])).toMatchObject({ status: 0 });
+      await vi.waitFor(() => expect(shell('cat /var/node-agent.log')).toContain('"ready"'), {
+        timeout: 30_000,
+        interval: 200,
+      });
+      const mounts = () =>
+        Object.fromEntries(
+          [...shell('mount').matchAll(/ on (\/run\/leasehold\S*) type tmpfs \(([^)]+)\)/g)].map(
+            ([, place = '', options = '']) => [place, options],
+          ),
+        );
+      const closed = 'nosuid,nodev,noexec,relatime';
+      const expected = {
+        '/run/leasehold': `rw,${closed},size=16384k,mode=711`,
+        '/run/leasehold/own/runs': `rw,${closed},size=65536k,mode=711`,
+        '/run/leasehold/runs': `ro,${closed},size=65536k,mode=711`,
+      };
+      expect(mounts()).toEqual(expected);
+      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
+      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
+      const hooked = machine.run([
+        'env',
+        '-i',
+        ...variables,
+        '/usr/libexec/leasehold/leasehold-hook',
+        'epilog',
+      ]);
+      expect(hooked).toEqual({ status: 0, stdout: '', stderr: '' });
+
+      const pid = shell('systemctl show --property=MainPID --value leasehold-node-agent');
+      const within = (text: string) =>
+        machine.run(['nsenter', `--target=${pid}`, '--mount', '--root', 'sh', '-c', text]).status;
+      // Where a node that enrols keeps what it got, and nowhere else.
+      expect(shell('stat -c "%u %a" /var/lib/leasehold-node')).toBe('0 700');
+      expect(within('touch /var/lib/leasehold-node/x && rm /var/lib/leasehold-node/x')).toBe(0);
+      expect(within('touch /etc/leasehold/node/x || touch /usr/x || touch /var/lib/x')).toBe(1);
+      expect(machine.run(['systemctl', 'stop', 'leasehold-node-agent']).status).toBe(0);
+      expect(mounts()).toEqual(expected);
+    },
+  );
 });

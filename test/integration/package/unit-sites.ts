@@ -1,0 +1,96 @@
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createTestCa } from '../../support/certificates.ts';
+
+/** What sites write for the units, below the folder that stands for a machine. */
+
+/** The user that the package has made, as numbers. */
+export function brokerUser(root: string): { readonly uid: number; readonly gid: number } {
+  const [, uid = '', gid = ''] =
+    /^leasehold:[^:]*:(\d+):(\d+):/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8')) ?? [];
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+function write(
+  root: string,
+  path: string,
+  text: string,
+  of: { readonly mode: number; readonly gid?: number },
+) {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  chmodSync(file, of.mode);
+  chownSync(file, 0, of.gid ?? 0);
+}
+
+/** There is no journal. */
+function logTo(root: string, part: string): void {
+  const text = `[Service]\nStandardError=append:/var/${part}.log\n`;
+  write(root, `etc/systemd/system/leasehold-${part}.service.d/log.conf`, text, { mode: 0o644 });
+}
+
+/** Of a broker without a backend, which is away. What it logs in with there is root's alone. */
+export function writeBrokerSite(root: string): void {
+  const { gid } = brokerUser(root);
+  const ca = createTestCa();
+  const server = ca.issueServer();
+  const own = (name: string, text: string) =>
+    write(root, `etc/leasehold/broker/${name}`, text, { mode: 0o640, gid });
+  own('tls.crt', server.certificate);
+  own('tls.key', server.key);
+  own('ca.crt', ca.certificate);
+  own('audit.key', 'sixteen bytes and more');
+  own('signer.jwks', '{"keys":[]}');
+  own('policy.yaml', 'bundles: {}\ngrants: []\n');
+  own('role-id', 'role');
+  const tls = 'tls: { certificate: tls.crt, key: tls.key';
+  own(
+    'broker.yaml',
+    `
+trustDomain: example.org
+workloads: { listen: 127.0.0.1:8443, ${tls} } }
+admin:
+  listen: 127.0.0.1:8444
+  ${tls}, clientCa: ca.crt }
+  clients: [{ name: ada, commonName: ada, rights: [view] }]
+nodes: { listen: 127.0.0.1:8445, ${tls}, clientCa: ca.crt } }
+http: { listen: 127.0.0.1:9090 }
+clusters: []
+slurm: [{ name: hpc, audience: leasehold, keys: { file: signer.jwks } }]
+policy: { file: policy.yaml }
+backend:
+  vault:
+    address: http://127.0.0.1:8200
+    auth:
+      appRole: { roleIdFile: role-id, secretIdFile: /run/credentials/leasehold-broker.service/secret-id }
+ledger: { sqlite: { file: /var/lib/leasehold/ledger.sqlite } }
+audit: { file: /var/log/leasehold/audit.log, hmacKeyFile: audit.key }
+`,
+  );
+  write(root, 'etc/leasehold/broker/vault/secret-id', 'secret', { mode: 0o600 });
+  const shipped = join(root, 'usr/share/doc/leasehold/examples/leasehold-broker-login.conf');
+  const dropIn = 'etc/systemd/system/leasehold-broker.service.d/login.conf';
+  write(root, dropIn, readFileSync(shipped, 'utf8'), { mode: 0o644 });
+  logTo(root, 'broker');
+}
+
+/** Of node n1, whose broker is away. */
+export function writeNodeSite(root: string): void {
+  const ca = createTestCa();
+  const node = ca.issueClient({ commonName: 'n1', uri: 'spiffe://example.org/slurm/hpc/node/n1' });
+  write(root, 'etc/leasehold/node/tls.crt', node.certificate, { mode: 0o644 });
+  write(root, 'etc/leasehold/node/tls.key', node.key, { mode: 0o600 });
+  write(root, 'etc/leasehold/ca.pem', ca.certificate, { mode: 0o644 });
+  const folder = '/etc/leasehold';
+  write(
+    root,
+    'etc/leasehold/node-agent.yaml',
+    `broker: { address: "127.0.0.1:8445", ca: ${folder}/ca.pem }
+certificate: ${folder}/node/tls.crt
+key: ${folder}/node/tls.key
+`,
+    { mode: 0o644 },
+  );
+  logTo(root, 'node-agent');
+}
