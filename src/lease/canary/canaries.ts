@@ -1,4 +1,5 @@
 import { type ErrorCode, LeaseholdError } from '../../platform/error.ts';
+import { newTrace, withTrace } from '../../platform/trace.ts';
 import type { Parts } from '../parts.ts';
 import { type CanaryStatus, type CanaryTarget, canaryTargets } from './canary.ts';
 import { canaryIdentity } from './canary-session.ts';
@@ -95,7 +96,8 @@ export function createCanaries(parts: Parts): Canaries {
     due.delete(path);
     lookAgain(path, pendingLookMs);
     try {
-      await runCanary(parts, { target, previous: newest, by: 'broker' });
+      // A trace of its own; one that a person asks for has that of the call.
+      await withTrace(newTrace(), () => runCanary(parts, { target, previous: newest, by: 'broker' }));
     } catch (error) {
       const { code } = LeaseholdError.from(error);
       parts.log.info('a canary could not be sent and comes later', { path, code }, error);

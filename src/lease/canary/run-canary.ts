@@ -1,6 +1,5 @@
 import type { Session } from '../../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../../platform/error.ts';
-import { newTrace, withTrace } from '../../platform/trace.ts';
 import { identityFacts, leaseSetFacts, sessionFacts } from '../audit-facts.ts';
 import { endSession } from '../end-session.ts';
 import { issue, settleAt } from '../issue.ts';
@@ -33,10 +32,8 @@ export async function runCanary(parts: Parts, canary: NewCanary): Promise<string
   const { path, bundle } = canary.target;
   const { workload } = canaryIdentity(path);
   // With the hold taken, as for a workload: nobody settles here what is being issued here.
-  return withTrace(newTrace(), () =>
-    parts.serial.run(holdKey(workload, bundle.name), () =>
-      parts.admission.run(tenant, () => begin(parts, canary), { signal: parts.signal }),
-    ),
+  return parts.serial.run(holdKey(workload, bundle.name), () =>
+    parts.admission.run(tenant, () => begin(parts, canary), { signal: parts.signal }),
   );
 }
 
