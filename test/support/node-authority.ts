@@ -13,6 +13,8 @@ import { createTempFolder } from './temp-folder.ts';
 export interface RealNodeAuthority extends AsyncDisposable {
   readonly vault: TestVault;
   readonly authority: NodeAuthority;
+  /** That token. */
+  readonly tokenFile: string;
 }
 
 export async function startNodeAuthority(
@@ -63,6 +65,7 @@ export async function startNodeAuthority(
   const { mount, role, certificateSeconds } = setup;
   return {
     vault,
+    tokenFile,
     authority: { signer, root: textAt(root, 'data', 'certificate'), mount, role, certificateSeconds },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -15,6 +15,7 @@ import { type CertificateRequest, parseCertificateRequest } from '../../platform
 import { type ErrorCode, LeaseholdError } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Secret } from '../../platform/secret.ts';
+import { createPace } from './pace.ts';
 import { checkNodeCertificate, type NodeCertificate } from './node-certificate.ts';
 
 /** How compute nodes get their certificates from the broker. Every refusal is on record, those of strangers within their budget. */
@@ -81,6 +82,8 @@ const mostNodes = 4_096;
 const ttlLimits = { least: 60, most: 604_800 };
 /** Of a certificate's life. A node that asks without end must not fill the audit log. */
 const earliestRenewal = 1 / 3;
+/** Between two certificates of one node, whatever it shows: each is a record. */
+const everyMs = 3_000;
 
 const refusals: Readonly<Record<Exclude<EnrolmentOutcome, 'spent' | 'again'>, ErrorCode>> = {
   unknown: 'enrolment_refused',
@@ -90,6 +93,7 @@ const refusals: Readonly<Record<Exclude<EnrolmentOutcome, 'spent' | 'again'>, Er
 
 export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolment {
   const { clusters, trustDomain, ledger, audit, log, now } = options;
+  const pace = createPace({ everyMs, now });
 
   const makeTokens: NodeEnrolment['makeTokens'] = async ({ cluster, nodes, ttlSeconds, by }) => {
     if (!clusters.has(cluster)) throw invalid('cluster: no batch cluster that is configured');
@@ -147,17 +151,17 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
     { publicKey, pem }: CertificateRequest,
     signal: AbortSignal,
   ): Promise<NodeCertificate> => {
+    const giveBack = pace.take(`${cluster}/${node}`);
     const { mount, role, certificateSeconds: ttlSeconds } = options.authority;
     const uri = nodeUri(trustDomain, { cluster, node });
-    const signed = await options.signer.signCertificate({
-      mount,
-      role,
-      request: pem,
-      uri,
-      ttlSeconds,
-      signal,
-    });
-    return checkNodeCertificate(signed, { publicKey, uri, latestEnd: now() + ttlSeconds * 1000 });
+    try {
+      const asked = { mount, role, request: pem, uri, ttlSeconds, signal };
+      const signed = await options.signer.signCertificate(asked);
+      return checkNodeCertificate(signed, { publicKey, uri, latestEnd: now() + ttlSeconds * 1000 });
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   };
 
   /** Nobody has the certificate before it is on record. */

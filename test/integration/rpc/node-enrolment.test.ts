@@ -1,9 +1,15 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkSetup } from '../../../src/backend/setup/check-setup.ts';
 import { pkiRole } from '../../../src/backend/setup/pki-role.ts';
 import { Secret } from '../../../src/platform/secret.ts';
+import { composeBroker } from '../../../src/broker/compose.ts';
+import { loadBrokerConfig } from '../../../src/broker/config.ts';
+import { silentLog } from '../../../src/platform/log.ts';
+import { createTestCa } from '../../support/certificates.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
 import { parseRecordText } from '../../../src/audit/record.ts';
 import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
 import { type ErrorCode, hasCode } from '../../../src/platform/error.ts';
@@ -60,7 +66,9 @@ const records = async () =>
   (await readFile(broker.auditFile, 'utf8'))
     .split('\n')
     .flatMap((line) => parseRecordText(line) ?? [])
-    .filter(({ action }) => action.startsWith('enrol') || action === 'node_key')
+    .filter(
+      ({ action, code }) => code !== 'overloaded' && (action.startsWith('enrol') || action === 'node_key'),
+    )
     .map(({ action, outcome, code, node, peer }) => [action, outcome, code, node ?? peer]);
 const codeOf = async (call: Promise<unknown>): Promise<ErrorCode | undefined> => {
   const error: unknown = await call.then(
@@ -130,7 +138,10 @@ describeWith(['vault'], 'enrolment at a broker with a real Vault', () => {
     expect(lifeSeconds).toBeGreaterThan(3_000);
     expect(lifeSeconds).toBeLessThanOrEqual(3_600);
     // Its answer may have been lost.
-    expect((await enrol(token, request)).toString()).toContain('BEGIN CERTIFICATE');
+    await vi.waitFor(
+      async () => expect((await enrol(token, request)).toString()).toContain('BEGIN CERTIFICATE'),
+      { timeout: 30_000, interval: 500 },
+    );
     expect(await codeOf(enrol(token, makeCertificateRequest(newKey())))).toBe('enrolment_spent');
     const clientCertificate = { certificate, key: pem(key) };
     const endpoint = { address: broker.nodes, ca: serverCa(), clientCertificate };
@@ -242,5 +253,70 @@ describeWith(['vault'], 'enrolment at a broker with a real Vault', () => {
     expect(await check()).toEqual(['does not exist']);
     await real.vault.call('POST', path, fields);
     expect(await check()).toEqual([]);
+  });
+});
+
+describeWith(['vault'], 'a broker as it is configured', () => {
+  it('enrols nodes through the PKI engine that its configuration names', async () => {
+    await using real = await startNodeAuthority();
+    await using folder = await createTempFolder({ name: 'enrolling-broker' });
+    const ca = createTestCa();
+    const server = ca.issueServer();
+    const files: Readonly<Record<string, string>> = {
+      'tls.crt': server.certificate,
+      'tls.key': server.key,
+      'ca.crt': ca.certificate,
+      'nodes-ca.crt': real.authority.root,
+      'signer.jwks': '{"keys":[]}',
+      'policy.yaml': 'bundles: {}\ngrants: []\n',
+      'audit.key': 'sixteen bytes and more',
+      'broker.yaml': `
+trustDomain: test
+workloads: { listen: 127.0.0.1:0, tls: { certificate: tls.crt, key: tls.key } }
+admin:
+  listen: 127.0.0.1:0
+  tls: { certificate: tls.crt, key: tls.key, clientCa: ca.crt }
+  clients: [{ name: ada, commonName: ada, rights: [enrol] }]
+nodes:
+  listen: 127.0.0.1:0
+  tls: { certificate: tls.crt, key: tls.key, clientCa: nodes-ca.crt }
+  enrolment: { mount: pki-nodes, role: leasehold-node, certificateSeconds: 3600 }
+http: { listen: 127.0.0.1:0 }
+clusters: []
+slurm: [{ name: hpc, audience: leasehold, keys: { file: signer.jwks } }]
+policy: { file: policy.yaml }
+backend: { vault: { address: "${real.vault.address}", auth: { tokenFile: ${real.tokenFile} } } }
+ledger: { sqlite: { file: ledger.sqlite } }
+audit: { file: audit.log, hmacKeyFile: audit.key }
+`,
+    };
+    for (const [name, text] of Object.entries(files))
+      await writeFile(join(folder.path, name), text, { mode: 0o600 });
+    const config = await loadBrokerConfig(join(folder.path, 'broker.yaml'));
+    await using composed = await composeBroker({ config, clock: systemClock, log: silentLog });
+    const trusted = Buffer.from(ca.certificate);
+    const ada = ca.issueClient({ commonName: 'ada' });
+    await using admin = createAdminClient({
+      endpoint: {
+        address: composed.admin,
+        ca: trusted,
+        clientCertificate: { certificate: Buffer.from(ada.certificate), key: Buffer.from(ada.key) },
+      },
+      clock: systemClock,
+      random: Math.random,
+    });
+    const made = await admin.makeEnrolmentTokens({ cluster: 'hpc', nodes: ['n7'], ttlSeconds: 600 }, signal);
+    const key = newKey();
+    const certificate = await certifyNode({
+      endpoint: { address: composed.workloads, ca: trusted },
+      token: made.tokens[0]?.token ?? expect.unreachable(),
+      request: makeCertificateRequest(key),
+      timeoutMs,
+      signal,
+    });
+    expect(new X509Certificate(certificate).subjectAltName).toBe('URI:spiffe://test/slurm/hpc/node/n7');
+    const clientCertificate = { certificate, key: pem(key) };
+    const endpoint = { address: composed.nodes ?? '', ca: trusted, clientCertificate };
+    expect(await fetchRunMatchers({ endpoint, timeoutMs, signal })).toEqual([]);
   });
 });

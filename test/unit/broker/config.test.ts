@@ -14,6 +14,36 @@ const changed = (from: string, to: string): string => {
   return fullBroker.replace(from, to);
 };
 
+describe('nodes.enrolment', () => {
+  const nodes = (enrolment: string) =>
+    `${leastBroker}
+nodes:
+  listen: 127.0.0.1:8445
+  tls: { certificate: a, key: b, clientCa: c }
+  enrolment: ${enrolment}
+slurm: [{ name: hpc, audience: leasehold, keys: { file: k } }]
+`;
+
+  it.each([
+    ['{ role: r }', 'nodes.enrolment.mount: is required'],
+    ['{ mount: pki }', 'nodes.enrolment.role: is required'],
+    ['{ mount: /pki, role: r }', 'nodes.enrolment.mount: '],
+    ['{ mount: pki/../sys, role: r }', 'nodes.enrolment.mount: '],
+    ['{ mount: pki, role: r, certificateSeconds: 60 }', 'nodes.enrolment.certificateSeconds: '],
+    ['{ mount: pki, role: r, ttl: 3600 }', 'nodes.enrolment.ttl: unknown key'],
+  ])('%s is refused', (enrolment, problem) => {
+    expect(problems(nodes(enrolment))).toContain(problem);
+  });
+
+  it('has a life of three days unless told otherwise', () => {
+    const outcome = parseBrokerConfig(nodes('{ mount: pki, role: r }'), '/etc/leasehold');
+    expect(outcome).toMatchObject({
+      ok: true,
+      value: { nodes: { enrolment: { mount: 'pki', role: 'r', certificateSeconds: 259_200 } } },
+    });
+  });
+});
+
 describe('parseBrokerConfig', () => {
   it.each([
     ['an unknown key', 'drainSeconds: 90', 'drainSecond: 90', 'drainSecond: unknown key (line 44)'],

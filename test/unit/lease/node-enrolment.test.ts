@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CertificateSigner, SignedCertificate } from '../../../src/backend/certificate-signer.ts';
 import { publicKeyDigest, type SlurmCertificate } from '../../../src/identity/runs/slurm-name.ts';
-import { createNodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
+import { createNodeEnrolment, type NodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
@@ -35,11 +35,13 @@ let admitted: boolean;
 let signing: (asked: Parameters<CertificateSigner['signCertificate']>[0]) => Promise<SignedCertificate>;
 const audit = recordingAudit();
 const signer: CertificateSigner = { signCertificate: (asked) => signing(asked) };
+let known: NodeEnrolment | undefined;
 let close: () => Promise<void>;
 
 beforeEach(async () => {
   now = Date.now();
   admitted = true;
+  known = undefined;
   audit.records.length = 0;
   const folder = await createTempFolder({ name: 'enrolment' });
   const opened = await openSqliteLedger({ file: join(folder.path, 'ledger.sqlite'), log: silentLog });
@@ -52,7 +54,7 @@ beforeEach(async () => {
 afterEach(() => close());
 
 const enrolment = () =>
-  createNodeEnrolment({
+  (known ??= createNodeEnrolment({
     clusters: new Set(['hpc']),
     trustDomain: 'test',
     authority: { mount: 'pki', role: 'node', certificateSeconds: 3_600 },
@@ -65,7 +67,7 @@ const enrolment = () =>
     audit,
     log: silentLog,
     now: () => now,
-  });
+  }));
 
 const aToken = async (node = 'n1'): Promise<Buffer> => {
   const made = await enrolment().makeTokens({
@@ -134,6 +136,7 @@ describe('a token', () => {
     audit.records.length = 0;
     await refused(enrol(token, newKey()), 'enrolment_spent', proved);
     // The first goes on: nobody who comes later takes it from the node.
+    now += 3_000;
     expect((await enrol(token, key)).chain).toContain('BEGIN CERTIFICATE');
   });
 
@@ -215,6 +218,22 @@ describe('a token', () => {
     expect(audit.records).toEqual([
       { action: 'enrol', outcome: 'ok', ...proved, credentialId: digestOf(key), stranger: false },
     ]);
+  });
+});
+
+describe('a node that asks without end', () => {
+  it('gets one certificate in a while, and no more records than that', async () => {
+    const [token, other, key] = [await aToken(), await aToken('n2'), newKey()];
+    signs(key);
+    await enrol(token, key);
+    audit.records.length = 0;
+    await refused(enrol(token, key), 'overloaded', proved);
+    // Nor does it keep another one waiting.
+    signs(key, { uri: 'spiffe://test/slurm/hpc/node/n2' });
+    await enrol(other, key);
+    now += 3_000;
+    signs(key);
+    expect((await enrol(token, key)).chain).toContain('BEGIN CERTIFICATE');
   });
 });
 
