@@ -183,9 +183,13 @@ static int ask(const struct verb *verb, const char *path, long seconds, long awa
     static char *bytes; /* the process ends before anybody could free it */
     bytes = request(verb, &length);
     if (bytes == NULL) return say("the variables are too large");
-    /* Once more: every verb may be said twice, and nobody comes again for an epilog whose agent was killed in the middle of it. */
-    if (ask_once(&where, bytes, length, until, seconds, away, peer_uid) == 0) return 0;
-    if (ask_once(&where, bytes, length, until, seconds, away, peer_uid) == 0) return 0;
+    /* Again: every verb may be said twice, and nobody comes again for an epilog whose agent was killed in the middle of it. Of a process that dies,
+     * the socket may be the last to be closed: it still takes a connection, and nobody reads it. */
+    static const int pauses_ms[] = {0, 0, 50, 500};
+    for (size_t at = 0; at < sizeof pauses_ms / sizeof *pauses_ms; at++) {
+        poll(NULL, 0, pauses_ms[at]);
+        if (ask_once(&where, bytes, length, until, seconds, away, peer_uid) == 0) return 0;
+    }
     return say("the connection ended before an answer");
 }
 
