@@ -236,6 +236,7 @@ describe('a report, compared', () => {
     expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active', endsAt: 7_000 });
     expect((await report([{ ...booted, submitted: start + 300, restarts: 1 }])).response).toEqual({
       ended: 1,
+      toCancel: [],
     });
   });
 });
