@@ -109,14 +109,14 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
   const run = async (): Promise<void> => {
     let before: CutOffCode | undefined;
     while (!isStopping()) {
-      await clock.sleep(options.heartbeatMs, signal).catch(() => undefined);
-      if (isStopping()) return;
+      // The first at once: one that is cut off before it has seen the others would take itself for the only one.
       beats.tick();
       if (seen.size > 0) asks.tick();
       const now = cutOffFrom();
       if (now !== undefined && now !== before) options.onCutOff(now);
       if (now === undefined && before !== undefined) log.info('this replica serves holders again', {});
       before = now;
+      await clock.sleep(options.heartbeatMs, signal).catch(() => undefined);
     }
   };
   const running = run();

@@ -1,10 +1,13 @@
-import type { SessionState, SessionWithHolders } from '../ledger/ledger.ts';
+import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
 import { matchesSelector, type Selector } from '../policy/selector.ts';
 import type { Parts } from './parts.ts';
 import { withHolders } from './with-holders.ts';
 
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const pageSize = 500;
+/** How often, and how many at once. */
+const lookMs = 1_000;
+const lookedAtOnce = 200;
 
 /** Listens from the call on, so that who watches first and acts then misses nothing; the listing comes with the first step. */
 export function watchSessions(
@@ -26,6 +29,35 @@ export function watchSessions(
   if (query.signal.aborted) stop();
   else query.signal.addEventListener('abort', stop, { once: true });
 
+  /** Shown while they are revoked, the longest ago first: another replica may do the rest of it, which is not told here. */
+  const revoking = new Set<string>();
+  const shown = async (sessions: readonly Session[]): Promise<readonly SessionWithHolders[]> => {
+    for (const { id, state } of sessions) {
+      revoking.delete(id);
+      if (state === 'revoking') revoking.add(id);
+    }
+    return withHolders(parts.ledger, sessions);
+  };
+  const lookAtRevoking = async (): Promise<void> => {
+    for (const id of [...revoking].slice(0, lookedAtOnce)) {
+      revoking.delete(id);
+      if ((await parts.ledger.findSession(id))?.state === 'revoking') revoking.add(id);
+      else changed.add(id);
+    }
+  };
+  /** True when nothing has woken it. */
+  const wait = async (): Promise<boolean> => {
+    let isLate = false;
+    const cancel = parts.clock.after(lookMs, () => {
+      isLate = true;
+      wake.resolve(undefined);
+    });
+    await wake.promise;
+    cancel();
+    wake = Promise.withResolvers();
+    return isLate;
+  };
+
   async function* steps(): AsyncGenerator<SessionWithHolders> {
     try {
       await read(query.by, query.selector);
@@ -36,20 +68,19 @@ export function watchSessions(
           limit: pageSize,
           ...(after === undefined ? {} : { after }),
         });
-        yield* await withHolders(parts.ledger, page);
+        yield* await shown(page);
         after = page.at(-1)?.id;
         if (page.length < pageSize) break;
       }
       while (!query.signal.aborted) {
-        await wake.promise;
-        wake = Promise.withResolvers();
+        if (await wait()) await lookAtRevoking();
         for (const id of [...changed]) {
           changed.delete(id);
           const session = await parts.ledger.findSession(id);
           if (session === undefined) continue;
           const subject = { identity: session.identity, bundle: session.bundle, session: id };
           if (query.selector === undefined || matchesSelector(query.selector, subject))
-            yield* await withHolders(parts.ledger, [session]);
+            yield* await shown([session]);
         }
       }
     } finally {

@@ -15,7 +15,13 @@ export interface OtherBroker extends AsyncDisposable {
   readonly admin: string;
   /** `http://…` of its health and metrics. */
   readonly http: string;
+  readonly audit: string;
+  /** Flags of a command that asks this broker. */
+  readonly connection: readonly string[];
 }
+
+/** broker.yaml, parsed. */
+export type BrokerYaml = Readonly<Record<string, unknown>>;
 
 /** For a broker that does not run yet. */
 export const freeAddress = async (): Promise<string> => `127.0.0.1:${await freePort()}`;
@@ -30,9 +36,13 @@ export const startOtherBroker = async (
     readonly env?: Readonly<Record<string, string>>;
     /** What is asked until it answers with 200; a broker whose clusters are away is never ready. */
     readonly until?: '/readyz' | '/healthz';
+    /** What else is otherwise there. */
+    readonly change?: (config: BrokerYaml) => BrokerYaml;
   },
 ): Promise<OtherBroker> => {
   const { folder, name, workloads, env = {}, until = '/readyz' } = options;
+  const change = options.change ?? ((same: BrokerYaml) => same);
+  const audit = join(folder, `${name}-audit.log`);
   const [admin, http] = [await freeAddress(), await freeAddress()];
   const config: unknown = parse(await readFile(site.brokerConfig, 'utf8'));
   const section = (key: string): Record<string, unknown> => ({
@@ -45,10 +55,10 @@ export const startOtherBroker = async (
     http: { listen: http },
     // A host has one broker as a rule, and its name is the broker's.
     replica: { ...section('replica'), name, advertise: { workloads } },
-    audit: { ...section('audit'), file: join(folder, `${name}-audit.log`) },
+    audit: { ...section('audit'), file: audit },
   } as Record<string, unknown>;
   const file = join(folder, `${name}.yaml`);
-  await writeFile(file, stringify(own), { mode: 0o600 });
+  await writeFile(file, stringify(change(own)), { mode: 0o600 });
   const process = await startLeasehold({ name, folder, args: ['broker', '--config', file], env });
   try {
     await waitUntilReady({
@@ -59,5 +69,14 @@ export const startOtherBroker = async (
     await process.stop();
     throw error;
   }
-  return { process, workloads, admin, http: `http://${http}`, [Symbol.asyncDispose]: () => process.stop() };
+  const connection = site.connection.with(site.connection.indexOf('--broker') + 1, admin);
+  return {
+    process,
+    workloads,
+    admin,
+    http: `http://${http}`,
+    audit,
+    connection,
+    [Symbol.asyncDispose]: () => process.stop(),
+  };
 };

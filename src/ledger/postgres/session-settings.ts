@@ -4,8 +4,12 @@ import { LeaseholdError } from '../../platform/error.ts';
 import type { PostgresConfig } from './postgres-config.ts';
 import { migrations } from './schema.ts';
 
-/** A transaction of ours that does nothing for so long has lost its broker. */
-const idleInTransactionMs = 15_000;
+/**
+ * A transaction that does nothing for so long has lost its broker, whose network may have swallowed the end of it without a word to anybody. It
+ * has to end before those who wait for its locks give up. A broker that was only slow carries it out again.
+ */
+const idleInTransactionMs = (lockTimeoutMs: number): number =>
+  Math.max(1_000, Math.floor(lockTimeoutMs * 0.8));
 
 const settingsRow = z.object({ replica: z.boolean(), server: z.int(), timeline: z.string() });
 
@@ -23,7 +27,7 @@ export async function configureSession(client: ClientBase, config: PostgresConfi
     ['search_path', `${schema}, pg_temp`],
     ['statement_timeout', `${pool.statementTimeoutMs}ms`],
     ['lock_timeout', `${pool.lockTimeoutMs}ms`],
-    ['idle_in_transaction_session_timeout', `${idleInTransactionMs}ms`],
+    ['idle_in_transaction_session_timeout', `${idleInTransactionMs(pool.lockTimeoutMs)}ms`],
     ['default_transaction_isolation', 'read committed'],
     ['standard_conforming_strings', 'on'],
   ];

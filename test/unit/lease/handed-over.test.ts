@@ -77,6 +77,27 @@ describe('a replica whose way to the backend is cut, while others have one', () 
     expect(counts.credentials.confirmed).toBe(12);
   });
 
+  it('tells who watches there what the others have revoked', async () => {
+    await using world = await createWorld(two);
+    const holder = await world.holder();
+    await holder.take('db');
+    await world.pass(5_000);
+    const stop = new AbortController();
+    const states: string[] = [];
+    const { admin } = world.engine(0);
+    const watched = admin.watch({ selector: { all: true }, by: 'admin:a', signal: stop.signal });
+    const watching = (async () => {
+      for await (const { state } of watched) states.push(state);
+    })();
+    world.cutBackend(0, 'refused');
+    await admin.revoke({ selector: { all: true }, reason: 'x', by: 'admin:a', dryRun: false });
+    await world.pass(40_000);
+    stop.abort();
+    await watching;
+    expect(states.at(-2)).toBe('revoking');
+    expect(states.at(-1)).toBe('ended');
+  });
+
   it('keeps its holders when the backend is away from all', async () => {
     await using world = await createWorld(two);
     const holder = await world.holder();
@@ -113,6 +134,15 @@ describe('a replica whose way to the backend is cut, while others have one', () 
     await world.pass(120_000);
     expect(holder.last('sent_away')).toBeUndefined();
   });
+});
+
+it('a replica that loses its ledger right after its start knows that it is not the only one', async () => {
+  await using world = await createWorld(two);
+  const holder = await world.holder(undefined, { at: 1 });
+  await holder.take('db');
+  world.cut(1, true);
+  await world.pass(14_000);
+  expect(holder.last('sent_away')).toMatchObject({ code: 'ledger_unavailable' });
 });
 
 it('a replica whose ledger says nothing any more sends its holders away before the others end what they hold', async () => {
