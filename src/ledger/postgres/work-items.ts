@@ -1,6 +1,7 @@
 import type { LedgerInput } from '../input.ts';
 import type { NewWork, Work, WorkKind } from '../ledger.ts';
 import { parseRow, workRow } from '../stored/rows.ts';
+import { kindsOf } from '../stored/work-kinds.ts';
 import type { Sql } from './statements.ts';
 
 /**
@@ -40,17 +41,6 @@ const heldElsewhere = `
     SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
     WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached)
       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached AND replica = $6))`;
-
-/** What a newer broker may have put beside these is left to it. */
-const allKinds: Readonly<Record<WorkKind, true>> = {
-  settle: true,
-  renew: true,
-  rotate: true,
-  revoke: true,
-  deadline: true,
-  detached: true,
-};
-const kindsOf = (kinds: readonly WorkKind[] | undefined): readonly string[] => kinds ?? Object.keys(allKinds);
 
 /**
  * One statement, so that the rows are nobody else's between being found and being claimed: whoever looks at the same time passes over

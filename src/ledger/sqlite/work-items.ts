@@ -1,6 +1,7 @@
 import type { LedgerInput } from '../input.ts';
 import type { NewWork, Work, WorkKind } from '../ledger.ts';
-import { parseRow, workRow } from '../stored/rows.ts';
+import { dueWorkRow, parseRow, workRow } from '../stored/rows.ts';
+import { kindsOf } from '../stored/work-kinds.ts';
 import type { Sql } from './statements.ts';
 
 /** REPLACE gives the row a new version, which is what makes a claim on the old one stale. */
@@ -32,21 +33,27 @@ const heldElsewhere = `
       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached = 1 AND replica = ?))`;
 
 /**
- * An expired claim is due again when it expired. Each claim has a version of its own: whoever lost an item by sleeping past the claim cannot
+ * An expired claim is due again when it expired. Looked for kind by kind, so that an index gives the oldest of each without sorting all that is due,
+ * which may be a hundred thousand. Each claim has a version of its own: whoever lost an item by sleeping past the claim cannot
  * finish it under the next owner.
  */
 export function claimWork(sql: Sql, input: LedgerInput<'claimWork'>): readonly Work[] {
-  const due = sql
-    .all(
-      `SELECT version, kind, subject, due_at FROM work
-       WHERE available_at <= ?${ofKinds(input.kinds)}${input.heldHere === true ? ` AND NOT (${heldElsewhere})` : ''}
-       ORDER BY available_at, version LIMIT ?`,
-      input.now,
-      ...(input.kinds ?? []),
-      ...(input.heldHere === true ? [input.owner] : []),
-      Math.max(0, input.limit),
+  const limit = Math.max(0, input.limit);
+  const due = kindsOf(input.kinds)
+    .flatMap((kind) =>
+      sql.all(
+        `SELECT version, kind, subject, due_at, available_at FROM work
+         WHERE kind = ? AND available_at <= ?${input.heldHere === true ? ` AND NOT (${heldElsewhere})` : ''}
+         ORDER BY available_at, version LIMIT ?`,
+        kind,
+        input.now,
+        ...(input.heldHere === true ? [input.owner] : []),
+        limit,
+      ),
     )
-    .map((row) => parseRow(workRow, row, 'work item'));
+    .map((row) => parseRow(dueWorkRow, row, 'work item'))
+    .toSorted((a, b) => a.available_at - b.available_at || a.version - b.version)
+    .slice(0, limit);
   return due.map(({ kind, subject, due_at: dueAt }) => {
     const claimed = sql.get(
       `INSERT OR REPLACE INTO work (kind, subject, due_at, available_at, claimed_by) VALUES (?, ?, ?, ?, ?)
@@ -67,14 +74,9 @@ export function finishWork(sql: Sql, { work, dueAt }: LedgerInput<'finishWork'>)
 }
 
 export function nextWorkAt(sql: Sql, kinds?: readonly WorkKind[]): number | undefined {
-  const found = sql.get(
-    `SELECT min(available_at) AS at FROM work WHERE true${ofKinds(kinds)}`,
-    ...(kinds ?? []),
-  );
-  const at = found?.['at'];
-  return typeof at === 'number' ? at : undefined;
-}
-
-function ofKinds(kinds: readonly WorkKind[] | undefined): string {
-  return kinds === undefined ? '' : ` AND kind IN (${kinds.map(() => '?').join(', ')})`;
+  const found = kindsOf(kinds).flatMap((kind) => {
+    const at = sql.get('SELECT min(available_at) AS at FROM work WHERE kind = ?', kind)?.['at'];
+    return typeof at === 'number' ? at : [];
+  });
+  return found.length === 0 ? undefined : Math.min(...found);
 }

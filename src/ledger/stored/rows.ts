@@ -103,6 +103,8 @@ export const workRow = z.object({
   due_at: instant,
 });
 
+export const dueWorkRow = workRow.extend({ available_at: instant });
+
 export const replicaRow = z.object({
   id: text,
   address: text,
