@@ -36,6 +36,8 @@ export const startOtherBroker = async (
     readonly env?: Readonly<Record<string, string>>;
     /** What is asked until it answers with 200; a broker whose clusters are away is never ready. */
     readonly until?: '/readyz' | '/healthz';
+    /** What its standard output goes to, where that is not its log. */
+    readonly stdoutFile?: string;
     /** What else is otherwise there. */
     readonly change?: (config: BrokerYaml) => BrokerYaml;
   },
@@ -59,7 +61,14 @@ export const startOtherBroker = async (
   } as Record<string, unknown>;
   const file = join(folder, `${name}.yaml`);
   await writeFile(file, stringify(change(own)), { mode: 0o600 });
-  const process = await startLeasehold({ name, folder, args: ['broker', '--config', file], env });
+  const stdout = options.stdoutFile === undefined ? {} : { stdoutFile: options.stdoutFile };
+  const process = await startLeasehold({
+    name,
+    folder,
+    args: ['broker', '--config', file],
+    env,
+    ...stdout,
+  });
   try {
     await waitUntilReady({
       process,

@@ -13,6 +13,8 @@ export const startLeasehold = (options: {
   readonly folder: string;
   readonly args: readonly string[];
   readonly runAs?: OwnedProcessOptions['runAs'];
+  /** See `startProcess`. */
+  readonly stdoutFile?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<OwnedProcess> =>
@@ -23,6 +25,7 @@ export const startLeasehold = (options: {
     cwd: options.folder,
     logFile: join(options.folder, `${options.name}.log`),
     stopGraceMs: 20_000,
+    ...(options.stdoutFile === undefined ? {} : { stdoutFile: options.stdoutFile }),
     ...(options.runAs === undefined ? {} : { runAs: options.runAs }),
     env: options.env ?? {},
   });

@@ -24,6 +24,8 @@ export interface OwnedProcessOptions {
   readonly args: readonly string[];
   /** File that receives stdout and stderr. */
   readonly logFile: string;
+  /** File or named pipe that receives stdout alone, in place of that. */
+  readonly stdoutFile?: string;
   readonly cwd?: string;
   /** Added to a minimal environment (PATH, HOME, TMPDIR); nothing else of the parent's own is passed on. */
   readonly env?: Readonly<Record<string, string>>;
@@ -58,10 +60,11 @@ const tail = (file: string): string => {
 /** Starts a process; it is killed by the kernel when this process dies, even by SIGKILL, where setpriv exists. */
 export const startProcess = async (options: OwnedProcessOptions): Promise<OwnedProcess> => {
   const log = openSync(options.logFile, 'a', 0o600);
+  const stdout = options.stdoutFile === undefined ? log : openSync(options.stdoutFile, 'a', 0o600);
   const [command, ...args] = endingWithParent(options.command, options.args);
   const child = spawn(command, args, {
     cwd: options.cwd,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', stdout, log],
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: options.cwd ?? '/',
@@ -76,6 +79,7 @@ export const startProcess = async (options: OwnedProcessOptions): Promise<OwnedP
     await once(child, 'spawn');
   } finally {
     closeSync(log);
+    if (stdout !== log) closeSync(stdout);
   }
   const { pid } = child;
   if (pid === undefined) throw new Error(`${options.name} was started but has no process id`);
