@@ -1,5 +1,25 @@
+import { LeaseholdError } from '../../src/platform/error.ts';
 import type { BrokerEndpoint } from '../../src/rpc/client/endpoint.ts';
 import type { NodeAgentConfig } from './config.ts';
+
+/** The answer of the first address that gives one, from one of them chosen at random on; throws what the last one was in trouble with. */
+export async function askInTurn<Answer>(
+  addresses: readonly string[],
+  { random, signal }: { readonly random: () => number; readonly signal: AbortSignal },
+  ask: (address: string) => Promise<Answer>,
+): Promise<Answer> {
+  const first = Math.floor(random() * addresses.length);
+  let trouble: unknown = new LeaseholdError('broker_unavailable');
+  for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
+    try {
+      return await ask(address);
+    } catch (error) {
+      trouble = error;
+      if (signal.aborted) break;
+    }
+  }
+  throw trouble;
+}
 
 export interface Call {
   readonly endpoint: BrokerEndpoint;
@@ -9,31 +29,24 @@ export interface Call {
 
 const timeoutMs = 10_000;
 
-/** The answer of the first broker that gives one, from one of them chosen at random on; throws what the last one was in trouble with. */
+/** As this node, of whichever broker answers. */
 export async function askBrokers<Answer>(
   options: {
     readonly broker: NodeAgentConfig['broker'];
     readonly random: () => number;
-    /** As this node, by the certificate of now. */
+    /** By the certificate of now. */
     readonly endpoint: () => Promise<Omit<BrokerEndpoint, 'address'>>;
     readonly signal: AbortSignal;
   },
   ask: (call: Call) => Promise<Answer>,
 ): Promise<Answer> {
   const { address: addresses, serverName } = options.broker;
-  const first = Math.floor(options.random() * addresses.length);
-  let trouble: unknown;
-  for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
-    try {
-      const endpoint = {
-        ...(await options.endpoint()),
-        address,
-        ...(serverName === undefined ? {} : { serverName }),
-      };
-      return await ask({ endpoint, timeoutMs, signal: options.signal });
-    } catch (error) {
-      trouble = error;
-    }
-  }
-  throw trouble;
+  return askInTurn(addresses, options, async (address) => {
+    const endpoint = {
+      ...(await options.endpoint()),
+      address,
+      ...(serverName === undefined ? {} : { serverName }),
+    };
+    return ask({ endpoint, timeoutMs, signal: options.signal });
+  });
 }

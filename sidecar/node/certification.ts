@@ -11,6 +11,7 @@ import { createBackoff } from '../backoff.ts';
 import { orMissing } from '../deliver/file-system.ts';
 import { readCa } from '../proof.ts';
 import { readTokenFile } from '../token-file.ts';
+import { askInTurn } from './ask-brokers.ts';
 import { type NodeCertificate, readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { ensureOwnFolder } from './own-folder.ts';
@@ -63,7 +64,7 @@ export function createCertification(options: CertificationOptions): Certificatio
     const addresses = held === undefined ? enrolment.address : config.broker.address;
     const { serverName } = config.broker;
     try {
-      const chain = await firstOf(addresses, random, signal, (address) =>
+      const chain = await askInTurn(addresses, { random, signal }, (address) =>
         options.certify({
           endpoint: { ...endpoint, address, ...(serverName === undefined ? {} : { serverName }) },
           token: token?.open() ?? new Uint8Array(0),
@@ -134,26 +135,6 @@ export function createCertification(options: CertificationOptions): Certificatio
       };
     },
   };
-}
-
-/** Of the first address that answers with one. */
-async function firstOf<T>(
-  addresses: readonly string[],
-  random: () => number,
-  signal: AbortSignal,
-  attempt: (address: string) => Promise<T>,
-): Promise<T> {
-  const first = Math.floor(random() * addresses.length);
-  let trouble: unknown = new LeaseholdError('broker_unavailable');
-  for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
-    try {
-      return await attempt(address);
-    } catch (error) {
-      trouble = error;
-      if (signal.aborted) break;
-    }
-  }
-  throw trouble;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../platform/clock.ts';
-import { errorMessages, type ErrorCode, LeaseholdError } from '../platform/error.ts';
+import { isErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { currentTrace } from '../platform/trace.ts';
 import type { AuditEvent } from './audit.ts';
@@ -162,8 +162,4 @@ function toEvent({ code, ...rest }: z.infer<typeof owedSchema>['events'][number]
   const present = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const known = code !== undefined && isErrorCode(code) ? { code } : {};
   return { ...present, action: rest.action, outcome: rest.outcome, ...known };
-}
-
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorMessages, text);
 }

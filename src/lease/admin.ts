@@ -1,15 +1,16 @@
 import type { AuditAction } from '../audit/audit.ts';
 import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
+import { isCanaryWorkload } from '../platform/canary-workload.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import { sessionFacts } from './audit-facts.ts';
 import type { Canaries } from './canary/canaries.ts';
-import { isCanaryWorkload } from './canary/canary-session.ts';
 import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
 import { watchSessions } from './watch-sessions.ts';
 import { withHolders } from './with-holders.ts';
+import { recordAnyway } from './record-anyway.ts';
 
 const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
 const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
@@ -64,7 +65,7 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
     },
   ) => {
     // Taking back goes on without the record; the ledger has who and why.
-    const isRecorded = await parts.audit.recordAnyway({
+    await recordAnyway(parts, {
       action,
       outcome: 'ok',
       actor: request.by,
@@ -73,7 +74,6 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
       ...(request.selector === undefined ? {} : { selector: JSON.stringify(request.selector) }),
       ...(request.count === undefined ? {} : { count: request.count }),
     });
-    if (!isRecorded) parts.events.count('audit_missed');
   };
 
   const require = (selector: Selector) => {

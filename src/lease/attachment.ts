@@ -1,5 +1,4 @@
 import type { Verified } from '../identity/identity.ts';
-import type { AuditEvent } from '../audit/audit.ts';
 import type { Delivered, Session } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { acknowledged } from './acknowledge.ts';
@@ -12,6 +11,7 @@ import type { Parts } from './parts.ts';
 import { isRefusal, publicCode } from './refusal.ts';
 import { holdKey } from './serial.ts';
 import type { Attachment, OpenRequest } from './sessions.ts';
+import { recordAnyway } from './record-anyway.ts';
 
 /** One holder's stream, as the session engine sees it. */
 export function createAttachment(parts: Parts, attached: Attached, isDraining: () => boolean): Attachment {
@@ -23,7 +23,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     parts.events.count('refused');
     if (known.code === 'internal') parts.log.error('an open failed', { workload, bundle }, error);
     attached.send({ kind: 'refused', bundle, code, retryAfterMs });
-    const isRecorded = await parts.audit.recordAnyway({
+    await recordAnyway(parts, {
       action: 'open',
       outcome: isRefusal(known) ? 'refused' : 'failed',
       code: known.code,
@@ -35,7 +35,6 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       ...(known.detail !== undefined && known.code === 'not_granted' ? { rule: known.detail } : {}),
       policyRevision: parts.policy.revision,
     });
-    if (!isRecorded) parts.events.count('audit_missed');
   };
 
   /** The session, if it is this workload's; the same error whether it exists or not. */
@@ -85,11 +84,6 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     if (!attached.open) await parts.detachments.letGo(attached, parts.hub.leave(attached));
   };
 
-  /** What a holder says has happened, whether it can be recorded or not; ending its stream for it would take its secrets away. */
-  const recordWord = async (event: AuditEvent): Promise<void> => {
-    if (!(await parts.audit.recordAnyway(event))) parts.events.count('audit_missed');
-  };
-
   /** The successor of one session near its deadline. */
   const succeed = (session: Session): Promise<void> =>
     parts.serial.run(holdKey(workload, session.bundle), async () => {
@@ -129,7 +123,8 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       await parts.reach('generation.delivered', session);
       await acknowledged(parts, after);
       parts.events.changed(session);
-      await recordWord({
+      // Ending its stream for want of a record would take its secrets away.
+      await recordAnyway(parts, {
         action: 'delivered',
         outcome: 'ok',
         actor: found.identity.spiffeId,
@@ -143,7 +138,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       const { holder } = attached.verified;
       await parts.ledger.recordWiped({ session, holder, at: parts.backend.now() });
       parts.events.changed(session);
-      await recordWord({
+      await recordAnyway(parts, {
         action: 'wiped',
         outcome: 'ok',
         actor: found.identity.spiffeId,

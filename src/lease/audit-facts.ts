@@ -1,7 +1,7 @@
 import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Credential, LeaseSet, Session } from '../ledger/ledger.ts';
-import { isCanaryWorkload } from './canary/canary-session.ts';
+import { isCanaryWorkload } from '../platform/canary-workload.ts';
 
 type IdentityFacts = Pick<
   AuditEvent,

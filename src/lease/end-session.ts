@@ -2,6 +2,7 @@ import type { EndReason, Session } from '../ledger/ledger.ts';
 import { sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
 import type { RevokedReason } from './sessions.ts';
+import { recordAnyway } from './record-anyway.ts';
 
 /**
  * Step 8, first part, whoever asked for it: the ledger refuses renewals from now on, the holders are told to wipe, and work
@@ -31,14 +32,13 @@ export async function endSession(
   // It was ending already, for the reason on record; only a tombstone adds something to that.
   if (!options.tombstone && (end?.reason !== reason || end.note !== note || end.by !== by)) return session;
   parts.events.count('revoked');
-  const isRecorded = await parts.audit.recordAnyway({
+  await recordAnyway(parts, {
     action: 'revoke',
     outcome: 'ok',
     actor: by,
     ...sessionFacts(session),
     reason: note === '' ? reason : `${reason}: ${note}`,
   });
-  if (!isRecorded) parts.events.count('audit_missed');
   return session;
 }
 

@@ -5,6 +5,7 @@ import { endSession } from './end-session.ts';
 import { settleAt } from './issue.ts';
 import type { Parts } from './parts.ts';
 import { retireLater } from './retire.ts';
+import { recordAnyway } from './record-anyway.ts';
 
 /**
  * Step 8, second part, for one lease set: each lease synchronously, then the token, then look-ups of all. `confirmed` is what was seen,
@@ -198,7 +199,7 @@ async function revokeAtBackend(parts: Parts, { kind, reference, id }: Credential
 async function recordSettled(parts: Parts, session: Session, leaseSetId: string): Promise<void> {
   const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
   if (leaseSet === undefined) return;
-  const isRecorded = await parts.audit.recordAnyway({
+  await recordAnyway(parts, {
     action: 'settle',
     outcome: 'ok',
     actor: 'broker',
@@ -206,7 +207,6 @@ async function recordSettled(parts: Parts, session: Session, leaseSetId: string)
     ...leaseSetFacts(leaseSet, parts.audit),
     settlement: settlementOf(leaseSet),
   });
-  if (!isRecorded) parts.events.count('audit_missed');
 }
 
 /**

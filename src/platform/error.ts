@@ -64,6 +64,11 @@ export const errorMessages = {
 
 export type ErrorCode = keyof typeof errorMessages;
 
+/** For text from outside of this process: another version may know other codes. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorMessages, text);
+}
+
 export interface LeaseholdErrorOptions {
   /** For the log only: facts in our own words, never a third party's message and never a value that was refused. */
   readonly detail?: string;

@@ -2,7 +2,7 @@ import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier, RunIdentity } from '../identity/identity.ts';
 import { type SlurmCertificate, slurmNameOf } from '../identity/runs/slurm-name.ts';
 import type { RunRegistry } from '../lease/runs/run-registry.ts';
-import { type ErrorCode, errorMessages, LeaseholdError } from '../platform/error.ts';
+import { isErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { ReportUndeliveredRequest__Output } from './gen/leasehold/v1/ReportUndeliveredRequest.ts';
 import type { CallContext } from './handler.ts';
 
@@ -47,7 +47,7 @@ async function verified(
     purpose: 'new',
     signal,
   });
-  if (!isCode(code)) throw refuse('code: one of the documented error codes');
+  if (!isErrorCode(code)) throw refuse('code: one of the documented error codes');
   if (run === undefined) throw new LeaseholdError('workload_unknown');
   const isNamed = namesRun(reference);
   if (!isNamed && restarts === undefined) throw refuse('restarts: required where the run is not named');
@@ -61,10 +61,6 @@ async function verified(
 function namesRun(reference: Uint8Array): boolean {
   const parsed: unknown = JSON.parse(Buffer.from(reference).toString('utf8'));
   return typeof parsed === 'object' && parsed !== null && 'run' in parsed;
-}
-
-function isCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorMessages, code);
 }
 
 function refuse(detail: string): LeaseholdError {

@@ -1,3 +1,4 @@
+import { enrolmentLimits } from '../../platform/enrolment-limits.ts';
 import { expandHostlist } from '../../platform/hostlist.ts';
 import { hasCode } from '../../platform/error.ts';
 import { connectionOptions } from '../connection-options.ts';
@@ -9,8 +10,7 @@ import { renderTable } from '../table.ts';
 import { instant } from '../time-text.ts';
 import { WrongUse } from '../wrong-use.ts';
 
-const mostNodes = 4_096;
-const ttlLimitsMs = { least: 60_000, most: 604_800_000 };
+const { mostNodes, leastSeconds, mostSeconds } = enrolmentLimits;
 
 export const nodeEnrolToken = defineCommand({
   name: 'node enrol-token',
@@ -40,7 +40,7 @@ export const nodeEnrolToken = defineCommand({
   run: async ({ options }, world) => {
     const nodes = nodesOf(options.node, options.nodes);
     const { cluster, ttl } = options;
-    if (ttl < ttlLimitsMs.least || ttl > ttlLimitsMs.most) throw new WrongUse('--ttl must be 1m to 7d');
+    if (ttl < leastSeconds * 1000 || ttl > mostSeconds * 1000) throw new WrongUse('--ttl must be 1m to 7d');
     const request = { cluster, nodes: [...nodes], ttlSeconds: Math.round(ttl / 1000) };
     const { tokens, expiresAtMs } = await withBroker(options, world, (client) =>
       client.makeEnrolmentTokens(request, world.interrupted),

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorMessages } from '../../platform/error.ts';
+import { errorMessages, isErrorCode } from '../../platform/error.ts';
 import type { Canary__Output as WireCanary } from '../../rpc/gen/leasehold/v1/Canary.ts';
 import type { Look } from '../output.ts';
 import { renderTable } from '../table.ts';
@@ -60,7 +60,6 @@ function outcomeCell(canary: WireCanary): Cell {
 function whyText(canary: WireCanary): string {
   if (!isFailing(canary)) return '-';
   const what = canary.outcome === 'revoke_failed' ? 'cannot be revoked' : 'cannot be issued';
-  const isKnown = (code: string): code is ErrorCode => Object.hasOwn(errorMessages, code);
   const { why } = canary;
-  return why === '' ? what : `${what}: ${isKnown(why) ? `${errorMessages[why]} (${why})` : why}`;
+  return why === '' ? what : `${what}: ${isErrorCode(why) ? `${errorMessages[why]} (${why})` : why}`;
 }

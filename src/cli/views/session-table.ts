@@ -1,3 +1,4 @@
+import { isCanaryWorkload } from '../../platform/canary-workload.ts';
 import type { Session__Output as WireSession } from '../../rpc/gen/leasehold/v1/Session.ts';
 import type { Look } from '../output.ts';
 import { renderTable } from '../table.ts';
@@ -50,5 +51,5 @@ export function stateCell(state: string): Cell {
 
 /** Issued by a broker for nobody. */
 export function isCanary({ workload }: WireSession): boolean {
-  return workload.startsWith('canary/');
+  return isCanaryWorkload(workload);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PodIdentity } from '../../identity/identity.ts';
+import { canaryWorkload } from '../../platform/canary-workload.ts';
 
 /**
  * A canary is a session like any other, so that the ledger's intents, settlement and revocation are its too, and a broker that dies in the middle
@@ -23,16 +24,6 @@ export function canaryIdentity(path: string): PodIdentity {
     labels: {},
     images: { known: false },
   };
-}
-
-const prefix = 'canary/';
-
-export function canaryWorkload(path: string): string {
-  return `${prefix}${path}`;
-}
-
-export function isCanaryWorkload(workload: string): boolean {
-  return workload.startsWith(prefix);
 }
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';

@@ -7,6 +7,7 @@ import type { Parts } from '../parts.ts';
 import { holdKey } from '../serial.ts';
 import type { CanaryTarget } from './canary.ts';
 import { canaryIdentity, nextCanaryId } from './canary-session.ts';
+import { recordAnyway } from '../record-anyway.ts';
 
 /** Of its admission slots: canaries wait in a turn of their own. */
 const tenant = '(canary)';
@@ -107,14 +108,13 @@ async function recordIssue(parts: Parts, session: Session, id: string): Promise<
   const leaseSet = await parts.ledger.findLeaseSet(id);
   if (leaseSet === undefined) return;
   // It is about to be revoked, which goes on without its record too.
-  const isRecorded = await parts.audit.recordAnyway({
+  await recordAnyway(parts, {
     action: 'issue',
     outcome: 'ok',
     actor: 'broker',
     ...sessionFacts(session),
     ...leaseSetFacts(leaseSet, parts.audit),
   });
-  if (!isRecorded) parts.events.count('audit_missed');
 }
 
 /** What the ledger cannot take now, the settle item ends. */

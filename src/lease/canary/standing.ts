@@ -1,6 +1,6 @@
 import type { Ledger, Session } from '../../ledger/ledger.ts';
+import { canaryWorkload } from '../../platform/canary-workload.ts';
 import type { CanarySettings, CanaryStatus, CanaryTarget } from './canary.ts';
-import { canaryWorkload } from './canary-session.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 /** How a path stands, and the canary that a next one would follow. */

@@ -1,5 +1,5 @@
 import type { Session } from '../../ledger/ledger.ts';
-import { type ErrorCode, errorMessages } from '../../platform/error.ts';
+import { type ErrorCode, isErrorCode } from '../../platform/error.ts';
 
 /** What a canary's session says about its path. */
 export type Verdict =
@@ -31,14 +31,10 @@ export function judge(session: Session): Verdict {
   const writtenOff = leases.find(({ settlement }) => settlement === 'written_off');
   if (writtenOff !== undefined) return { outcome: 'revoke_failed', why: writtenOff.why };
   if (session.end?.reason === 'issue_failed') {
-    const why = codeOf(session.end.note);
+    const { note } = session.end;
+    const why = isErrorCode(note) ? note : undefined;
     return isOfThePath(why) ? { outcome: 'issue_failed', why } : { outcome: 'none', why: undefined };
   }
   const isConfirmed = leases.length > 0 && leases.every(({ settlement }) => settlement === 'confirmed');
   return { outcome: isConfirmed ? 'passed' : 'none', why: undefined };
-}
-
-function codeOf(note: string): ErrorCode | undefined {
-  const isCode = (text: string): text is ErrorCode => Object.hasOwn(errorMessages, text);
-  return isCode(note) ? note : undefined;
 }

@@ -12,6 +12,7 @@ import {
 import type { EnrolmentOutcome } from '../../ledger/enrolments.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { type CertificateRequest, parseCertificateRequest } from '../../platform/certificate-request.ts';
+import { enrolmentLimits } from '../../platform/enrolment-limits.ts';
 import { type ErrorCode, LeaseholdError } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Secret } from '../../platform/secret.ts';
@@ -78,8 +79,7 @@ interface Node {
   readonly node: string;
 }
 
-const mostNodes = 4_096;
-const ttlLimits = { least: 60, most: 604_800 };
+const { mostNodes, leastSeconds, mostSeconds } = enrolmentLimits;
 /** Of a certificate's life. A node that asks without end must not fill the audit log. */
 const earliestRenewal = 1 / 3;
 /** Between two certificates of one node, whatever it shows: each is a record. */
@@ -100,8 +100,8 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
     if (nodes.length === 0 || nodes.length > mostNodes || new Set(nodes).size !== nodes.length)
       throw invalid(`nodes: 1 to ${mostNodes}, each once`);
     if (!nodes.every((node) => slurmName.test(node))) throw invalid('nodes: one is no name of a node');
-    if (ttlSeconds < ttlLimits.least || ttlSeconds > ttlLimits.most)
-      throw invalid(`ttl_seconds: ${ttlLimits.least} to ${ttlLimits.most}`);
+    if (ttlSeconds < leastSeconds || ttlSeconds > mostSeconds)
+      throw invalid(`ttl_seconds: ${leastSeconds} to ${mostSeconds}`);
     const at = now();
     const expiresAt = at + ttlSeconds * 1000;
     const made = nodes.map((node) => makeEnrolmentToken({ cluster, node }));

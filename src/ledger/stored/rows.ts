@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ErrorCode, errorMessages, LeaseholdError } from '../../platform/error.ts';
+import { type ErrorCode, isErrorCode, LeaseholdError } from '../../platform/error.ts';
 
 /**
  * Rows as they are stored. The store is guarded, yet a row that was edited or damaged must end in `ledger_unusable` and
@@ -74,8 +74,7 @@ export const leaseSetRow = z.object({
 
 export type LeaseSetRow = z.infer<typeof leaseSetRow>;
 
-const isErrorCode = (value: unknown): value is ErrorCode =>
-  typeof value === 'string' && Object.hasOwn(errorMessages, value);
+const errorCode = z.custom<ErrorCode>((value) => typeof value === 'string' && isErrorCode(value));
 
 export const credentialRow = z.object({
   id: text,
@@ -86,14 +85,14 @@ export const credentialRow = z.object({
   renewable: flag,
   expires_at: instant,
   settlement: z.enum(['held', 'outstanding', 'confirmed', 'vanished', 'lapsed', 'expires', 'written_off']),
-  why: z.custom<ErrorCode>(isErrorCode).nullable(),
+  why: errorCode.nullable(),
   since: instant,
   next_try_at: instant.nullable(),
   attempts: z.int(),
 });
 
 export const outstandingRow = z
-  .object({ path: text, count: z.int(), since: instant, why: z.custom<ErrorCode>(isErrorCode).nullable() })
+  .object({ path: text, count: z.int(), since: instant, why: errorCode.nullable() })
   .transform(({ why, ...row }) => ({ ...row, why: why ?? undefined }));
 
 export const workRow = z.object({

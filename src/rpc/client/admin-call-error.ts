@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { LeaseholdError } from '../../platform/error.ts';
+import { isErrorCode, LeaseholdError } from '../../platform/error.ts';
 import { statusError } from './status-error.ts';
-import { codeKey, isErrorCode } from './trailers.ts';
+import { codeKey } from './trailers.ts';
 import { unreachableReason } from './unreachable-reason.ts';
 
 interface CallFailure {

@@ -1,4 +1,4 @@
-import { LeaseholdError } from '../../platform/error.ts';
+import { isErrorCode, LeaseholdError } from '../../platform/error.ts';
 import { Secret } from '../../platform/secret.ts';
 import type {
   FileContent,
@@ -25,7 +25,6 @@ import {
   textsAt,
   type Fields,
 } from './protobuf.ts';
-import { isErrorCode } from './trailers.ts';
 
 /**
  * HoldRequest and HoldResponse of `workload.proto`. Field numbers are written out here; a test compares every message

@@ -1,4 +1,4 @@
-import { errorMessages, LeaseholdError, type ErrorCode } from '../../platform/error.ts';
+import { type ErrorCode, isErrorCode, LeaseholdError } from '../../platform/error.ts';
 
 /** Trailer that carries the broker's error code; a gRPC status alone is too coarse. */
 export const codeKey = 'leasehold-code';
@@ -7,10 +7,6 @@ export const retryAfterKey = 'retry-after-ms';
 
 /** Longer pauses than this are not obeyed: a broker that errs must not silence a holder for good. */
 const maxRetryAfterMs = 3_600_000;
-
-export function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorMessages, text);
-}
 
 /**
  * The end of a call that failed, as one of our errors. `fallback` is for endings that no broker of ours worded: the

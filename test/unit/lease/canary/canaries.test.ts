@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canaryWorkload } from '../../../../src/lease/canary/canary-session.ts';
+import { canaryWorkload } from '../../../../src/platform/canary-workload.ts';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
 import type { Bundle } from '../../../../src/policy/bundle.ts';
 import { createWorld, dbBundle, kvBundle, type World, type WorldOptions } from '../world.ts';

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  canaryIdentity,
-  canaryWorkload,
-  isCanaryWorkload,
-  nextCanaryId,
-} from '../../../../src/lease/canary/canary-session.ts';
+import { canaryIdentity, nextCanaryId } from '../../../../src/lease/canary/canary-session.ts';
 import { parseIdentity } from '../../../../src/ledger/stored/stored-json.ts';
+import { canaryWorkload, isCanaryWorkload } from '../../../../src/platform/canary-workload.ts';
 import { matchesSelector } from '../../../../src/policy/selector.ts';
 
 const path = 'database/creds/app';
