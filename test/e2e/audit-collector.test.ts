@@ -7,7 +7,7 @@ import { runLeasehold } from '../support/leasehold-process.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
-import { connectCaller, hello } from './caller.ts';
+import { answerOf, connectCaller, hello } from './caller.ts';
 import { freeAddress, type OtherBroker, startOtherBroker } from './other-broker.ts';
 import { createPods } from './pods.ts';
 import { type Site, startSite } from './site.ts';
@@ -57,13 +57,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
   const attach = async (token: string) => {
     using caller = await connectCaller({ ...site.files, workloads: broker.workloads });
     caller.send(hello(token));
-    return await Promise.race([
-      caller.ended.then(({ code }) => code),
-      caller.event('welcome').then(
-        () => 'ok' as const,
-        () => caller.ended.then(({ code }) => code),
-      ),
-    ]);
+    return (await answerOf(caller, 'welcome')).code;
   };
   const tokenOf = async (name: string) => site.one.createBoundToken({ ...(await pods.run(name)), audience });
   const records = () =>

@@ -5,7 +5,7 @@ import { valueAt } from '../support/json.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
-import { connectCaller, hello } from './caller.ts';
+import { answerOf, connectCaller, hello } from './caller.ts';
 import { createPods } from './pods.ts';
 import { type Site, startSite } from './site.ts';
 import { audience } from './site-files.ts';
@@ -41,13 +41,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with an audit log in trouble'
     using caller = await connectCaller(site.files);
     const begun = performance.now();
     caller.send(hello(token));
-    const { code, retryAfterMs } = await Promise.race([
-      caller.ended,
-      caller.event('welcome').then(
-        () => ({ code: 'ok' as const, retryAfterMs: undefined }),
-        () => caller.ended,
-      ),
-    ]);
+    const { code, retryAfterMs } = await answerOf(caller, 'welcome');
     return { code, retryAfterMs, ms: performance.now() - begun };
   };
   const expectNothingIssued = async (token: string) => {

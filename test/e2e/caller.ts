@@ -25,6 +25,16 @@ export interface Caller extends Disposable {
   readonly ended: Promise<End>;
 }
 
+/** `ok` with the first event of that kind, or how the stream ended before. */
+export const answerOf = (caller: Caller, kind: HoldEvent['kind']): Promise<End> =>
+  Promise.race([
+    caller.ended,
+    caller.event(kind).then(
+      () => ({ code: 'ok' as const, retryAfterMs: undefined }),
+      () => caller.ended,
+    ),
+  ]);
+
 const eventMs = 30_000;
 
 const isKind =

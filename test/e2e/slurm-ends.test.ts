@@ -1,26 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { describeWith } from '../support/require.ts';
-import { holding, jobsOf, on, tell, wait } from './slurm-jobs.ts';
-import { type SlurmSite, startSlurmSite } from './slurm-site.ts';
+import { holding, type jobsOf, on, tell, wait } from './slurm-jobs.ts';
+import { type SlurmSite } from './slurm-site.ts';
+import { useSlurmSite } from './slurm-suite.ts';
 
 let site: SlurmSite;
 let jobs: ReturnType<typeof jobsOf>;
 
 /** Ends of jobs, side by side on one site. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
-  beforeAll(async () => {
-    site = await startSlurmSite();
-    jobs = jobsOf(site);
-  }, 180_000);
-  afterAll(async () => {
-    // Undefined when it could not be started.
-    await (site as SlurmSite | undefined)?.[Symbol.asyncDispose]();
-  }, 60_000);
-  beforeEach((context) => {
-    context.onTestFailed(() => {
-      process.stderr.write(`${site.outputs()}\n`);
-    });
-  });
+  useSlurmSite((...started) => ([site, jobs] = started));
 
   it.concurrent('that reaches its time limit leaves nothing', async () => {
     const job = await site.submit(holding, on('n1', '--time=1'));

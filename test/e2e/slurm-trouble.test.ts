@@ -1,28 +1,17 @@
 import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { describeWith } from '../support/require.ts';
-import { holding, jobsOf, on, tell } from './slurm-jobs.ts';
-import { type SlurmSite, startSlurmSite } from './slurm-site.ts';
+import { holding, type jobsOf, on, tell } from './slurm-jobs.ts';
+import { type SlurmSite } from './slurm-site.ts';
+import { useSlurmSite } from './slurm-suite.ts';
 
 let site: SlurmSite;
 let jobs: ReturnType<typeof jobsOf>;
 
 /** What breaks under a job: the agent, the broker, slurmd and slurmctld, one after the other. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
-  beforeAll(async () => {
-    site = await startSlurmSite();
-    jobs = jobsOf(site);
-  }, 180_000);
-  afterAll(async () => {
-    // Undefined when it could not be started.
-    await (site as SlurmSite | undefined)?.[Symbol.asyncDispose]();
-  }, 60_000);
-  beforeEach((context) => {
-    context.onTestFailed(() => {
-      process.stderr.write(`${site.outputs()}\n`);
-    });
-  });
+  useSlurmSite((...started) => ([site, jobs] = started));
 
   // After a failure too, or the tests that follow would fail for it.
   afterEach(() => site.startBroker());

@@ -1,10 +1,11 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mayMount } from '../support/may-mount.ts';
 import { describeWith } from '../support/require.ts';
-import { holding, jobsOf, tell, wait } from './slurm-jobs.ts';
-import { type Node, type SlurmSite, startSlurmSite } from './slurm-site.ts';
+import { holding, type jobsOf, tell, wait } from './slurm-jobs.ts';
+import { type Node, type SlurmSite } from './slurm-site.ts';
+import { useSlurmSite } from './slurm-suite.ts';
 
 const noRoom = 'This node has no room for the credentials of this job';
 
@@ -14,19 +15,7 @@ let jobs: ReturnType<typeof jobsOf>;
 /** One of the nodes cannot deliver; the others have the files by then. */
 describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
   describe.runIf(mayMount)('one of which has no room', () => {
-    beforeAll(async () => {
-      site = await startSlurmSite({ prolog: { seconds: 6 } });
-      jobs = jobsOf(site);
-    }, 180_000);
-    afterAll(async () => {
-      // Undefined when it could not be started.
-      await (site as SlurmSite | undefined)?.[Symbol.asyncDispose]();
-    }, 60_000);
-    beforeEach((context) => {
-      context.onTestFailed(() => {
-        process.stderr.write(`${site.outputs()}\n`);
-      });
-    });
+    useSlurmSite((...started) => ([site, jobs] = started), { prolog: { seconds: 6 } });
 
     /** Until disposed, not a byte more goes into the files of that node. */
     const fill = async (node: Node): Promise<AsyncDisposable> => {

@@ -6,7 +6,7 @@ import { runLeasehold } from '../support/leasehold-process.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { startSwitch, type Switch } from '../support/switch.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
-import { connectCaller, hello, open, type End } from './caller.ts';
+import { answerOf, connectCaller, hello, open, type End } from './caller.ts';
 import type { Holder, Login } from './holder.ts';
 import { type BrokerYaml, freeAddress, type OtherBroker, startOtherBroker } from './other-broker.ts';
 import { createPods, type Pods } from './pods.ts';
@@ -37,18 +37,27 @@ export interface SplitSite extends AsyncDisposable {
   /** Of the broker that is cut off; 0 where it is not shown. */
   metric(name: string, labels: string): Promise<number>;
   /** Of both brokers' logs, for one pod. */
-  records(pod: string): Promise<readonly unknown[]>;
+  records(pod: string, action: string): Promise<readonly unknown[]>;
   /** Both logs are whole. */
   expectWholeLogs(): Promise<void>;
 }
 
 const under = (config: BrokerYaml, key: string): BrokerYaml => ({ ...Object(config[key]) }) as BrokerYaml;
 
-export const startSplitSite = async (tuning: BrokerTuning): Promise<SplitSite> => {
+/** So short that a suite sees a lease end that nobody renews. */
+const shortLived: BrokerTuning = {
+  bundle: { ttl: '25s', maxTtl: '10m', overlap: '5s' },
+  vault: { probationSeconds: 10 },
+};
+/** When a lease of now is over at the database, to which Vault gives some seconds more. */
+export const lapseOfNow = (): number => Date.now() + 25_000 + 6_000;
+export const patienceMs = 60_000;
+
+export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSite> => {
   await using starting = new AsyncDisposableStack();
   const { database, tuning: shared } = await startSharedLedger();
   starting.defer(() => database.stop());
-  const site = starting.use(await startSite({ ...tuning, ...shared }));
+  const site = starting.use(await startSite({ ...shortLived, ...tuning, ...shared }));
   const folder = starting.use(await createTempFolder({ name: 'split' }));
   const { host, port } = database.connection;
   const addressOf = (url: string) => new URL(url).host;
@@ -140,15 +149,11 @@ export const startSplitSite = async (tuning: BrokerTuning): Promise<SplitSite> =
       caller.send(hello(token));
       caller.send(open('app'));
       return await Promise.race([
-        caller.ended,
         caller.event('refused').then(
           ({ code, retryAfterMs }) => ({ code, retryAfterMs }),
           () => caller.ended,
         ),
-        caller.event('generation').then(
-          () => ({ code: 'ok' as const, retryAfterMs: undefined }),
-          () => caller.ended,
-        ),
+        answerOf(caller, 'generation'),
       ]);
     },
     metric: async (name, labels) => {
@@ -156,12 +161,12 @@ export const startSplitSite = async (tuning: BrokerTuning): Promise<SplitSite> =
       const line = text.split('\n').find((one) => one.startsWith(`${name}{`) && one.includes(labels));
       return Number(line?.split(' ').at(-1) ?? 0);
     },
-    records: async (pod) => {
+    records: async (pod, action) => {
       const texts = await Promise.all(logs.map((file) => readFile(file, 'utf8')));
       return texts
         .flatMap((text) => text.split('\n').slice(0, -1))
         .map((line): unknown => JSON.parse(line))
-        .filter((record) => valueAt(record, 'pod') === `shop/${pod}`);
+        .filter((record) => valueAt(record, 'pod') === `shop/${pod}` && valueAt(record, 'action') === action);
     },
     expectWholeLogs: async () => {
       for (const file of logs) {
@@ -182,4 +187,30 @@ export const expectHeldOn = async (
   await waitFor('the first lease to be over', async () => Date.now() >= untilMs, 120_000);
   expect(await held.holder.readLogin()).toEqual(held.login);
   expect(await pods.canLogin(held.login)).toBe(true);
+};
+
+/** After one broker was cut off from something: it serves again, and of what two pods had nothing was issued a second time or has moved since. */
+export const expectHealed = async (
+  split: SplitSite,
+  {
+    keeps,
+    told,
+    kept,
+    at,
+  }: {
+    readonly keeps: string;
+    readonly told: string;
+    readonly kept: { readonly holder: Holder; readonly login: Login };
+    /** Who holds it by now. */
+    readonly at: string;
+  },
+): Promise<void> => {
+  await waitFor('it to serve again', async () => (await split.askAtSplit()).code === 'ok', patienceMs);
+  expect(await split.issuedFor(keeps)).toBe(1);
+  expect(await split.issuedFor(told)).toBe(1);
+  expect(await kept.holder.readLogin()).toEqual(kept.login);
+  expect(await split.heldAt(keeps)).toBe(at);
+  expect(await split.records(told, 'settle')).toMatchObject([{ outcome: 'ok', settlement: 'confirmed' }]);
+  expect(await split.records(keeps, 'issue')).toHaveLength(1);
+  await split.expectWholeLogs();
 };

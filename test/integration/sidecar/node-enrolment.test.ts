@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -19,6 +19,8 @@ interface Site extends AsyncDisposable {
   readonly world: NodeWorld;
   token(): Promise<Buffer>;
   give(token: Uint8Array): Promise<void>;
+  /** Asks with the token, as somebody who has this key. */
+  certify(token: Uint8Array, key: KeyObject): Promise<void>;
   /** Of the broker, about certificates. */
   records(): Promise<readonly string[]>;
 }
@@ -64,6 +66,15 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
       token: async () => {
         const request = { cluster: 'hpc', nodes: ['n1'], ttlSeconds: 600 };
         return (await admin.makeEnrolmentTokens(request, signal)).tokens[0]?.token ?? expect.unreachable();
+      },
+      certify: async (token, key) => {
+        await certifyNode({
+          endpoint: { address: broker.workloads, ca: Buffer.from(broker.ca.certificate) },
+          token,
+          request: makeCertificateRequest(key),
+          timeoutMs: 30_000,
+          signal,
+        });
       },
       give: (token) => writeFile(tokenFile, Buffer.concat([token, Buffer.from('\n')]), { mode: 0o600 }),
       records: async () =>
@@ -122,13 +133,7 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
     await writeFile(site.world.path('tls.key'), pem, { mode: 0o600 });
-    await certifyNode({
-      endpoint: { address: site.broker.workloads, ca: Buffer.from(site.broker.ca.certificate) },
-      token,
-      request: makeCertificateRequest(privateKey),
-      timeoutMs: 30_000,
-      signal,
-    });
+    await site.certify(token, privateKey);
     await site.give(token);
     await site.world.start();
     expect(await answer(site.world)).toBe('OK\n');
@@ -140,13 +145,7 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     await using site = await createSite();
     const token = await site.token();
     const thief = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-    await certifyNode({
-      endpoint: { address: site.broker.workloads, ca: Buffer.from(site.broker.ca.certificate) },
-      token,
-      request: makeCertificateRequest(thief),
-      timeoutMs: 30_000,
-      signal,
-    });
+    await site.certify(token, thief);
     await site.give(token);
     const agent = site.world.spawn(...site.world.config);
     await vi.waitFor(() => expect(agent.output()).toContain('enrolment_spent'), patience);
