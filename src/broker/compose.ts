@@ -153,6 +153,9 @@ export async function composeBroker(options: {
       metrics,
     }),
   );
+  const sayServing = () => rpc.setServing(engine.cutOffFrom() === undefined);
+  engine.whenCutOffChanges(sayServing);
+  sayServing();
   const http = building.use(
     await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, engine, log }),
   );

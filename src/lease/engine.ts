@@ -41,6 +41,8 @@ export interface LeaseEngine {
   readonly canaries: Pick<Canaries, 'known'>;
   /** What this replica does not reach while others do; undefined where it serves. */
   cutOffFrom(): CutOffCode | undefined;
+  /** Called after each change of it. */
+  whenCutOffChanges(listener: () => void): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   let gone = (): Promise<void> => Promise.resolve();
   let rejoined = (): Promise<void> => Promise.resolve();
   let handOver = (): Promise<void> => Promise.resolve();
+  const cutOffListeners: (() => void)[] = [];
   const serial = createSerial();
   const identity = createBackendIdentity({ ...options, events });
   await identity.check();
@@ -74,6 +77,8 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     askBackend: (signal) =>
       options.backend.checkHealth({ signal: AbortSignal.any([signal, options.signal]) }),
     onCutOff: (code) => {
+      for (const listener of cutOffListeners) listener();
+      if (code === undefined) return;
       options.log.error('this replica does not reach what others do: its holders are sent to them', { code });
       for (const attached of hub.all()) attached.send({ kind: 'sent_away', code });
       if (code === 'backend_unavailable') void handOver();
@@ -184,6 +189,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     events,
     canaries,
     cutOffFrom: () => replicas.cutOffFrom(),
+    whenCutOffChanges: (listener) => void cutOffListeners.push(listener),
     sessions: {
       attach: async ({ verified, mayOpen, send }) => {
         if (draining) throw new LeaseholdError('shutting_down');

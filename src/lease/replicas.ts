@@ -36,8 +36,8 @@ export interface ReplicasOptions {
   readonly onRejoined: () => Promise<void>;
   /** Rejects when the secret backend does not answer; asked while there are others only. */
   readonly askBackend: (signal: AbortSignal) => Promise<void>;
-  /** Others can go on with its holders. */
-  readonly onCutOff: (code: CutOffCode) => void;
+  /** Others can go on with its holders; undefined: it serves again. */
+  readonly onCutOff: (code: CutOffCode | undefined) => void;
 }
 
 /** Looks in a row at which another replica's counter stood still, or at which this one's beat was not answered. */
@@ -113,7 +113,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
       beats.tick();
       if (seen.size > 0) asks.tick();
       const now = cutOffFrom();
-      if (now !== undefined && now !== before) options.onCutOff(now);
+      if (now !== before) options.onCutOff(now);
       if (now === undefined && before !== undefined) log.info('this replica serves holders again', {});
       before = now;
       await clock.sleep(options.heartbeatMs, signal).catch(() => undefined);

@@ -57,6 +57,8 @@ export interface RpcServer extends AsyncDisposable {
   readonly admin: string;
   /** Undefined without such a listener. */
   readonly nodes: string | undefined;
+  /** What the health services say: whether this is the broker to call. One that drains never is again. */
+  setServing(serving: boolean): void;
   /** Nobody new; streams end with `shutting_down` when what they wait for has come. Resolves then, or when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>;
   /** Looks at the certificate files of both listeners now. */
@@ -156,8 +158,9 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
     },
   }));
   const listeners = [workloads, admin, ...(nodes === undefined ? [] : [nodes])];
+  let draining = false;
   const setServing = (serving: boolean) => {
-    for (const health of [adminHealth, workloadHealth, nodeHealth]) health.setServing(serving);
+    for (const health of [adminHealth, workloadHealth, nodeHealth]) health.setServing(serving && !draining);
   };
   setServing(true);
   const owned = building.move();
@@ -168,7 +171,9 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
     checkCertificates: async () => {
       await Promise.all(listeners.map((listener) => listener.checkCertificates()));
     },
+    setServing,
     drain: async (signal) => {
+      draining = true;
       setServing(false);
       await Promise.all([
         options.sessions.drain({ signal }),

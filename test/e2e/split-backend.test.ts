@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { callHealth } from '../support/call-health.ts';
 import { runLeasehold } from '../support/leasehold-process.ts';
 import { waitFor } from '../support/parts/wait-until-ready.ts';
 import { describeWith } from '../support/require.ts';
@@ -23,6 +25,11 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
 
   const isCutOff = () => split.metric('leasehold_cut_off', 'from="backend"');
   const readyz = async () => (await fetch(`${split.split.http}/readyz`)).status;
+  const health = async () => {
+    const ca = await readFile(split.site.files.ca, 'utf8');
+    using caller = callHealth({ address: split.split.workloads, ca });
+    return await caller.check();
+  };
 
   it.each<Cut>(['refused', 'silent'])(
     'hands over what it holds and what is to be revoked, and issues nothing: %s',
@@ -43,6 +50,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       expect(['backend_unavailable', 'backend_timeout', 'backend_lost_reply']).toContain(end.code);
       await waitFor('it to be noticed', async () => (await isCutOff()) === 1, patienceMs);
       expect(await readyz()).toBe(503);
+      expect(await health()).toBe('NOT_SERVING');
       expect(await split.askAtSplit()).toMatchObject({ code: 'backend_unavailable' });
 
       await split.pods.seen(kept.holder, 'it to be held elsewhere', async () => {
@@ -60,6 +68,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       await expectHealed(split, { keeps, told, kept, at: split.site.files.workloads });
       expect(await isCutOff()).toBe(0);
       expect(await readyz()).toBe(200);
+      expect(await health()).toBe('SERVING');
       expect(await split.records(told, 'revoke')).toMatchObject([{ outcome: 'ok', reason: 'admin: drill' }]);
       // There, and at the one that took it over.
       expect((await split.records(keeps, 'open')).length).toBeGreaterThanOrEqual(2);

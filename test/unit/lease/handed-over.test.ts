@@ -28,6 +28,8 @@ describe('a replica whose way to the backend is cut, while others have one', () 
     async (how) => {
       await using world = await createWorld(two);
       const holder = await world.holder();
+      const changes: unknown[] = [];
+      world.engine(0).whenCutOffChanges(() => changes.push(world.engine(0).cutOffFrom()));
       await holder.take('db');
       await world.pass(5_000);
       world.cutBackend(0, how);
@@ -45,8 +47,10 @@ describe('a replica whose way to the backend is cut, while others have one', () 
       expect(again.last('revoked')).toBeUndefined();
       expect(made(world)).toBe(1);
 
+      expect(changes).toEqual(['backend_unavailable']);
       world.cutBackend(0, undefined);
       await world.pass(100_000);
+      expect(changes).toEqual(['backend_unavailable', undefined]);
       const back = await world.holder(undefined, { at: 0 });
       await openAgain(back, holder);
       expect(back.last('opened')).toMatchObject({ resumed: true });

@@ -4,12 +4,19 @@ import { connect as connectTcp } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, credentials, status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { service as healthService } from 'grpc-health-check';
+import { callHealth } from '../../support/call-health.ts';
 import { createTestCa } from '../../support/certificates.ts';
 import { completeHandshake, portOf, reloadWhileConnecting } from './certificate-reloads.ts';
-import { ask, helloMessage, hold, startWorld, type ServerWorld, type WorldOptions } from './server-world.ts';
+import {
+  helloMessage,
+  hold,
+  startWorld,
+  toEnded,
+  type ServerWorld,
+  type WorldOptions,
+} from './server-world.ts';
 
 let world: ServerWorld;
 const start = async (options: WorldOptions = {}) => (world = await startWorld(options));
@@ -172,47 +179,42 @@ describe('limits', () => {
 });
 
 describe('the health service', () => {
-  const check = (address: string, service: string, name: 'Check' | 'Watch' = 'Check') => {
-    const client = new Client(
-      address.replace('127.0.0.1', 'localhost'),
-      credentials.createSsl(Buffer.from(world.ca.certificate)),
-    );
-    const method = healthService[name];
-    if (method === undefined) throw new Error('no such method');
-    return ask<{ status: string }>((options, answer) =>
-      client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        (bytes) => method.responseDeserialize(bytes) as { status: string },
-        { service },
-        options,
-        answer,
-      ),
-    ).finally(() => client.close());
-  };
+  const caller = () => callHealth({ address: world.rpc.workloads, ca: world.ca.certificate });
 
   it('says that the broker serves, without a credential', async () => {
     await start();
-    expect((await check(world.rpc.workloads, '')).response?.status).toBe('SERVING');
-    expect((await check(world.rpc.workloads, 'leasehold.v1.WorkloadService')).response?.status).toBe(
-      'SERVING',
-    );
+    using health = caller();
+    expect(await health.check()).toBe('SERVING');
+    expect(await health.check('leasehold.v1.WorkloadService')).toBe('SERVING');
   });
 
   it('does not repeat a name that it does not know', async () => {
     await start();
-    expect(await check(world.rpc.workloads, 'canary-name')).toEqual({
+    using health = caller();
+    const refused = await health.check('canary-name').catch(toEnded);
+    expect(refused).toEqual({
       status: status.INVALID_ARGUMENT,
       code: 'request_invalid',
       details: 'the request breaks a rule of the interface',
     });
   });
 
-  it('ends its watches when the broker goes down', async () => {
+  it('tells those that watch when callers are better served elsewhere, and when they are not', async () => {
     await start();
-    const watching = check(world.rpc.workloads, '', 'Watch');
-    await pause(200);
+    using health = caller();
+    const watching = health.watch();
+    const told: string[] = [];
+    watching.on('data', ({ status: now }: { readonly status: string }) => told.push(now));
+    const ended = once(watching, 'error').then(([error]: ServiceError[]) => toEnded(error as ServiceError));
+    await vi.waitFor(() => expect(told).toEqual(['SERVING']));
+    world.rpc.setServing(false);
+    await vi.waitFor(() => expect(told).toEqual(['SERVING', 'NOT_SERVING']));
+    expect(await health.check()).toBe('NOT_SERVING');
+    world.rpc.setServing(true);
+    await vi.waitFor(() => expect(told).toEqual(['SERVING', 'NOT_SERVING', 'SERVING']));
     await world.rpc.drain(AbortSignal.timeout(5_000));
-    expect(await watching).toMatchObject({ code: 'shutting_down', status: status.UNAVAILABLE });
+    expect(await ended).toMatchObject({ code: 'shutting_down', status: status.UNAVAILABLE });
+    world.rpc.setServing(true);
+    expect(await health.check().catch(() => 'gone')).not.toBe('SERVING');
   });
 });
