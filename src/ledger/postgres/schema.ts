@@ -238,4 +238,15 @@ export const migrations: readonly Migration[] = [
     CREATE INDEX undelivered_cancels ON undelivered (workload) WHERE cancels;
     `,
   },
+  // What one workload or one lease set has in one state: without both in one index, and before there are statistics, all that have that state are
+  // looked through.
+  {
+    minimumReader: 1,
+    sql: `
+    DROP INDEX credential_lease_set;
+    CREATE INDEX credential_lease_set ON credential (lease_set, settlement, seq);
+    DROP INDEX session_workload;
+    CREATE INDEX session_workload ON session (workload, bundle, state);
+    `,
+  },
 ];

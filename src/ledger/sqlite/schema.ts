@@ -214,4 +214,11 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX undelivered_cancels ON undelivered (workload) WHERE cancels = 1;
   `,
+  // What one workload or one lease set has in one state: without both in one index, all that have that state are looked through.
+  `
+  DROP INDEX credential_lease_set;
+  CREATE INDEX credential_lease_set ON credential (lease_set, settlement, seq);
+  DROP INDEX session_workload;
+  CREATE INDEX session_workload ON session (workload, bundle, state);
+  `,
 ];

@@ -158,3 +158,28 @@ export async function settleAll(ledger: Ledger, leaseSet: string, at = start): P
     });
   }
 }
+
+/** From the first request to proof: issued, delivered, renewed, rotated, detached, attached again, revoked and settled. */
+export async function wholeLife(ledger: Ledger): Promise<void> {
+  const { session, leaseSet, generation } = await anActiveSession(ledger);
+  await ledger.recordDelivered({ session, holder: 'pod', generation, at: start });
+  await ledger.recordRenewal({ leaseSet, expiresAt: start + 90_000, work: [], at: start });
+  const next = aLeaseSet();
+  await ledger.detachHolder({ session, holder: 'pod', replica, dueAt: start + 20_000, at: start });
+  await ledger.reattachHolder({ session, holder: 'pod', replica, generation, at: start });
+  await ledger.beginLeaseSet({ session, leaseSet: next, at: start });
+  await rotateTo(ledger, session, next.id);
+  const due = { now: start + 30_000, claimUntil: start + 60_000, limit: 8 };
+  for (const work of await ledger.claimWork({ owner: replica, ...due })) await ledger.finishWork({ work });
+  await ledger.beginRevokeLeaseSet({ leaseSet, at: start });
+  await settleAll(ledger, leaseSet);
+  await ledger.finishLeaseSet({ leaseSet, at: start });
+  await ledger.beginRevoke({
+    session,
+    end: { reason: 'admin', note: '', by: 'on-call' },
+    tombstone: true,
+    at: start,
+  });
+  await settleAll(ledger, next.id);
+  await ledger.finishLeaseSet({ leaseSet: next.id, at: start });
+}
