@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { deliveryError, orMissing, type FileSystem } from './file-system.ts';
+import { deliveryError, orMissing, type FileSystem, type OpenFile } from './file-system.ts';
 
 /** A bundle's folder, held by descriptor: whatever happens to the path afterwards, `at` stays inside this folder. */
 export interface SafeFolder extends AsyncDisposable {
@@ -70,11 +69,11 @@ export async function openSafeFolder(options: SafeFolderOptions): Promise<SafeFo
   }
 }
 
-function descriptorPath(handle: FileHandle): string {
+function descriptorPath(handle: OpenFile): string {
   return `/proc/self/fd/${handle.fd}`;
 }
 
-async function openInner(options: SafeFolderOptions, outer: FileHandle): Promise<FileHandle> {
+async function openInner(options: SafeFolderOptions, outer: OpenFile): Promise<OpenFile> {
   const path = `${descriptorPath(outer)}/${options.folder}`;
   const existing = await orMissing(options.fileSystem.lstat(path));
   if (existing === undefined) {

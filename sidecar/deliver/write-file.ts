@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { errnoOf, orMissing, type FileSystem } from './file-system.ts';
+import { errnoOf, type FileSystem, type OpenFile, orMissing } from './file-system.ts';
 import type { RenderedFile } from './render.ts';
 
 export type FileFacts = Pick<RenderedFile, 'mode' | 'uid' | 'gid' | 'content'>;
@@ -32,7 +31,7 @@ export async function writeNewFile(
   }
 }
 
-async function setOwner(handle: FileHandle, { uid, gid, mode }: FileFacts): Promise<boolean> {
+async function setOwner(handle: OpenFile, { uid, gid, mode }: FileFacts): Promise<boolean> {
   if (uid === undefined && gid === undefined) return false;
   if (await changeOwner(handle, uid ?? -1, gid ?? -1)) return false;
   // Only root may give files away, but anybody may give them to a group of their own.
@@ -45,7 +44,7 @@ async function setOwner(handle: FileHandle, { uid, gid, mode }: FileFacts): Prom
   return true;
 }
 
-async function changeOwner(handle: FileHandle, uid: number, gid: number): Promise<boolean> {
+async function changeOwner(handle: OpenFile, uid: number, gid: number): Promise<boolean> {
   try {
     await handle.chown(uid, gid);
     return true;
@@ -80,7 +79,7 @@ export async function holdsAlready(
 }
 
 /** Undefined for what is missing, a link, or may not be read. */
-async function openIfPlain(fileSystem: FileSystem, path: string): Promise<FileHandle | undefined> {
+async function openIfPlain(fileSystem: FileSystem, path: string): Promise<OpenFile | undefined> {
   try {
     return await orMissing(
       fileSystem.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),

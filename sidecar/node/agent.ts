@@ -53,7 +53,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   /** For each job, what is being done about it: a prolog and an epilog never overtake each other. */
   const turns = new Map<number, Promise<unknown>>();
   const renewal = createRenewal({
-    read: () => readNodeCertificate(files),
+    read: (last) => readNodeCertificate(files, last),
     clock,
     log,
     onRenewed: () => {

@@ -19,12 +19,15 @@ export interface NodeCertificate {
 const nodeUri =
   /^spiffe:\/\/[a-z0-9._-]{1,255}\/slurm\/([A-Za-z0-9._-]{1,255})\/node\/([A-Za-z0-9._-]{1,255})$/;
 
-/** Throws `config_invalid`, with the file and the rule. */
-export async function readNodeCertificate(files: {
-  readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
-}): Promise<NodeCertificate> {
+/** Throws `config_invalid`, with the file and the rule. `last` is what came of it before: the same bytes are not checked once more. */
+export async function readNodeCertificate(
+  files: {
+    readonly ca: string;
+    readonly certificate: string;
+    readonly key: string;
+  },
+  last?: NodeCertificate,
+): Promise<NodeCertificate> {
   const [ca, certificate, key] = await Promise.all([
     readCa(files.ca),
     readFile(files.certificate).catch(() => {
@@ -32,6 +35,10 @@ export async function readNodeCertificate(files: {
     }),
     readKey(files.key),
   ]);
+  const parts = createHash('sha256');
+  for (const part of [ca, certificate, key]) parts.update(createHash('sha256').update(part).digest());
+  const digest = parts.digest('hex');
+  if (digest === last?.digest) return last;
   let parsed: X509Certificate;
   try {
     parsed = new X509Certificate(certificate);
@@ -45,11 +52,9 @@ export async function readNodeCertificate(files: {
   if (cluster === undefined || node === undefined) {
     throw invalid('the certificate names no node: spiffe://<trust domain>/slurm/<cluster>/node/<NodeName>');
   }
-  const digest = createHash('sha256');
-  for (const part of [ca, certificate, key]) digest.update(createHash('sha256').update(part).digest());
   return {
     endpoint: { ca, clientCertificate: { certificate, key } },
-    digest: digest.digest('hex'),
+    digest,
     issuedAt: Date.parse(parsed.validFrom),
     expiresAt: Date.parse(parsed.validTo),
     cluster,

@@ -1,18 +1,17 @@
-import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { deliveryError, orMissing } from '../deliver/file-system.ts';
+import { deliveryError, nodeFileSystem, orMissing } from '../deliver/file-system.ts';
 
 /** Made when missing, and the agent's own, with exactly this mode. Throws `delivery_unsafe` for a link, a file, or somebody else's. */
 export async function ensureOwnFolder(path: string, mode: number): Promise<void> {
   try {
-    if ((await orMissing(lstat(path))) === undefined) await mkdir(path, { mode: 0o700 });
-    const found = await lstat(path);
+    if ((await orMissing(nodeFileSystem.lstat(path))) === undefined) await nodeFileSystem.mkdir(path, 0o700);
+    const found = await nodeFileSystem.lstat(path);
     if (!found.isDirectory() || found.uid !== (process.geteuid?.() ?? 0)) {
       throw new LeaseholdError('delivery_unsafe', {
         detail: "a folder of the agent's is a link, a file, or somebody else's",
       });
     }
-    await chmod(path, mode);
+    await nodeFileSystem.chmod(path, mode);
   } catch (error) {
     throw deliveryError(error);
   }

@@ -16,7 +16,8 @@ const looksPerLife = 12;
 const lookMs = { least: 10_000, most: 1_800_000 };
 
 export function createRenewal(options: {
-  readonly read: () => Promise<NodeCertificate>;
+  /** Given what came of it the last time. */
+  readonly read: (last: NodeCertificate | undefined) => Promise<NodeCertificate>;
   readonly clock: Clock;
   readonly log: Log;
   /** Streams are to be opened anew. */
@@ -28,7 +29,7 @@ export function createRenewal(options: {
   let cancel: () => void = () => undefined;
 
   const read = async (): Promise<NodeCertificate> => {
-    const found = await options.read();
+    const found = await options.read(known);
     const before = known;
     known = found;
     if (before !== undefined && before.digest !== found.digest && !isClosed) {

@@ -1,7 +1,7 @@
-import { lstat, readdir, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeaseholdError } from '../../src/platform/error.ts';
-import { orMissing } from '../deliver/file-system.ts';
+import { nodeFileSystem as files, orMissing } from '../deliver/file-system.ts';
 import { encodeMarker, type Marker, saysNothing } from './marker.ts';
 import type { MemoryRoot } from './memory-root.ts';
 import { ensureOwnFolder } from './own-folder.ts';
@@ -49,12 +49,12 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
 
   async function readRecords(): Promise<readonly RunRecord[]> {
     const records: RunRecord[] = [];
-    for (const name of await readdir(at('state'))) {
+    for (const name of await files.readdir(at('state'))) {
       const record = (await isSmallFile(at('state', name)))
         ? decodeRunRecord(await readFile(at('state', name)))
         : undefined;
       if (record !== undefined && name === `${runName(record)}.json`) records.push(record);
-      else await rm(at('state', name), { recursive: true, force: true });
+      else await files.rm(at('state', name), { recursive: true, force: true });
     }
     return records;
   }
@@ -66,13 +66,13 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
       const live = records.filter(({ owed }) => owed === undefined);
       const folders = new Set(live.map(runName));
       const jobs = new Set(live.flatMap(markersOf));
-      for (const name of await readdir(root))
-        if (name.startsWith('.')) await rm(at(name), { recursive: true, force: true });
-      for (const name of await readdir(target))
-        if (!folders.has(name)) await rm(join(target, name), { recursive: true, force: true });
-      for (const name of await readdir(at('jobs')))
+      for (const name of await files.readdir(root))
+        if (name.startsWith('.')) await files.rm(at(name), { recursive: true, force: true });
+      for (const name of await files.readdir(target))
+        if (!folders.has(name)) await files.rm(join(target, name), { recursive: true, force: true });
+      for (const name of await files.readdir(at('jobs')))
         if (!jobs.has(name) && !(await isOfNoRun(at('jobs', name))))
-          await rm(at('jobs', name), { recursive: true, force: true });
+          await files.rm(at('jobs', name), { recursive: true, force: true });
       return records;
     },
     folder: (run) => join(view, runName(run)),
@@ -80,10 +80,10 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
     makeFolder: (run) => ensureOwnFolder(targetOf(run), 0o711),
     removeFolder: (run) => {
       if (!runFolder.test(runName(run))) throw new LeaseholdError('delivery_unsafe');
-      return rm(targetOf(run), { recursive: true, force: true });
+      return files.rm(targetOf(run), { recursive: true, force: true });
     },
     save: (record) => replaceFile(recordPath(record), encodeRunRecord(record), 0o600),
-    forget: (run) => rm(recordPath(run), { force: true }),
+    forget: (run) => files.rm(recordPath(run), { force: true }),
     mark: async (job, marker) => {
       try {
         for (const name of markersOf(job)) await replaceFile(at('jobs', name), encodeMarker(marker), 0o644);
@@ -94,7 +94,7 @@ export async function openRunStore({ root, target, view }: MemoryRoot): Promise<
       }
     },
     unmark: async (job) => {
-      for (const name of markersOf(job)) await rm(at('jobs', name), { force: true });
+      for (const name of markersOf(job)) await files.rm(at('jobs', name), { force: true });
     },
   };
   return store;
@@ -110,6 +110,6 @@ async function isOfNoRun(path: string): Promise<boolean> {
 
 /** Of the size of ours, and no link or folder. */
 async function isSmallFile(path: string): Promise<boolean> {
-  const found = await orMissing(lstat(path));
+  const found = await orMissing(files.lstat(path));
   return found?.isFile() === true && found.size <= mostBytes;
 }

@@ -1,11 +1,10 @@
-import * as files from 'node:fs/promises';
-import type { FileSystem } from '../../../sidecar/deliver/file-system.ts';
+import { type FileSystem, nodeFileSystem } from '../../../sidecar/deliver/file-system.ts';
 import { delivererIn, order } from '../../unit/sidecar/deliver/orders.ts';
 
 /** Delivers generation 2 into the folder of argument 1 and kills itself before the call whose number is argument 2. */
 const [target = '', step = '0'] = process.argv.slice(2);
 let calls = 0;
-const fileSystem = new Proxy<FileSystem>(files, {
+const fileSystem = new Proxy<FileSystem>(nodeFileSystem, {
   get: (real, name: keyof FileSystem): unknown => {
     const call: unknown = Reflect.get(real, name);
     return (...parameters: unknown[]): unknown => {

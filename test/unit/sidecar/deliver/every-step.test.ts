@@ -1,8 +1,7 @@
-import * as files from 'node:fs/promises';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { FileSystem } from '../../../../sidecar/deliver/file-system.ts';
+import { type FileSystem, nodeFileSystem } from '../../../../sidecar/deliver/file-system.ts';
 import { createMemoryFolder } from '../memory-folder.ts';
 import { delivererIn, order } from './orders.ts';
 
@@ -12,7 +11,7 @@ function failingAt(
   errno: string,
 ): { readonly fileSystem: FileSystem; readonly reached: () => boolean } {
   let calls = 0;
-  const fileSystem = new Proxy<FileSystem>(files, {
+  const fileSystem = new Proxy<FileSystem>(nodeFileSystem, {
     get: (real, name: keyof FileSystem): unknown => {
       const call: unknown = Reflect.get(real, name);
       return (...parameters: unknown[]): unknown => {
