@@ -45,7 +45,6 @@ export async function endSession(
 /** What a session's end means here, whichever replica has decided it. */
 export function tellEnded(parts: Parts, session: string, reason: EndReason): void {
   parts.values.forget(session);
-  parts.trouble.forget(session);
   tellRevoked(parts, session, reason);
   parts.wake();
   parts.events.changed(session);

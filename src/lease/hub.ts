@@ -1,5 +1,12 @@
 import type { Verified } from '../identity/identity.ts';
+import type { ErrorCode } from '../platform/error.ts';
 import type { HolderMessage } from './sessions.ts';
+
+/** Why a session degraded, and since when. */
+export interface Degraded {
+  readonly code: ErrorCode;
+  readonly since: number;
+}
 
 /** A holder whose stream is open on this broker. */
 export interface Attached {
@@ -40,6 +47,9 @@ export interface Hub {
   /** Reading of the static secrets that an attached session has; forgotten with its last stream. */
   staticOf(session: string): number | undefined;
   setStatic(session: string, snapshot: number): void;
+  /** Of an attached session; forgotten with its last stream: what another replica does about it meanwhile is not told here. */
+  degradedOf(session: string): Degraded | undefined;
+  setDegraded(session: string, degraded: Degraded | undefined): void;
   streams(): number;
   /** Every stream. */
   all(): readonly Attached[];
@@ -51,6 +61,7 @@ export function createHub(): Hub {
   const byWorkload = new Map<string, Set<Attached>>();
   const bundleOf = new Map<string, string>();
   const statics = new Map<string, number>();
+  const degraded = new Map<string, Degraded>();
   const byBundle = new Map<string, Set<string>>();
   const keyOf = (workload: string, holder: string) => `${workload}\n${holder}`;
   const holderKey = ({ verified }: Attached) => keyOf(verified.identity.workload, verified.holder);
@@ -71,6 +82,7 @@ export function createHub(): Hub {
     if (bundle === undefined) return;
     bundleOf.delete(session);
     statics.delete(session);
+    degraded.delete(session);
     const sessions = byBundle.get(bundle);
     sessions?.delete(session);
     if (sessions?.size === 0) byBundle.delete(bundle);
@@ -127,6 +139,11 @@ export function createHub(): Hub {
     staticOf: (session) => statics.get(session),
     setStatic: (session, snapshot) => {
       if (bySession.has(session)) statics.set(session, snapshot);
+    },
+    degradedOf: (session) => degraded.get(session),
+    setDegraded: (session, now) => {
+      if (now === undefined) degraded.delete(session);
+      else if (bySession.has(session)) degraded.set(session, now);
     },
     streams: () => byHolder.size,
     all: () => [...byHolder.values()],

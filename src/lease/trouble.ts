@@ -1,30 +1,30 @@
 import type { ErrorCode } from '../platform/error.ts';
-import type { Hub } from './hub.ts';
+import type { Degraded, Hub } from './hub.ts';
 
 /** Tells the holders of a session once when it degrades and once when that is over. */
 export interface Trouble {
   began(session: string, code: ErrorCode, since: number): void;
   ended(session: string): void;
   /** A holder that attaches in the middle of it learns it too. */
-  current(session: string): { readonly code: ErrorCode; readonly since: number } | undefined;
-  forget(session: string): void;
+  current(session: string): Degraded | undefined;
 }
 
 export function createTrouble(hub: Hub): Trouble {
-  const troubles = new Map<string, { readonly code: ErrorCode; readonly since: number }>();
   return {
     began: (session, code, since) => {
       // Nobody to tell: who comes back learns it when it goes on.
       if (!hub.isAttached(session)) return;
-      const before = troubles.get(session);
+      const before = hub.degradedOf(session);
       if (before?.code === code) return;
-      troubles.set(session, { code, since: before?.since ?? since });
-      hub.tell(session, { kind: 'degraded', session, code, since: before?.since ?? since });
+      const now = { code, since: before?.since ?? since };
+      hub.setDegraded(session, now);
+      hub.tell(session, { kind: 'degraded', session, ...now });
     },
     ended: (session) => {
-      if (troubles.delete(session)) hub.tell(session, { kind: 'recovered', session });
+      if (hub.degradedOf(session) === undefined) return;
+      hub.setDegraded(session, undefined);
+      hub.tell(session, { kind: 'recovered', session });
     },
-    current: (session) => troubles.get(session),
-    forget: (session) => void troubles.delete(session),
+    current: (session) => hub.degradedOf(session),
   };
 }

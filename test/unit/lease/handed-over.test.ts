@@ -102,6 +102,31 @@ describe('a replica whose way to the backend is cut, while others have one', () 
     expect(states.at(-1)).toBe('ended');
   });
 
+  it('tells a holder that comes back hours later nothing of the trouble that it had then', async () => {
+    await using world = await createWorld(two);
+    const holder = await world.holder();
+    await holder.take('db');
+    await world.pass(5_000);
+    for (const replica of [0, 1]) world.cutBackend(replica, 'refused');
+    await world.pass(450_000);
+    world.cutBackend(1, undefined);
+    await world.pass(30_000);
+    expect(holder.last('degraded')).toMatchObject({ code: 'backend_unavailable' });
+    expect(holder.last('sent_away')).toMatchObject({ code: 'backend_unavailable' });
+    await holder.attachment.detach();
+    const elsewhere = await world.holder(undefined, { at: 1 });
+    await openAgain(elsewhere, holder);
+    world.cutBackend(0, undefined);
+    await world.pass(1_800_000);
+    expect(elsewhere.last('revoked')).toBeUndefined();
+    await elsewhere.attachment.detach();
+    const back = await world.holder();
+    await openAgain(back, holder);
+    expect(back.last('opened')).toMatchObject({ resumed: true });
+    await world.pass(120_000);
+    expect(back.last('degraded')).toBeUndefined();
+  });
+
   it('keeps its holders when the backend is away from all', async () => {
     await using world = await createWorld(two);
     const holder = await world.holder();
