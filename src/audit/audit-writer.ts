@@ -13,6 +13,8 @@ import { type HeadDue, type HeadPace, isHeadDue, type SignedHead, signHead } fro
 export interface AuditWriter {
   /** Resolves when the event is durable; `audit_unavailable` when it is not within the bounded wait. */
   record(event: AuditEvent): Promise<void>;
+  /** False when what was to be written last was not, in time or at all. */
+  takesRecords(): boolean;
   /** Last durable record. */
   head(): AuditHead | undefined;
   /** Nothing more is taken; resolves when what was taken is settled, or after the bounded wait. */
@@ -58,6 +60,7 @@ export function createAuditWriter(options: {
   const queue = new Set<Waiting>();
   let writing: Promise<void> | undefined;
   let closed = false;
+  let isWritten = true;
 
   /** Takes what waits, as much as one write holds, and gives each its place in the chain. */
   const takeBatch = () => {
@@ -130,7 +133,9 @@ export function createAuditWriter(options: {
     try {
       const { first, head: last } = written;
       await file.append({ bytes: Buffer.from(written.text, 'utf8'), first, head: last, beginsFile });
+      isWritten = true;
     } catch (error) {
+      isWritten = false;
       log.error('audit records could not be written', { records: batch.length }, error);
       for (const { reject } of batch) reject(LeaseholdError.from(error));
       return;
@@ -164,6 +169,7 @@ export function createAuditWriter(options: {
         const cancel = clock.after(options.maxWaitMs, () => {
           // Once its write has begun it may still be written: it then says more than happened, never less.
           queue.delete(waiting);
+          isWritten = false;
           reject(unavailable('the disk did not take the record in time'));
         });
         const trace = event.trace ?? currentTrace();
@@ -182,6 +188,7 @@ export function createAuditWriter(options: {
         queue.add(waiting);
         writing ??= writeAll();
       }),
+    takesRecords: () => isWritten && options.lost?.aborted !== true,
     head: () => head,
     close: async () => {
       closed = true;

@@ -31,6 +31,7 @@ export type AuditAction =
   | 'head'
   | 'file'
   | 'missed'
+  | 'probe'
   | 'start'
   | 'stop';
 
@@ -64,6 +65,7 @@ export const auditActions = [
   'head',
   'file',
   'missed',
+  'probe',
   'start',
   'stop',
 ] as const satisfies readonly AuditAction[];
@@ -147,5 +149,7 @@ export interface Audit {
   hmac(reference: string): string;
   /** Records that are owed now. */
   owed(): number;
+  /** False when the last record could not be written: as long as nothing else is, that is what is known of the log. */
+  takesRecords(): boolean;
   [Symbol.asyncDispose](): Promise<void>;
 }

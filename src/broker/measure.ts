@@ -104,6 +104,7 @@ export function registerGauges(
     return [
       { value: code === 'ledger_unavailable' ? 1 : 0, labels: { from: 'ledger' } },
       { value: code === 'backend_unavailable' ? 1 : 0, labels: { from: 'backend' } },
+      { value: code === 'audit_unavailable' ? 1 : 0, labels: { from: 'audit' } },
     ];
   });
   metrics.gauge('holders', () => [{ value: engine.hub.streams(), labels: {} }]);

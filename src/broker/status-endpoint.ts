@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { Clusters } from '../identity/clusters.ts';
 import type { LeaseEngine } from '../lease/engine.ts';
+import type { CutOffCode } from '../lease/replicas.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -10,6 +11,12 @@ export interface StatusEndpoint {
   readonly address: string;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+const cutOffWords: Readonly<Record<CutOffCode, string>> = {
+  ledger_unavailable: 'cut off from the ledger, which other brokers reach',
+  backend_unavailable: 'cut off from the secret backend, which other brokers reach',
+  audit_unavailable: 'cut off from its audit log, while other brokers write theirs',
+};
 
 export async function openStatusEndpoint(options: {
   readonly listen: { readonly host: string; readonly port: number };
@@ -23,7 +30,8 @@ export async function openStatusEndpoint(options: {
   /** A load balancer sends holders where they are served. */
   const unready = (): string | undefined => {
     if (!clusters.status().every(({ freshness }) => freshness === 'fresh')) return 'waiting for the clusters';
-    return engine.cutOffFrom() === undefined ? undefined : 'cut off from what other brokers reach';
+    const code = engine.cutOffFrom();
+    return code === undefined ? undefined : cutOffWords[code];
   };
   server.on('request', (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {

@@ -12,8 +12,8 @@ export interface CutOff {
   answers(): Readonly<Record<string, number>>;
   /** What the others have published, at each look. */
   look(others: readonly Pick<Replica, 'id' | 'answers'>[]): void;
-  /** Not answered for some time here, and still answering another. */
-  isCutOffFrom(part: string): boolean;
+  /** Not answered for some time here (so many looks in a row, by default 5), and still answering another. */
+  isCutOffFrom(part: string, looks?: number): boolean;
 }
 
 /** Looks in a row without an answer here. */
@@ -69,9 +69,9 @@ export function createCutOff(): CutOff {
         }
       }
     },
-    isCutOffFrom: (name) => {
+    isCutOffFrom: (name, looks = silentNotes) => {
       const { silent, elsewhere } = partOf(name);
-      if (silent < silentNotes) return false;
+      if (silent < looks) return false;
       return [...elsewhere.values()].some(
         ({ first, last, still }) => last - first >= answersElsewhere && still < stillLooks,
       );

@@ -2,6 +2,7 @@ import type { WorkKind } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { createSessionAdmin } from './admin.ts';
 import { createAttachment } from './attachment.ts';
+import { createAuditAnswers } from './audit-answers.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
 import { detachedWork, longestMarginMs } from './detached.ts';
@@ -76,12 +77,13 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     onRejoined: () => rejoined(),
     askBackend: (signal) =>
       options.backend.checkHealth({ signal: AbortSignal.any([signal, options.signal]) }),
+    audit: createAuditAnswers(options.audit),
     onCutOff: (code) => {
       for (const listener of cutOffListeners) listener();
       if (code === undefined) return;
       options.log.error('this replica does not reach what others do: its holders are sent to them', { code });
       for (const attached of hub.all()) attached.send({ kind: 'sent_away', code });
-      if (code === 'backend_unavailable') void handOver();
+      if (code !== 'ledger_unavailable') void handOver();
     },
   });
   const parts: Parts = {

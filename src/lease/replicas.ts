@@ -3,6 +3,7 @@ import type { Ledger, Owner, Session } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { type AuditAnswers, auditPart, auditSilentLooks } from './audit-answers.ts';
 import { createCutOff } from './cut-off.ts';
 
 /** host:port at which the holders of each kind of workload reach this replica; what is missing is not redirected to. */
@@ -20,8 +21,11 @@ export interface Replicas {
   leave(): Promise<void>;
 }
 
-/** Others will have taken this replica for dead; the secret backend answers them and not this one. */
-export type CutOffCode = Extract<ErrorCode, 'ledger_unavailable' | 'backend_unavailable'>;
+/** Others will have taken this replica for dead; the secret backend answers them and not this one; their audit logs take records, and its own does not. */
+export type CutOffCode = Extract<
+  ErrorCode,
+  'ledger_unavailable' | 'backend_unavailable' | 'audit_unavailable'
+>;
 
 export interface ReplicasOptions {
   readonly ledger: Ledger;
@@ -36,6 +40,8 @@ export interface ReplicasOptions {
   readonly onRejoined: () => Promise<void>;
   /** Rejects when the secret backend does not answer; asked while there are others only. */
   readonly askBackend: (signal: AbortSignal) => Promise<void>;
+  /** Likewise of the audit log. */
+  readonly audit: AuditAnswers;
   /** Others can go on with its holders; undefined: it serves again. */
   readonly onCutOff: (code: CutOffCode | undefined) => void;
 }
@@ -60,7 +66,9 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
 
   const observe = async (): Promise<boolean> => {
     const all = await ledger.beatReplica({ id: replica, answers: cutOff.answers() });
-    cutOff.look(all.filter(({ id }) => id !== replica));
+    const others = all.filter(({ id }) => id !== replica);
+    cutOff.look(others);
+    options.audit.look(others);
     let removed = false;
     for (const { id, beats } of all) {
       if (id === replica) continue;
@@ -93,17 +101,20 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
       log.warn('the heartbeat of this replica failed', { code: LeaseholdError.from(error).code }, error);
     },
   });
-  const asks = createRecurring(() => options.askBackend(signal), {
-    missed: () => cutOff.note('backend', false),
-    done: () => cutOff.note('backend', true),
-    failed: () => cutOff.note('backend', false),
-  });
+  const ask = (part: string, task: () => Promise<void>) =>
+    createRecurring(task, {
+      missed: () => cutOff.note(part, false),
+      done: () => cutOff.note(part, true),
+      failed: () => cutOff.note(part, false),
+    });
+  const asks = [ask('backend', () => options.askBackend(signal)), ask(auditPart, () => options.audit.ask())];
 
   const cutOffFrom = (): CutOffCode | undefined => {
     // Alone, there is nobody to go to.
     if (seen.size === 0) return undefined;
     if (missed >= silentLooks) return 'ledger_unavailable';
-    return cutOff.isCutOffFrom('backend') ? 'backend_unavailable' : undefined;
+    if (cutOff.isCutOffFrom('backend')) return 'backend_unavailable';
+    return cutOff.isCutOffFrom(auditPart, auditSilentLooks) ? 'audit_unavailable' : undefined;
   };
 
   const run = async (): Promise<void> => {
@@ -111,7 +122,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     while (!isStopping()) {
       // The first at once: one that is cut off before it has seen the others would take itself for the only one.
       beats.tick();
-      if (seen.size > 0) asks.tick();
+      if (seen.size > 0) for (const one of asks) one.tick();
       const now = cutOffFrom();
       if (now !== before) options.onCutOff(now);
       if (now === undefined && before !== undefined) log.info('this replica serves holders again', {});
@@ -132,7 +143,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     cutOffFrom,
     leave: async () => {
       stopping.abort();
-      await Promise.all([running, beats.ended(), asks.ended()]);
+      await Promise.all([running, beats.ended(), ...asks.map((one) => one.ended())]);
       try {
         await ledger.removeReplica({ id: replica });
       } catch (error) {

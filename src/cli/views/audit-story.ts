@@ -53,6 +53,7 @@ const sentences: Readonly<Record<AuditAction, Sentence>> = {
   head: (record) => `signed by ${list(record.keyIds)}`,
   file: (record) => `a new file${because(record)}`,
   missed: () => 'records are lost',
+  probe: (record) => `the broker tried the log${because(record)}`,
   start: (record) =>
     `broker${record.replica === undefined ? '' : ` ${record.replica}`} opened the log${because(record)}`,
   stop: () => 'the broker closed the log',

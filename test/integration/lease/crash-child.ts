@@ -87,6 +87,7 @@ async function start(command: StartCommand): Promise<void> {
     record: async () => undefined,
     recordAnyway: async () => true,
     owed: () => 0,
+    takesRecords: () => true,
     recordStranger: async () => undefined,
     hmac: (reference) => `hmac-${reference.length}`,
     [Symbol.asyncDispose]: async () => undefined,

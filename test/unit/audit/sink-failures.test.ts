@@ -46,8 +46,10 @@ describe('a disk that fails', () => {
     files.failWrite = failWrite;
     await expect(audit.record(event(2))).rejects.toMatchObject(unavailable);
     expect(await readFile(file)).toEqual(before);
+    expect(audit.takesRecords()).toBe(false);
     files.failWrite = undefined;
     await audit.record(event(3));
+    expect(audit.takesRecords()).toBe(true);
     expect(await counts()).toEqual(['1', '3']);
     expect(await verifyAudit({ files: [file] })).toMatchObject({ ok: true, records: 3 });
   });

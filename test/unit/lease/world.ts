@@ -90,6 +90,8 @@ export interface World {
   cut(replica: number, isCut: boolean): void;
   /** Calls of the backend by one replica fail or are never answered, or are again. */
   cutBackend(replica: number, how: 'refused' | 'silent' | undefined): void;
+  /** Of one replica alone, or of all of them in the same moment. */
+  cutAudit(replicas: readonly number[], isCut: boolean): void;
   /** A copy of the ledger's files, taken while nothing is written. */
   copyLedger(): Promise<string>;
   /** The broker is stopped and started on such a copy. */
@@ -162,15 +164,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       await auditHook(event);
       records.push(event);
     },
-    recordAnyway: async (event) => {
-      try {
-        await audit.record(event);
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    recordAnyway: (event) => anyway((one) => audit.record(one))(event),
     owed: () => 0,
+    takesRecords: () => !auditBroken,
     recordStranger: async (event) => void records.push(event),
     hmac: (reference) => `hmac-${reference.length}`,
     [Symbol.asyncDispose]: async () => undefined,
@@ -213,6 +209,17 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       if (how === 'refused') return Promise.reject(new LeaseholdError('backend_unavailable'));
       return how === undefined ? proceed() : silence(clock, stopped);
     });
+  const auditCuts = new Set<number>();
+  /** As the real one: it knows that its log is gone when it could not write. */
+  const auditOf = (index: number): Audit => {
+    let isWritten = true;
+    const record: Audit['record'] = async (event) => {
+      isWritten = !auditCuts.has(index);
+      if (!isWritten) throw new LeaseholdError('audit_unavailable');
+      await audit.record(event);
+    };
+    return { ...audit, record, recordAnyway: anyway(record), takesRecords: () => isWritten };
+  };
   const start = (index: number, stop: AbortController) =>
     startLeaseEngine({
       ledger: within(
@@ -225,7 +232,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       backend: within('backend', cutBackendOf(index, stop.signal)),
       policy,
       states,
-      audit: within('audit', audit),
+      audit: within('audit', auditOf(index)),
       admission: createAdmission({
         concurrency: 8,
         queue: 100,
@@ -285,6 +292,12 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     cutBackend: (index, how) => {
       if (how === undefined) backendCuts.delete(index);
       else backendCuts.set(index, how);
+    },
+    cutAudit: (indexes, isCut) => {
+      for (const index of indexes) {
+        if (isCut) auditCuts.add(index);
+        else auditCuts.delete(index);
+      }
     },
     copyLedger: async () => {
       copies += 1;
@@ -385,6 +398,14 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
+function anyway(record: Audit['record']): Audit['recordAnyway'] {
+  return (event) =>
+    record(event).then(
+      () => true,
+      () => false,
+    );
+}
+
 /** The same with something around each of its calls that takes time. */
 function surrounded<T extends object>(
   target: T,
@@ -407,7 +428,7 @@ async function silence(clock: ManualClock, stopped: AbortSignal): Promise<never>
 }
 
 /** Methods that answer at once, without leaving the process. */
-const instant: ReadonlySet<string> = new Set(['now', 'hmac', 'subscribe']);
+const instant: ReadonlySet<string> = new Set(['now', 'hmac', 'subscribe', 'owed', 'takesRecords']);
 
 /** The same ledger with the hook in front of every call. */
 function hooked(ledger: Ledger, hook: (method: string) => Promise<void> | void): Ledger {
