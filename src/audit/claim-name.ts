@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { MetaLedger } from '../ledger/meta.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
@@ -12,7 +12,7 @@ export interface NameClaim extends AsyncDisposable {
 }
 
 const claimSchema = z.strictObject({
-  /** Random id of the broker's life; empty when it has let the name go. */
+  /** Random id of the broker's life; empty when one of an older version has let the name go. */
   life: z.string(),
   host: z.string(),
   pid: z.int(),
@@ -31,7 +31,7 @@ const watchMs = 6_000;
  * whether it moves. Throws `config_invalid` when another broker lives under the name.
  */
 export async function claimName(options: {
-  readonly ledger: Pick<Ledger, 'readMeta' | 'writeMeta'>;
+  readonly ledger: Pick<MetaLedger, 'readMeta' | 'replaceMeta'>;
   readonly name: string;
   readonly host: string;
   readonly pid: number;
@@ -45,40 +45,55 @@ export async function claimName(options: {
   const key = `replica_name/${name}`;
   const life = randomId('lif_');
   const lost = new AbortController();
-  const read = async (): Promise<Claim | undefined> => {
-    const text = await ledger.readMeta(key);
-    const parsed = claimSchema.safeParse(text === undefined ? undefined : parseJson(text));
-    return parsed.success ? parsed.data : undefined;
-  };
-  const write = (beat: number) => ledger.writeMeta(key, JSON.stringify({ life, host, pid, beat }));
+  const at = (beat: number): string => JSON.stringify({ life, host, pid, beat } satisfies Claim);
+  const refused = () =>
+    new LeaseholdError('config_invalid', {
+      detail: `replica.name: another broker lives under the name ${name}`,
+    });
 
-  const found = await read();
-  if (found !== undefined && found.life !== '' && !isGone(found, options)) {
+  let found = await ledger.readMeta(key);
+  const before = claimIn(found);
+  if (before !== undefined && before.life !== '' && !isGone(before, options)) {
     log.info('the name of this replica is watched, because its last holder did not let it go', { name });
     await clock.sleep(watchMs, options.signal);
-    const now = await read();
-    if (now !== undefined && (now.life !== found.life || now.beat !== found.beat))
-      throw new LeaseholdError('config_invalid', {
-        detail: `replica.name: another broker lives under the name ${name}`,
-      });
+    found = await ledger.readMeta(key);
+    const now = claimIn(found);
+    if (now !== undefined && (now.life !== before.life || now.beat !== before.beat)) throw refused();
   }
-  await write(0);
+  /** As it stands in the ledger, as far as is known. */
+  let held = at(0);
+  // Two that start at once have seen the same, and one of them is first.
+  if (!(await ledger.replaceMeta({ key, from: found, to: held }))) throw refused();
+
+  /** False, and the name is lost, when it is another broker's. Throws `ledger_unavailable`. */
+  const isHeld = async (): Promise<boolean> => {
+    if (lost.signal.aborted) return false;
+    const text = await ledger.readMeta(key);
+    const holder = claimIn(text);
+    if (holder?.life === life && text !== undefined) {
+      held = text;
+      return true;
+    }
+    // Of a ledger that was restored from a copy of before; what cannot be read is nobody's.
+    if (holder === undefined && (await ledger.replaceMeta({ key, from: text, to: held }))) return true;
+    if (holder === undefined) return isHeld();
+    log.error('another broker has taken the name of this replica, and nothing is issued here any more', {
+      name,
+    });
+    lost.abort();
+    return false;
+  };
 
   let beats = 0;
   let beating: Promise<void> = Promise.resolve();
   let cancel: () => void = () => undefined;
   const beat = async (): Promise<void> => {
     try {
-      const holder = await read();
-      if (holder !== undefined && holder.life !== life) {
-        log.error('another broker has taken the name of this replica, and nothing is issued here any more', {
-          name,
-        });
-        lost.abort();
-        return;
-      }
       beats += 1;
-      await write(beats);
+      const next = at(beats);
+      if (await ledger.replaceMeta({ key, from: held, to: next })) held = next;
+      // The answer to the beat before may have been lost; the next beat goes on from what is there.
+      else if (!(await isHeld())) return;
     } catch (error) {
       // Without the ledger nothing is issued anyway, and nobody else can claim the name there.
       log.warn('the name of this replica could not be held in the ledger', { name }, error);
@@ -97,12 +112,19 @@ export async function claimName(options: {
       await beating;
       cancel();
       if (lost.signal.aborted) return;
-      // So that whoever comes next need not watch.
-      await ledger
-        .writeMeta(key, JSON.stringify({ life: '', host, pid, beat: 0 }))
-        .catch((error: unknown) => log.warn('the name of this replica could not be let go', { name }, error));
+      try {
+        // So that whoever comes next need not watch.
+        if (await isHeld()) await ledger.replaceMeta({ key, from: held, to: undefined });
+      } catch (error) {
+        log.warn('the name of this replica could not be let go', { name }, error);
+      }
     },
   };
+}
+
+function claimIn(text: string | undefined): Claim | undefined {
+  const parsed = claimSchema.safeParse(text === undefined ? undefined : parseJson(text));
+  return parsed.success ? parsed.data : undefined;
 }
 
 /** A process of this machine that is known not to run. Another with the same number may be itself, in a container that was restarted. */

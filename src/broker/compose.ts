@@ -153,11 +153,12 @@ export async function composeBroker(options: {
       metrics,
     }),
   );
-  const sayServing = () => rpc.setServing(engine.cutOffFrom() === undefined);
+  const sayServing = () => rpc.setServing(engine.cutOffFrom() === undefined && !audit.nameLost.aborted);
   engine.whenCutOffChanges(sayServing);
+  audit.nameLost.addEventListener('abort', sayServing);
   sayServing();
   const http = building.use(
-    await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, engine, log }),
+    await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, engine, audit, log }),
   );
   const owned = building.move();
   return {

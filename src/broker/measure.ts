@@ -29,7 +29,7 @@ export function measuredLedger(ledger: Ledger, { metrics, clock }: Measuring): L
   return timed(ledger, { clock, onCall: ({ seconds }) => metrics.observe('ledgerSeconds', seconds, {}) });
 }
 
-export function measuredAudit(audit: Audit, { metrics, clock }: Measuring): Audit {
+export function measuredAudit<A extends Audit>(audit: A, { metrics, clock }: Measuring): A {
   return timed(audit, {
     clock,
     onCall: ({ seconds, code }) => {

@@ -16,6 +16,11 @@ import type { AuditConfig } from './config-audit.ts';
 
 const shortestHmacKey = 16;
 
+export interface StartedAudit extends Audit {
+  /** Aborts when another broker has this one's name: nothing is recorded here any more. */
+  readonly nameLost: AbortSignal;
+}
+
 /** The audit log of this replica: a chain of its own, whose head and owed records the ledger keeps under the replica's name. */
 export async function startAudit(options: {
   readonly config: AuditConfig;
@@ -25,7 +30,7 @@ export async function startAudit(options: {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-}): Promise<Audit> {
+}): Promise<StartedAudit> {
   const { config, replica, ledger, metrics, clock, log, signal } = options;
   await using building = new AsyncDisposableStack();
   const hmacKey = Secret.ofBytes(await readSmallFile(config.hmacKeyFile, { maxBytes: 4096 }));
@@ -80,7 +85,7 @@ export async function startAudit(options: {
   );
   metrics.gauge('auditOwed', () => [{ value: audit.owed(), labels: {} }]);
   const owned = building.move();
-  return { ...audit, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { ...audit, nameLost: claim.lost, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function isAlive(pid: number): boolean {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { Clusters } from '../identity/clusters.ts';
 import type { LeaseEngine } from '../lease/engine.ts';
 import type { CutOffCode } from '../lease/replicas.ts';
+import type { StartedAudit } from './start-audit.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -23,13 +24,15 @@ export async function openStatusEndpoint(options: {
   readonly metrics: Metrics;
   readonly clusters: Pick<Clusters, 'status'>;
   readonly engine: Pick<LeaseEngine, 'cutOffFrom'>;
+  readonly audit: Pick<StartedAudit, 'nameLost'>;
   readonly log: Log;
 }): Promise<StatusEndpoint> {
-  const { clusters, engine, log, metrics } = options;
+  const { clusters, engine, audit, log, metrics } = options;
   const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5_000 });
   /** A load balancer sends holders where they are served. */
   const unready = (): string | undefined => {
     if (!clusters.status().every(({ freshness }) => freshness === 'fresh')) return 'waiting for the clusters';
+    if (audit.nameLost.aborted) return 'another broker has taken the name of this replica';
     const code = engine.cutOffFrom();
     return code === undefined ? undefined : cutOffWords[code];
   };

@@ -4,6 +4,7 @@ import type { Selector } from '../policy/selector.ts';
 import type { EnrolmentLedger } from './enrolments.ts';
 import type { HolderLedger } from './holders.ts';
 import type { LockLedger } from './locks.ts';
+import type { MetaLedger } from './meta.ts';
 import type { ReplicaLedger } from './replicas.ts';
 import type { RunLedger } from './runs.ts';
 import type { UndeliveredLedger } from './undelivered.ts';
@@ -20,7 +21,15 @@ export type { NewWork, Work, WorkKind } from './work.ts';
  * All instants are milliseconds since the Unix epoch and are given by the caller.
  */
 export interface Ledger
-  extends WorkLedger, HolderLedger, LockLedger, RunLedger, UndeliveredLedger, EnrolmentLedger, ReplicaLedger {
+  extends
+    WorkLedger,
+    HolderLedger,
+    LockLedger,
+    RunLedger,
+    UndeliveredLedger,
+    EnrolmentLedger,
+    ReplicaLedger,
+    MetaLedger {
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
@@ -156,9 +165,6 @@ export interface Ledger
 
   // -- the rest ---------------------------------------------------------------------------------------------------
 
-  /** Small facts, such as the backend's cluster id and the head of the audit chain. */
-  readMeta(key: string): Promise<string | undefined>;
-  writeMeta(key: string, value: string): Promise<void>;
   count(): Promise<LedgerCount>;
   /** Deletes sessions that ended before that instant, runs of which nothing is left, and enrolment tokens that expired before it, at most `limit` of each; returns the largest of the counts. */
   prune(input: { readonly endedBefore: number; readonly limit: number }): Promise<number>;

@@ -15,6 +15,7 @@ import { type Listening, startListening } from './listen.ts';
 import { listSessions } from './list-sessions.ts';
 import { inLists } from './in-lists.ts';
 import * as locks from './locks.ts';
+import * as meta from './meta.ts';
 import { migrate } from './migrate.ts';
 import { tellOfSessions } from './notify.ts';
 import { hastenRevocations, listOutstanding } from './outstanding.ts';
@@ -175,19 +176,10 @@ function createLedger(
     bindNode: (input) => change('bind node', (sql) => runs.bindNode(sql, input)),
     addEnrolments: (input) => change('add enrolments', (sql) => addEnrolments(sql, input)),
     spendEnrolment: (input) => change('spend enrolment', (sql) => spendEnrolment(sql, input)),
-    readMeta: (key) =>
-      each('read meta', async (sql) => {
-        const row = await sql.get('SELECT value FROM meta WHERE key = $1', key);
-        return row === undefined ? undefined : String(row['value']);
-      }),
-    writeMeta: (key, value) =>
-      change('write meta', async (sql) => {
-        await sql.run(
-          'INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-          key,
-          value,
-        );
-      }),
+    readMeta: (key) => each('read meta', (sql) => meta.readMeta(sql, key)),
+    listMeta: (prefix) => each('list meta', (sql) => meta.listMeta(sql, prefix)),
+    writeMeta: (key, value) => change('write meta', (sql) => meta.writeMeta(sql, key, value)),
+    replaceMeta: (input) => change('replace meta', (sql) => meta.replaceMeta(sql, input)),
     count: () => each('count', count),
     prune: (input) => change('prune', (sql) => prune(sql, input)),
     [Symbol.asyncDispose]: async () => {

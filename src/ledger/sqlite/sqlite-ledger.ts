@@ -14,6 +14,7 @@ import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { scanSessions, startOfPage } from './list-sessions.ts';
 import * as locks from './locks.ts';
+import * as meta from './meta.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { findLiveRow, findSessionRow, withCredentials, withParts } from './read-session.ts';
 import { leaseSetRow, parseRow } from '../stored/rows.ts';
@@ -160,15 +161,10 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     bindNode: (input) => run('bind node', (sql) => runs.bindNode(sql, input)),
     addEnrolments: (input) => run('add enrolments', (sql) => addEnrolments(sql, input)),
     spendEnrolment: (input) => run('spend enrolment', (sql) => spendEnrolment(sql, input)),
-    readMeta: (key) =>
-      read('read meta', (sql) => {
-        const row = sql.get('SELECT value FROM meta WHERE key = ?', key);
-        return row === undefined ? undefined : String(row['value']);
-      }),
-    writeMeta: (key, value) =>
-      run('write meta', (sql) => {
-        sql.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
-      }),
+    readMeta: (key) => read('read meta', (sql) => meta.readMeta(sql, key)),
+    listMeta: (prefix) => read('list meta', (sql) => meta.listMeta(sql, prefix)),
+    writeMeta: (key, value) => run('write meta', (sql) => meta.writeMeta(sql, key, value)),
+    replaceMeta: (input) => run('replace meta', (sql) => meta.replaceMeta(sql, input)),
     count: () => read('count', (sql) => count(sql)),
     prune: (input) => run('prune', (sql) => prune(sql, input)),
     [Symbol.asyncDispose]: async () => {

@@ -246,6 +246,51 @@ export function workContract(open: OpenLedgerWorld): void {
       expect(await ledger.readMeta('k')).toBe('two');
     });
 
+    it('replaces a fact only where it is what the caller has seen', async () => {
+      const replace = (from: string | undefined, to: string | undefined) =>
+        ledger.replaceMeta({ key: 'k', from, to });
+      expect(await replace('one', 'two')).toBe(false);
+      expect(await replace('one', undefined)).toBe(false);
+      expect(await ledger.readMeta('k')).toBeUndefined();
+      expect(await replace(undefined, undefined)).toBe(true);
+      expect(await replace(undefined, 'one')).toBe(true);
+      expect(await replace(undefined, 'two')).toBe(false);
+      expect(await replace(undefined, undefined)).toBe(false);
+      expect(await replace('two', 'three')).toBe(false);
+      expect(await replace('two', undefined)).toBe(false);
+      expect(await ledger.readMeta('k')).toBe('one');
+      expect(await replace('one', 'two')).toBe(true);
+      expect(await ledger.readMeta('k')).toBe('two');
+      expect(await replace('two', undefined)).toBe(true);
+      expect(await ledger.readMeta('k')).toBeUndefined();
+    });
+
+    it.each([undefined, 'before'])(
+      'lets one of many be first that have seen the same fact: %s',
+      async (from) => {
+        if (from !== undefined) await ledger.writeMeta('k', from);
+        const firsts = await Promise.all(
+          ['a', 'b', 'c', 'd', 'e', 'f'].map(async (to) =>
+            (await ledger.replaceMeta({ key: 'k', from, to })) ? to : undefined,
+          ),
+        );
+        const first = firsts.filter((one) => one !== undefined);
+        expect(first).toHaveLength(1);
+        expect(await ledger.readMeta('k')).toBe(first[0]);
+      },
+    );
+
+    it('lists the facts whose keys begin alike, letter by letter', async () => {
+      for (const key of ['a/2', 'a/B', 'a/1', 'b/1', 'a', 'A/1', 'a%1', 'a_1'])
+        await ledger.writeMeta(key, key);
+      const keysOf = async (prefix: string) => (await ledger.listMeta(prefix)).map(({ key }) => key);
+      expect(await keysOf('a/')).toEqual(['a/1', 'a/2', 'a/B']);
+      expect(await keysOf('a_')).toEqual(['a_1']);
+      expect(await keysOf('a%')).toEqual(['a%1']);
+      expect(await keysOf('none')).toEqual([]);
+      expect(await ledger.listMeta('b/')).toEqual([{ key: 'b/1', value: 'b/1' }]);
+    });
+
     it('counts by state and settlement, with the oldest outstanding credential', async () => {
       const first = await anActiveSession(ledger);
       await anActiveSession(ledger, { bundle: 'two' });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { claimName } from '../../../src/audit/claim-name.ts';
+import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { createManualClock } from '../backend/manual-clock.ts';
 
@@ -9,6 +10,8 @@ const turns = async () => {
 
 function createWorld() {
   const meta = new Map<string, string>();
+  let answersToLose = 0;
+  const isAnswerLost = () => answersToLose > 0 && (answersToLose -= 1) >= 0;
   const clock = createManualClock();
   const pass = async (ms: number) => {
     for (let left = ms; left > 0; left -= 1_000) {
@@ -20,7 +23,13 @@ function createWorld() {
     claimName({
       ledger: {
         readMeta: async (key) => meta.get(key),
-        writeMeta: async (key, value) => void meta.set(key, value),
+        replaceMeta: async ({ key, from, to }) => {
+          const isFirst = meta.get(key) === from;
+          if (isFirst && to !== undefined) meta.set(key, to);
+          if (isFirst && to === undefined) meta.delete(key);
+          if (isFirst && isAnswerLost()) throw new LeaseholdError('ledger_unavailable');
+          return isFirst;
+        },
       },
       name: 'broker-0',
       host: from.host ?? 'one',
@@ -30,7 +39,7 @@ function createWorld() {
       log: silentLog,
       signal: new AbortController().signal,
     });
-  return { meta, pass, claim };
+  return { meta, pass, claim, loseAnswers: (count: number) => void (answersToLose = count) };
 }
 
 describe('the name of a replica', () => {
@@ -48,10 +57,49 @@ describe('the name of a replica', () => {
     await first[Symbol.asyncDispose]();
   });
 
-  it('is free at once after its holder has let it go', async () => {
-    const { claim } = createWorld();
+  it.each([
+    ['that nobody has', undefined, 0],
+    ['that an older version has let go', '{"life":"","host":"one","pid":7,"beat":0}', 0],
+    ['whose holder was killed', '{"life":"lif_x","host":"three","pid":7,"beat":3}', 6_000],
+  ])('%s goes to one of two brokers that start at once', async (_which, held, ms) => {
+    const { claim, pass, meta } = createWorld();
+    if (held !== undefined) meta.set('replica_name/broker-0', held);
+    const claiming = Promise.allSettled([claim(), claim({ host: 'two' })]);
+    await turns();
+    await pass(ms);
+    const claims = await claiming;
+    const refused = claims.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []));
+    expect(refused).toHaveLength(1);
+    expect(refused[0]).toMatchObject({ code: 'config_invalid' });
+    await pass(20_000);
+    for (const one of claims) {
+      if (one.status === 'rejected') continue;
+      expect(one.value.lost.aborted).toBe(false);
+      await one.value[Symbol.asyncDispose]();
+    }
+  });
+
+  it('is free at once after its holder has let it go, and leaves nothing behind', async () => {
+    const { claim, meta } = createWorld();
     await (await claim())[Symbol.asyncDispose]();
+    expect([...meta]).toEqual([]);
     await (await claim({ host: 'two' }))[Symbol.asyncDispose]();
+  });
+
+  it('stays with its holder when the ledger lost an answer, or was restored from a copy without it', async () => {
+    const { claim, pass, meta, loseAnswers } = createWorld();
+    const held = await claim();
+    loseAnswers(2);
+    await pass(30_000);
+    expect(held.lost.aborted).toBe(false);
+    meta.clear();
+    await pass(10_000);
+    expect(held.lost.aborted).toBe(false);
+    const [before] = meta.values();
+    await pass(10_000);
+    expect([...meta.values()]).not.toEqual([before]);
+    await held[Symbol.asyncDispose]();
+    expect([...meta]).toEqual([]);
   });
 
   it('is free at once when its holder was a process of this machine that is no more', async () => {
