@@ -63,8 +63,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const hub = createHub();
   const events = createLeaseEvents(options.onEvent);
   let wake = (): void => undefined;
-  let gone = (): Promise<void> => Promise.resolve();
-  let rejoined = (): Promise<void> => Promise.resolve();
+  let replicasChanged = (): Promise<void> => Promise.resolve();
   let handOver = (): Promise<void> => Promise.resolve();
   const cutOffListeners: (() => void)[] = [];
   const serial = createSerial();
@@ -73,8 +72,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const replicas = await joinReplicas({
     ...options,
     heartbeatMs: options.settings.heartbeatMs,
-    onGone: () => gone(),
-    onRejoined: () => rejoined(),
+    onChanged: () => replicasChanged(),
     askBackend: (signal) =>
       options.backend.checkHealth({ signal: AbortSignal.any([signal, options.signal]) }),
     audit: createAuditAnswers(options.audit),
@@ -175,11 +173,10 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const canaries = createCanaries(parts);
   const grants = createGrantSweep(parts);
   const follow = createFollow(parts, () => grants.sweep());
-  gone = async () => {
+  replicasChanged = async () => {
     await detachGone();
     await follow.sweep();
   };
-  rejoined = () => follow.sweep();
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
   let draining = false;
   const isDraining = () => draining;

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { type ErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { type AuditAnswers, auditPart, auditSilentLooks } from './audit-answers.ts';
+import { createCatchUp } from './catch-up.ts';
 import { createCutOff } from './cut-off.ts';
 
 /** host:port at which the holders of each kind of workload reach this replica; what is missing is not redirected to. */
@@ -34,10 +35,11 @@ export interface ReplicasOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly heartbeatMs: number;
-  /** Others are gone. */
-  readonly onGone: () => Promise<void>;
-  /** It was taken for dead and has joined again: what the ledger says about its holders is to be put right. */
-  readonly onRejoined: () => Promise<void>;
+  /**
+   * Others are gone, or it was taken for dead itself and has joined again: what the ledger says about holders is to be put right. No beat waits
+   * for it, it never runs twice at the same time, and what fails is left to the next sweep.
+   */
+  readonly onChanged: () => Promise<void>;
   /** Rejects when the secret backend does not answer; asked while there are others only. */
   readonly askBackend: (signal: AbortSignal) => Promise<void>;
   /** Likewise of the audit log. */
@@ -63,13 +65,16 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
   const isStopping = () => stopping.signal.aborted;
   const { signal } = stopping;
   let missed = 0;
+  // A beat that waited for it would make others take this one for dead: it may take as long as the slowest database.
+  const changed = createCatchUp(options.onChanged, {
+    failed: (error) => log.warn('what follows from a change of replicas is left to a sweep', {}, error),
+  });
 
   const observe = async (): Promise<boolean> => {
     const all = await ledger.beatReplica({ id: replica, answers: cutOff.answers() });
     const others = all.filter(({ id }) => id !== replica);
     cutOff.look(others);
     options.audit.look(others);
-    let removed = false;
     for (const { id, beats } of all) {
       if (id === replica) continue;
       const before = seen.get(id);
@@ -77,10 +82,10 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
       seen.set(id, { beats, silent });
       if (silent < silentLooks || !(await ledger.removeReplica({ id, beats }))) continue;
       log.warn('another replica is gone', { replica: id });
-      removed = true;
+      seen.delete(id);
+      changed.ask();
     }
     for (const id of seen.keys()) if (!all.some((one) => one.id === id)) seen.delete(id);
-    if (removed) await options.onGone();
     return all.some(({ id }) => id === replica);
   };
 
@@ -88,7 +93,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     if (await observe()) return;
     log.warn('this replica was taken for dead and joins again', {});
     ({ epoch } = await ledger.joinReplica({ id: replica, address }));
-    await options.onRejoined();
+    changed.ask();
   };
 
   const beats = createRecurring(beat, {
@@ -144,6 +149,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     leave: async () => {
       stopping.abort();
       await Promise.all([running, beats.ended(), ...asks.map((one) => one.ended())]);
+      await changed.stop();
       try {
         await ledger.removeReplica({ id: replica });
       } catch (error) {

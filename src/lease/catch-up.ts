@@ -1,0 +1,41 @@
+/**
+ * A task that somebody asks for who cannot wait for it. Never twice at the same time: asked for while it runs, it runs once more, since what it
+ * has read by then may be too old.
+ */
+export interface CatchUp {
+  ask(): void;
+  /** Begins nothing more; resolves when what runs has ended. */
+  stop(): Promise<void>;
+}
+
+export function createCatchUp(
+  task: () => Promise<void>,
+  { failed }: { readonly failed: (error: unknown) => void },
+): CatchUp {
+  let running: Promise<void> | undefined;
+  let isAsked = false;
+  let isStopped = false;
+
+  const run = async (): Promise<void> => {
+    while (isAsked && !isStopped) {
+      isAsked = false;
+      try {
+        await task();
+      } catch (error) {
+        failed(error);
+      }
+    }
+    running = undefined;
+  };
+
+  return {
+    ask: () => {
+      isAsked = true;
+      running ??= run();
+    },
+    stop: async () => {
+      isStopped = true;
+      await running;
+    },
+  };
+}
