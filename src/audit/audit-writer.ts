@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { endsWithin } from '../platform/ends-within.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { currentTrace } from '../platform/trace.ts';
@@ -192,12 +193,7 @@ export function createAuditWriter(options: {
     head: () => head,
     close: async () => {
       closed = true;
-      let cancel: () => void = () => undefined;
-      const waited = new Promise<void>((resolve) => {
-        cancel = clock.after(options.maxWaitMs, resolve);
-      });
-      await Promise.race([writing, waited]);
-      cancel();
+      await endsWithin(Promise.resolve(writing), { clock, ms: options.maxWaitMs });
     },
   };
 }

@@ -41,28 +41,32 @@ export function createStrangers(options: {
   const summarise = async (): Promise<void> => {
     cancel?.();
     cancel = undefined;
-    const ended = kinds;
-    kinds = new Map();
-    for (const counted of [...ended.values(), others]) {
+    const due = [...kinds.values(), others].flatMap((counted) => {
       const { code, from, count } = counted;
-      if (count === 0) continue;
       counted.count = 0;
-      try {
-        await options.record({
+      return count === 0 ? [] : [{ code, from, count }];
+    });
+    kinds = new Map();
+    // All at once, so that they share writes, and a log that hangs is waited for once and not a thousand times.
+    const written = await Promise.allSettled(
+      due.map(({ code, from, count }) =>
+        options.record({
           action: 'refused_summary',
           outcome: 'refused',
           ...(code === undefined ? {} : { code }),
           ...from,
           count,
-        });
-      } catch (error) {
-        // Not lost: the next window's summary has them.
-        others.count += count;
-        open();
-        options.log.error('refusals of strangers could not be summed up', { count }, error);
-        if (counted === others) return;
-      }
-    }
+        }),
+      ),
+    );
+    const failed = written.find((one) => one.status === 'rejected');
+    if (failed === undefined) return;
+    let count = 0;
+    for (const [index, one] of due.entries()) if (written[index]?.status === 'rejected') count += one.count;
+    // Not lost: the next window's summary has them.
+    others.count += count;
+    open();
+    options.log.error('refusals of strangers could not be summed up', { count }, failed.reason);
   };
 
   const open = () => {

@@ -5,6 +5,7 @@ import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
 import { openAudit } from '../audit/open-audit.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
+import { endsWithin } from '../platform/ends-within.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -15,6 +16,9 @@ import { createAuditSigning } from './audit-signing.ts';
 import type { AuditConfig } from './config-audit.ts';
 
 const shortestHmacKey = 16;
+
+/** A disk that hangs keeps nobody from going down: after this the name is let go, and what is not written stays owed or unsaid. */
+const closeMs = ({ maxWaitMs }: AuditConfig): number => Math.max(5_000, 3 * maxWaitMs);
 
 export interface StartedAudit extends Audit {
   /** Aborts when another broker has this one's name: nothing is recorded here any more. */
@@ -50,11 +54,16 @@ export async function startAudit(options: {
       signal,
     }),
   );
+  const recording = new AsyncDisposableStack();
+  building.defer(async () => {
+    if (!(await endsWithin(recording.disposeAsync(), { clock, ms: closeMs(config) })))
+      log.error('the audit log could not be closed in time', {});
+  });
   const expectedHead = await readKeptHead(ledger, replica);
   const signing =
     config.signing === undefined
       ? undefined
-      : building.use(
+      : recording.use(
           await createAuditSigning({
             config: config.signing,
             log,
@@ -62,7 +71,7 @@ export async function startAudit(options: {
           }),
         );
   const owedKey = `audit_owed/${replica}`;
-  const audit = building.use(
+  const audit = recording.use(
     await openAudit({
       ...auditSink(config.sink),
       replica,

@@ -84,7 +84,7 @@ export function startBackground(
   track('pruning', () =>
     every(3_600_000, 'pruning', async () => {
       const endedBefore = parts.backend.now() - parts.settings.keepEndedMs;
-      while ((await parts.ledger.prune({ endedBefore, limit: 500 })) >= 500);
+      while (!stopping.signal.aborted && (await parts.ledger.prune({ endedBefore, limit: 500 })) >= 500);
       await sweepTombstones(parts);
     }),
   );

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { open as openFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -256,6 +257,28 @@ describe('the file of heads', () => {
     for (const head of heads) kind.add(head);
     await kind.close();
     expect(failures).toBe(2);
+  });
+
+  it('in a folder that hangs keeps the newest heads, and no more than a burst of them', async () => {
+    let failures = 0;
+    const path = join(folder.path, 'heads');
+    // Opening a pipe that nobody reads waits as a folder does whose server is away.
+    execFileSync('mkfifo', [path]);
+    const kind = createHeadsFile({ path, log: silentLog, onFailure: () => (failures += 1) });
+    await fill(1);
+    const [head] = heads;
+    if (head === undefined) throw new RangeError('no head');
+    for (let seq = 1; seq <= 1_000; seq += 1) kind.add({ ...head, seq });
+    // The one that is being written, and a hundred that wait.
+    expect(failures).toBe(899);
+    await using pipe = await openFile(path, 'r+');
+    await kind.close();
+    const { buffer, bytesRead } = await pipe.read(Buffer.alloc(100_000));
+    const written = buffer.toString('utf8', 0, bytesRead).split('\n').slice(0, -1);
+    expect(written.map((line) => parseHeadLine(line)?.seq)).toEqual([
+      1,
+      ...Array.from({ length: 100 }, (_, index) => 901 + index),
+    ]);
   });
 
   it('holds lines of which each is read back as it was, and nothing else is one', () => {

@@ -101,6 +101,34 @@ describe('refusals of strangers', () => {
   });
 });
 
+describe('a log that hangs', () => {
+  it('is waited for once when it closes, however many summaries there are', async () => {
+    const clock = createManualClock();
+    let waiting = 0;
+    let isHanging = false;
+    const strangers = createStrangers({
+      record: async () => {
+        if (!isHanging) return;
+        waiting += 1;
+        await clock.sleep(1_000, new AbortController().signal);
+        throw new Error('disk');
+      },
+      clock,
+      log: silentLog,
+      kindsPerWindow: 1_000,
+    });
+    for (let index = 0; index < 2_004; index += 1)
+      await strangers.record(refused(`10.${(index % 1_002) >> 8}.${(index % 1_002) & 255}.1`));
+    isHanging = true;
+    const closed = strangers.close();
+    await setImmediate();
+    expect(waiting).toBe(1_001);
+    clock.advance(1_000);
+    await closed;
+    expect(waiting).toBe(1_001);
+  });
+});
+
 describe('peerNetwork', () => {
   it.each([
     ['192.0.2.77', '192.0.2.0/24'],
