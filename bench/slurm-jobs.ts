@@ -1,4 +1,5 @@
 import { startSlurmSite } from '../test/e2e/slurm-site.ts';
+import { startVaultWithPostgres, vaultPaths } from '../test/support/parts/vault-with-postgres.ts';
 import { type SlurmCluster, startSlurm } from '../test/support/parts/slurm.ts';
 import { missingReasons } from '../test/support/require.ts';
 import { type Benchmark, type BenchResult, percentile } from './lib/result.ts';
@@ -17,7 +18,8 @@ const hooks = ['PrologSlurmctld', 'EpilogSlurmctld', 'Prolog', 'Epilog', 'TaskPr
 
 /**
  * What the hooks add to a job's start, and take of the throughput of one-task jobs, each with a database login from a real Vault, and of jobs that
- * nothing is granted to: beside the same jobs on the same four nodes without hooks, and with hooks that do nothing. The start is from the submission to the first line of the script.
+ * nothing is granted to: beside the same jobs on the same four nodes without hooks, with hooks that do nothing, and with a script that asks Vault for a
+ * login of its own and gives it back. The start is from the submission to the first line of the script.
  */
 export const slurmJobs: Benchmark = async ({ quick, say }) => {
   const lacking = (['slurm', 'vault', 'postgres'] as const).flatMap(missingReasons);
@@ -35,6 +37,7 @@ export const slurmJobs: Benchmark = async ({ quick, say }) => {
   const empty = await onSlurm('hooks that do nothing', {
     hooks: () => Object.fromEntries(hooks.map((name) => [name, 'exit 0'])),
   });
+  const own = await withOwnLogin(counts.jobs, say);
   say(`${counts.starts} starts and ${counts.jobs} jobs, Leasehold`);
   await using site = await startSlurmSite();
   const ours = await measure(site.slurm, counts);
@@ -77,6 +80,12 @@ export const slurmJobs: Benchmark = async ({ quick, say }) => {
       goal: goal(ours.jobsPerSecond),
     },
     {
+      figure: 'slurm_jobs.throughput_beside_own_login',
+      value: ours.jobsPerSecond,
+      unit: '/s',
+      peer: { name: 'scripts that ask Vault', value: own },
+    },
+    {
       figure: 'slurm_jobs.throughput_nothing_granted',
       ...perSecond(ungranted),
       goal: goal(ungranted),
@@ -102,10 +111,37 @@ async function measure(slurm: SlurmCluster, { starts, jobs }: Counts): Promise<M
   return { startMs, jobsPerSecond: await throughput(slurm, jobs, 'gpu') };
 }
 
-async function throughput(slurm: SlurmCluster, jobs: number, partition: string): Promise<number> {
+/** With the least that a site can do without Leasehold: no proof of who asks, a token that every job may read, nothing rotated, nothing left to take back. */
+async function withOwnLogin(jobs: number, say: (text: string) => void): Promise<number> {
+  await using parts = await startVaultWithPostgres();
+  await using slurm = await startSlurm({});
+  say(`${jobs} jobs, no hooks, a login by the script itself`);
+  const { address, rootToken } = parts.vault;
+  const ask = `curl -sS --fail -H 'X-Vault-Token: ${rootToken}' ${address}/v1`;
+  const script = [
+    'set -e',
+    `login=$(${ask}/${vaultPaths.credentials})`,
+    `lease=$(echo "$login" | sed 's/.*"lease_id":"\\([^"]*\\)".*/\\1/')`,
+    `${ask}/sys/leases/revoke -X PUT -d "{\\"lease_id\\":\\"$lease\\",\\"sync\\":true}"`,
+    'echo given back',
+  ].join('\n');
+  const perSecond = await throughput(slurm, jobs, 'gpu', script);
+  const last = await slurm.submit(script);
+  await slurm.waitFor(`job ${last} is over`, () => isIdle(slurm));
+  const said = await slurm.read(`out/${last}.out`);
+  if (said !== 'given back\n') throw new Error(`a script that asks Vault said: ${said}`);
+  return perSecond;
+}
+
+async function throughput(
+  slurm: SlurmCluster,
+  jobs: number,
+  partition: string,
+  script = 'true',
+): Promise<number> {
   const ids: number[] = [];
   for (let index = 0; index < jobs; index += 1)
-    ids.push(await slurm.submit('true', { args: ['-n1', '--hold', `--partition=${partition}`] }));
+    ids.push(await slurm.submit(script, { args: ['-n1', '--hold', `--partition=${partition}`] }));
   const releasedAt = performance.now();
   await slurm.command('scontrol', 'release', ids.join(','));
   await slurm.waitFor('all jobs are over', () => isIdle(slurm), 300);
