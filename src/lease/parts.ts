@@ -33,7 +33,7 @@ export interface LeaseOptions {
   /** For durations; instants come from `backend.now()`. */
   readonly clock: Clock;
   readonly log: Log;
-  /** Of this process life: `rep_` and 26 random characters. */
+  /** Of this process life: `rep_` and 26 characters of `randomId`. */
   readonly replica: string;
   readonly advertised: Advertised;
   readonly settings: LeaseSettings;

@@ -183,7 +183,7 @@ export type SessionState = 'opening' | 'active' | 'superseded' | 'revoking' | 'e
  * look at all.
  */
 export interface Session {
-  /** `ses_` and 26 random characters. */
+  /** `ses_` and 26 characters of `randomId`. */
   readonly id: string;
   readonly workload: string;
   readonly bundle: string;
@@ -241,7 +241,7 @@ export type LeaseSetState = 'intent' | 'token' | 'current' | 'retiring' | 'revok
 
 /** What one backend token stands for. */
 export interface LeaseSet {
-  /** `set_` and 26 random characters; also the intent id in the token's metadata. */
+  /** `set_` and 26 characters of `randomId`; also the intent id in the token's metadata. */
   readonly id: string;
   readonly session: string;
   readonly state: LeaseSetState;
@@ -311,7 +311,7 @@ export interface NewSession {
 }
 
 export interface NewGeneration {
-  /** `gen_` and 26 random characters. */
+  /** `gen_` and 26 characters of `randomId`. */
   readonly id: string;
   /** Versions of its static secrets as the backend names them, so that a broker without values can tell whether they changed. */
   readonly versions: string;

@@ -23,7 +23,7 @@ export interface Tombstone {
 }
 
 export interface Lock {
-  /** `loc_` and 26 random characters. */
+  /** `loc_` and 26 characters of `randomId`. */
   readonly id: string;
   readonly selector: Selector;
   readonly reason: string;

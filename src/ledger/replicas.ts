@@ -36,7 +36,7 @@ export interface ReplicaLedger {
 }
 
 export interface Replica {
-  /** `rep_` and 26 random characters, of one process life. */
+  /** `rep_` and 26 characters of `randomId`, of one process life. */
   readonly id: string;
   readonly address: string;
   readonly epoch: number;
