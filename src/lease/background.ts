@@ -1,5 +1,6 @@
 import type { Canaries } from './canary/canaries.ts';
 import type { Follow } from './follow.ts';
+import type { GoneHolders } from './gone-holders.ts';
 import type { Parts } from './parts.ts';
 import type { ProbeWork } from './probe-work.ts';
 import { createStaticRefresh } from './static-refresh.ts';
@@ -10,12 +11,14 @@ export function startBackground(
   parts: Parts,
   {
     grants,
+    goneHolders,
     follow,
     probes,
     canaries,
     isDraining,
   }: {
     readonly grants: GrantSweep;
+    readonly goneHolders: GoneHolders;
     readonly follow: Follow;
     readonly probes: ProbeWork;
     readonly canaries: Canaries;
@@ -76,6 +79,10 @@ export function startBackground(
     }),
   );
   track('overdue revocations', () => every(60_000, 'overdue revocations', () => probes.report()));
+  track('gone holders', () => every(parts.settings.sweepMs, 'gone holders', () => goneHolders.detach()));
+  track('gone holders again', () =>
+    every(parts.settings.retryMinMs, 'gone holders again', () => goneHolders.retry()),
+  );
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),

@@ -5,7 +5,7 @@ import { createAttachment } from './attachment.ts';
 import { createAuditAnswers } from './audit-answers.ts';
 import { identityFacts } from './audit-facts.ts';
 import { deadlineWork } from './deadline.ts';
-import { detachedWork, longestMarginMs } from './detached.ts';
+import { detachedWork } from './detached.ts';
 import { startBackground } from './background.ts';
 import { createBackendIdentity } from './backend-identity.ts';
 import { createCanaries, type Canaries } from './canary/canaries.ts';
@@ -13,6 +13,7 @@ import { createDetachments } from './detachments.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
 import { createFollow } from './follow.ts';
+import { createGoneHolders } from './gone-holders.ts';
 import { createHub, type Attached, type Hub } from './hub.ts';
 import { createLocks } from './locks.ts';
 import { createOwnedValues } from './owned-values.ts';
@@ -105,13 +106,9 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   };
 
   const probes: ProbeWork = createProbeWork(parts);
-  const detachGone = async () => {
-    const at = parts.backend.now();
-    const dueAt = at + parts.settings.reattachGraceMs;
-    await parts.ledger.detachGone({ dueAt, marginMs: longestMarginMs, at });
-  };
+  const goneHolders = createGoneHolders(parts);
   try {
-    await detachGone();
+    await goneHolders.detach();
   } catch (error) {
     await replicas.leave();
     throw error;
@@ -174,13 +171,13 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const grants = createGrantSweep(parts);
   const follow = createFollow(parts, () => grants.sweep());
   replicasChanged = async () => {
-    await detachGone();
+    await goneHolders.detach();
     await follow.sweep();
   };
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
   let draining = false;
   const isDraining = () => draining;
-  const background = startBackground(parts, { grants, follow, probes, canaries, isDraining });
+  const background = startBackground(parts, { grants, goneHolders, follow, probes, canaries, isDraining });
 
   return {
     admin: createSessionAdmin(parts, canaries),

@@ -4,8 +4,8 @@ export interface WorkLedger {
   putWork(items: readonly NewWork[]): Promise<void>;
   /**
    * Due items, oldest first, claimed by `owner` until `claimUntil`; an expired claim is anybody's, due when it expired. With
-   * `heldHere`, without renewals, rotations and deadlines of sessions whose attached holders are all at replicas other than the owner: those have
-   * the streams that this work is done through.
+   * `heldHere`, without renewals, rotations and deadlines of sessions whose attached holders are all at replicas other than the owner, one of which is there
+   * still: that one has the streams that this work is done through.
    */
   claimWork(input: {
     readonly owner: string;

@@ -35,11 +35,15 @@ export async function removeAllWork(sql: Sql, subject: string): Promise<void> {
   await sql.run('DELETE FROM work WHERE subject = $1', subject);
 }
 
-/** The session that the work is for has attached holders, and none of them at replica $6. */
+/**
+ * The session that the work is for has holders attached at replicas that are there, and none of them at replica $6. Of one that is gone nobody
+ * else would do the work: its holders are detached later than it is removed.
+ */
 const heldElsewhere = `
   work.kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
     SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
-    WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached)
+    WHERE EXISTS (SELECT 1 FROM holder JOIN replica ON replica.id = holder.replica
+        WHERE holder.session = held.id AND attached)
       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached AND replica = $6))`;
 
 /**

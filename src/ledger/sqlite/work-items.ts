@@ -25,11 +25,15 @@ export function removeAllWork(sql: Sql, subject: string): void {
   sql.run('DELETE FROM work WHERE subject = ?', subject);
 }
 
-/** The session that the work is for has attached holders, and none of them at this replica. */
+/**
+ * The session that the work is for has holders attached at replicas that are there, and none of them at this one. Of one that is gone nobody else
+ * would do the work: its holders are detached later than it is removed. Replicas are few, so that each is one step into an index.
+ */
 const heldElsewhere = `
   kind IN ('renew', 'rotate', 'deadline') AND EXISTS (
     SELECT 1 FROM (SELECT coalesce((SELECT session FROM lease_set WHERE id = work.subject), work.subject) AS id) AS held
-    WHERE EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached = 1)
+    WHERE EXISTS (SELECT 1 FROM replica CROSS JOIN holder ON holder.replica = replica.id
+        WHERE holder.session = held.id AND attached = 1)
       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.session = held.id AND attached = 1 AND replica = ?))`;
 
 /**

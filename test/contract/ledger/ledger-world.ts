@@ -169,7 +169,7 @@ export async function wholeLife(ledger: Ledger): Promise<void> {
   await ledger.reattachHolder({ session, holder: 'pod', replica, generation, at: start });
   await ledger.beginLeaseSet({ session, leaseSet: next, at: start });
   await rotateTo(ledger, session, next.id);
-  const due = { now: start + 30_000, claimUntil: start + 60_000, limit: 8 };
+  const due = { now: start + 30_000, claimUntil: start + 60_000, limit: 8, heldHere: true };
   for (const work of await ledger.claimWork({ owner: replica, ...due })) await ledger.finishWork({ work });
   await ledger.beginRevokeLeaseSet({ leaseSet, at: start });
   await settleAll(ledger, leaseSet);

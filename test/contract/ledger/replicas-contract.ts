@@ -142,6 +142,7 @@ export function replicasContract(open: OpenLedgerWorld): void {
     });
 
     it.each(['renew', 'rotate', 'deadline'] as const)('%s is done where one of them is', async (kind) => {
+      await join('rep_a', 'rep_b');
       const { session, leaseSet } = await anActiveSession(ledger, {
         holders,
         attach: 'n1',
@@ -166,6 +167,38 @@ export function replicasContract(open: OpenLedgerWorld): void {
       await detach(session, 'n1', 'rep_a');
       await detach(session, 'n2', 'rep_b');
       expect(await claim('rep_c')).toBeGreaterThan(0);
+    });
+
+    it.each(['renew', 'rotate', 'deadline'] as const)(
+      '%s is done by anybody when their replica is gone, before they are detached',
+      async (kind) => {
+        await join('rep_a', 'rep_b', 'rep_c');
+        const { session, leaseSet } = await anActiveSession(ledger, {
+          holders,
+          attach: 'n1',
+          replica: 'rep_a',
+        });
+        await ledger.putWork([{ kind, subject: kind === 'renew' ? leaseSet : session, dueAt: start }]);
+        const due = { now: start + 1, claimUntil: start + 1, limit: 9, heldHere: true };
+        const claim = async (owner: string) => (await ledger.claimWork({ owner, ...due })).length;
+        await attach(session, 'n2', 'rep_b');
+        await ledger.removeReplica({ id: 'rep_a' });
+        expect([await claim('rep_c'), await claim('rep_b')]).toEqual([0, 1]);
+        await ledger.removeReplica({ id: 'rep_b' });
+        expect(await attached(session)).toHaveLength(2);
+        expect(await claim('rep_c')).toBe(1);
+      },
+    );
+
+    it('are detached once however often it is asked for', async () => {
+      await join('rep_a', 'rep_b');
+      const gone = await anActiveSession(ledger, { replica: 'rep_a' });
+      const held = await anActiveSession(ledger, { bundle: 'held', replica: 'rep_b' });
+      await ledger.removeReplica({ id: 'rep_a' });
+      await detachGone();
+      await ledger.detachGone({ dueAt: start + 40_000, marginMs: 0, at: start + 10_000 });
+      expect(await attached(held.session)).toEqual(['pod@rep_b']);
+      expect(await dueWork(ledger, start + 100_000)).toEqual([`detached ${gone.session} 30000`]);
     });
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LeaseholdError } from '../../../src/platform/error.ts';
 import { aPod, aVerified, createWorld, dbBundle, type Holder, kvBundle, type World } from './world.ts';
 
 const signal = new AbortController().signal;
@@ -356,4 +357,29 @@ describe('a session whose replica died', () => {
     });
     expect(world.backend.aliveCredentials()).toHaveLength(0);
   });
+
+  it.each([
+    ['once', 1, 640_000, 'detached'],
+    ['always', Number.MAX_SAFE_INTEGER, 3_660_000, 'deadline'],
+  ] as const)(
+    'is revoked also when the ledger was away just as its holders were to be detached: %s',
+    async (_how, times, within, reason) => {
+      await using world = await createWorld(three);
+      const holder = await world.holder();
+      await holder.take('db');
+      let left: number = times;
+      world.setLedger((method) => {
+        if (method !== 'detachGone' || left <= 0) return;
+        left -= 1;
+        throw new LeaseholdError('ledger_unavailable');
+      });
+      await world.kill(0);
+      await world.pass(within);
+      expect(await world.ledger.findSession(sessionOf(holder))).toMatchObject({
+        state: 'ended',
+        end: { reason },
+      });
+      expect(world.backend.aliveCredentials()).toHaveLength(0);
+    },
+  );
 });
