@@ -9,6 +9,10 @@ import { randomId } from '../platform/random-id.ts';
 export interface NameClaim extends AsyncDisposable {
   /** Aborts when another broker has taken the name: this one must not write under it any more. */
   readonly lost: AbortSignal;
+  /** Of this broker's life; no other one ever has it. */
+  readonly life: string;
+  /** By the ledger, at this moment; false aborts `lost`. Throws as the ledger does. */
+  isHeld(): Promise<boolean>;
 }
 
 const claimSchema = z.strictObject({
@@ -19,7 +23,10 @@ const claimSchema = z.strictObject({
   beat: z.int(),
 });
 
-type Claim = z.infer<typeof claimSchema>;
+export type Claim = z.infer<typeof claimSchema>;
+
+/** Of the keys in the ledger. */
+export const claimPrefix = 'replica_name/';
 
 /** How often a living broker says so. */
 const beatMs = 5_000;
@@ -42,7 +49,7 @@ export async function claimName(options: {
   readonly signal: AbortSignal;
 }): Promise<NameClaim> {
   const { ledger, name, host, pid, clock, log } = options;
-  const key = `replica_name/${name}`;
+  const key = `${claimPrefix}${name}`;
   const life = randomId('lif_');
   const lost = new AbortController();
   const at = (beat: number): string => JSON.stringify({ life, host, pid, beat } satisfies Claim);
@@ -65,7 +72,6 @@ export async function claimName(options: {
   // Two that start at once have seen the same, and one of them is first.
   if (!(await ledger.replaceMeta({ key, from: found, to: held }))) throw refused();
 
-  /** False, and the name is lost, when it is another broker's. Throws `ledger_unavailable`. */
   const isHeld = async (): Promise<boolean> => {
     if (lost.signal.aborted) return false;
     const text = await ledger.readMeta(key);
@@ -108,6 +114,8 @@ export async function claimName(options: {
   wait();
   return {
     lost: lost.signal,
+    life,
+    isHeld,
     [Symbol.asyncDispose]: async () => {
       await beating;
       cancel();
@@ -122,7 +130,7 @@ export async function claimName(options: {
   };
 }
 
-function claimIn(text: string | undefined): Claim | undefined {
+export function claimIn(text: string | undefined): Claim | undefined {
   const parsed = claimSchema.safeParse(text === undefined ? undefined : parseJson(text));
   return parsed.success ? parsed.data : undefined;
 }

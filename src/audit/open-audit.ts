@@ -80,12 +80,9 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
       });
     await writer.record(startEvent(file.tail, options));
     await sealing?.seal();
-    owed = await createOwedRecords({
+    owed = createOwedRecords({
       record: (event) => writer.record(event),
-      store: options.owed?.store ?? {
-        read: () => Promise.resolve(undefined),
-        write: () => Promise.resolve(),
-      },
+      store: options.owed?.store ?? { write: () => Promise.resolve() },
       onOwed: options.owed?.onOwed ?? (() => undefined),
       clock,
       log,

@@ -1,15 +1,14 @@
-import { z } from 'zod';
 import type { Clock } from '../platform/clock.ts';
-import { isErrorCode, LeaseholdError } from '../platform/error.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { currentTrace } from '../platform/trace.ts';
 import type { AuditEvent } from './audit.ts';
-import { auditRecordSchema } from './record.ts';
+import type { Debt } from './debt.ts';
 
 /** Where owed records outlive the broker; the ledger. */
 export interface OwedStore {
-  read(): Promise<string | undefined>;
-  write(text: string): Promise<void>;
+  /** Undefined: nothing is owed any more. */
+  write(debt: Debt | undefined): Promise<void>;
 }
 
 /** Records of what went on without them: written when the log can be written again, in order, each with the time at which it happened. */
@@ -29,13 +28,7 @@ const mostStored = 500;
 const retryMs = 1_000;
 const mostAtOnce = 500;
 
-const owedSchema = z.strictObject({
-  events: z.array(auditRecordSchema.omit({ v: true, chain: true, seq: true, at: true, prev: true })),
-  lost: z.int().min(0),
-});
-
-/** Takes up what an earlier life still owed. */
-export async function createOwedRecords(options: {
+export function createOwedRecords(options: {
   /** Throws `audit_unavailable`. */
   readonly record: (event: AuditEvent) => Promise<void>;
   readonly store: OwedStore;
@@ -43,7 +36,7 @@ export async function createOwedRecords(options: {
   readonly log: Log;
   /** Told once for each record that could not be written when it was due. */
   readonly onOwed: () => void;
-}): Promise<OwedRecords> {
+}): OwedRecords {
   const { record, store, clock, log } = options;
   const owed: AuditEvent[] = [];
   let lost = 0;
@@ -56,9 +49,9 @@ export async function createOwedRecords(options: {
     while (!isStored) {
       isStored = true;
       const unstored = Math.max(0, owed.length - mostStored);
-      const text = JSON.stringify({ events: owed.slice(0, mostStored), lost: lost + unstored });
+      const debt = { events: owed.slice(0, mostStored), lost: lost + unstored };
       try {
-        await store.write(text);
+        await store.write(debt.events.length === 0 && debt.lost === 0 ? undefined : debt);
       } catch (error) {
         log.error('owed audit records could not be kept in the ledger', { count: owed.length }, error);
       }
@@ -101,11 +94,6 @@ export async function createOwedRecords(options: {
     });
   };
 
-  const before = await readOwed(store, log);
-  owed.push(...before.events);
-  lost = before.lost;
-  if (owed.length > 0 || lost > 0) await payNow();
-
   return {
     recordAnyway: async (event) => {
       const trace = event.trace ?? currentTrace();
@@ -139,27 +127,4 @@ export async function createOwedRecords(options: {
       await storing;
     },
   };
-}
-
-async function readOwed(
-  store: OwedStore,
-  log: Log,
-): Promise<{ readonly events: readonly AuditEvent[]; readonly lost: number }> {
-  const text = await store.read();
-  if (text === undefined) return { events: [], lost: 0 };
-  try {
-    const { events, lost } = owedSchema.parse(JSON.parse(text));
-    return { events: events.map(toEvent), lost };
-  } catch (error) {
-    // Of an older or newer broker: that there was something is worth a record, what it was stands in the ledger's sessions.
-    log.error('owed audit records cannot be read', {}, error);
-    return { events: [], lost: 1 };
-  }
-}
-
-/** A code of another version is left out; nothing else of an event has another type than what is read back. */
-function toEvent({ code, ...rest }: z.infer<typeof owedSchema>['events'][number]): AuditEvent {
-  const present = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  const known = code !== undefined && isErrorCode(code) ? { code } : {};
-  return { ...present, action: rest.action, outcome: rest.outcome, ...known };
 }

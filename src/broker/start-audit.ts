@@ -1,8 +1,11 @@
 import { hostname } from 'node:os';
 import { claimName } from '../audit/claim-name.ts';
 import type { Audit } from '../audit/audit.ts';
-import { keepHeadIn, readKeptHead } from '../audit/kept-head.ts';
+import { debtPrefix, encodeDebt } from '../audit/debt.ts';
+import { openKeptHead } from '../audit/kept-head.ts';
 import { openAudit } from '../audit/open-audit.ts';
+import { createOwnRow } from '../audit/own-row.ts';
+import { payOthers } from '../audit/pay-others.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import { endsWithin } from '../platform/ends-within.ts';
@@ -25,7 +28,7 @@ export interface StartedAudit extends Audit {
   readonly nameLost: AbortSignal;
 }
 
-/** The audit log of this replica: a chain of its own, whose head and owed records the ledger keeps under the replica's name. */
+/** The audit log of this replica: a chain of its own, whose head the ledger keeps under the replica's name, and whose owed records under that of its life. */
 export async function startAudit(options: {
   readonly config: AuditConfig;
   readonly replica: string;
@@ -59,7 +62,7 @@ export async function startAudit(options: {
     if (!(await endsWithin(recording.disposeAsync(), { clock, ms: closeMs(config) })))
       log.error('the audit log could not be closed in time', {});
   });
-  const expectedHead = await readKeptHead(ledger, replica);
+  const head = await openKeptHead({ ledger, replica, claim, log });
   const signing =
     config.signing === undefined
       ? undefined
@@ -70,7 +73,7 @@ export async function startAudit(options: {
             onLostHead: () => metrics.count('auditHeadsLost', {}),
           }),
         );
-  const owedKey = `audit_owed/${replica}`;
+  const debt = createOwnRow({ ledger, key: `${debtPrefix}${claim.life}`, found: undefined, claim });
   const audit = recording.use(
     await openAudit({
       ...auditSink(config.sink),
@@ -82,16 +85,24 @@ export async function startAudit(options: {
       lost: claim.lost,
       owed: {
         store: {
-          read: () => ledger.readMeta(owedKey),
-          write: (text) => ledger.writeMeta(owedKey, text),
+          write: (owed) => debt.write(owed === undefined ? undefined : encodeDebt({ replica, ...owed })),
         },
         onOwed: () => metrics.count('auditFailures', {}),
       },
-      onHead: keepHeadIn(ledger, replica, log),
-      ...(expectedHead === undefined ? {} : { expectedHead }),
+      onHead: (newest) => head.keep(newest),
+      ...(head.found === undefined ? {} : { expectedHead: head.found }),
       ...(signing === undefined ? {} : { signing }),
     }),
   );
+  const paying = await payOthers({
+    ledger,
+    self: { replica, life: claim.life },
+    record: (event) => audit.record(event),
+    mayRecord: () => audit.owed() === 0 && audit.takesRecords(),
+    clock,
+    log,
+  });
+  recording.defer(() => paying.stop());
   metrics.gauge('auditOwed', () => [{ value: audit.owed(), labels: {} }]);
   const owned = building.move();
   return { ...audit, nameLost: claim.lost, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -106,6 +106,8 @@ function selected({ selector, count }: ReadRecord): string {
 }
 
 /** Of a record that had to wait for the log. */
-function late({ happenedAt }: ReadRecord, text: string): string {
-  return happenedAt === undefined ? text : `${text} (at ${happenedAt}, while nothing could be recorded)`;
+function late({ happenedAt, replica }: ReadRecord, text: string): string {
+  if (happenedAt === undefined) return text;
+  const where = replica === undefined ? '' : ` at broker ${replica}`;
+  return `${text} (at ${happenedAt}${where}, while nothing could be recorded)`;
 }
