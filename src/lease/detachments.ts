@@ -7,7 +7,7 @@ import { holdKey } from './serial.ts';
 export interface Detachments {
   /** For a stream that the hub no longer knows as theirs. Never rejects: what cannot be recorded now is kept for `retry`. */
   letGo(attached: Attached, sessions: readonly string[]): Promise<void>;
-  /** Whoever the ledger has as attached here and is not. */
+  /** Whoever the ledger has as attached here and is not. With the session's hold key taken; what cannot be recorded now is kept likewise. */
   letGoAll(session: string): Promise<void>;
   /** Tries again what failed; to be called now and then. */
   retry(): Promise<void>;
@@ -20,19 +20,24 @@ export function createDetachments(
   const { ledger, hub } = parts;
   const failed = new Map<string, { readonly holder: string; readonly session: string }>();
 
-  const letGoOne = async (holder: string, session: string): Promise<void> => {
+  const kept = async (holder: string, session: string, task: () => Promise<void>): Promise<void> => {
     const key = `${session}\n${holder}`;
     try {
-      const found = await ledger.findSession(session);
-      // In its turn: the same holder may be opening the session through a newer stream, and then it is not let go.
-      if (found !== undefined)
-        await parts.serial.run(holdKey(found.workload, found.bundle), () => record(holder, session));
+      await task();
       failed.delete(key);
     } catch (error) {
       failed.set(key, { holder, session });
       parts.log.error('a detached holder could not be recorded and is tried again', { session }, error);
     }
   };
+
+  const letGoOne = (holder: string, session: string): Promise<void> =>
+    kept(holder, session, async () => {
+      const found = await ledger.findSession(session);
+      // In its turn: the same holder may be opening the session through a newer stream, and then it is not let go.
+      if (found !== undefined)
+        await parts.serial.run(holdKey(found.workload, found.bundle), () => record(holder, session));
+    });
 
   const record = async (holder: string, id: string): Promise<void> => {
     const session = await ledger.findSession(id);
@@ -50,7 +55,7 @@ export function createDetachments(
     },
     letGoAll: async (id) => {
       for (const { name, attached, replica } of (await ledger.listHolders([id])).get(id) ?? [])
-        if (attached && replica === parts.replica) await letGoOne(name, id);
+        if (attached && replica === parts.replica) await kept(name, id, () => record(name, id));
     },
     retry: async () => {
       for (const { holder, session } of [...failed.values()]) await letGoOne(holder, session);

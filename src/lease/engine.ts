@@ -234,6 +234,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     [Symbol.asyncDispose]: async () => {
       draining = true;
       await feed[Symbol.asyncDispose]();
+      await follow.stop();
       await background.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await replicas.leave();

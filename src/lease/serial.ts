@@ -4,6 +4,8 @@ export interface Serial {
   run<T>(key: string, task: () => Promise<T>): Promise<T>;
   /** Side by side with other shared tasks, and never with one that runs alone; in the same order otherwise. */
   share<T>(key: string, task: () => Promise<T>): Promise<T>;
+  /** Whether a task of that key is under way or waits. */
+  isTaken(key: string): boolean;
 }
 
 /** What a later task waits for; neither rejects. */
@@ -42,6 +44,7 @@ export function createSerial(): Serial {
       remember(key, { alone, all: Promise.all([all, ended(result)]).then(() => undefined) });
       return result;
     },
+    isTaken: (key) => last.has(key),
   };
 }
 
