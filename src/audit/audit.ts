@@ -32,6 +32,7 @@ export type AuditAction =
   | 'file'
   | 'missed'
   | 'probe'
+  | 'restore_apply'
   | 'start'
   | 'stop';
 
@@ -66,6 +67,7 @@ export const auditActions = [
   'file',
   'missed',
   'probe',
+  'restore_apply',
   'start',
   'stop',
 ] as const satisfies readonly AuditAction[];

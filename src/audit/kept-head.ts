@@ -13,11 +13,22 @@ export interface KeptHead {
   keep(head: AuditHead): void;
 }
 
+const headPrefix = 'audit_head/';
+
 const headSchema = z.strictObject({
   chain: z.string(),
   seq: z.int().min(1),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
 });
+
+/** The furthest position of that chain that the ledger holds, under whatever name: a broker that gets another one goes on with its log. */
+export async function readHeadOfChain(
+  ledger: Pick<MetaLedger, 'listMeta'>,
+  chain: string,
+): Promise<AuditHead | undefined> {
+  const kept = (await ledger.listMeta(headPrefix)).map(({ value }) => parseHead(value));
+  return kept.filter((head) => head?.chain === chain).toSorted((a, b) => (b?.seq ?? 0) - (a?.seq ?? 0))[0];
+}
 
 /**
  * Keeps the newest head, one write at a time. While one is under way others only replace what is written next, so that records in a storm do
@@ -31,7 +42,7 @@ export async function openKeptHead(options: {
   readonly log: Log;
 }): Promise<KeptHead> {
   const { ledger, log } = options;
-  const key = `audit_head/${options.replica}`;
+  const key = `${headPrefix}${options.replica}`;
   const text = await ledger.readMeta(key);
   const row = createOwnRow({ ...options, key, found: text });
   let next: AuditHead | undefined;

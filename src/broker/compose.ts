@@ -58,6 +58,11 @@ export async function composeBroker(options: {
     building.use(await openLedger(config.ledger, { clock, log, signal: stopped.signal })),
     measuring,
   );
+  // Before the audit log: a ledger that has to catch up with it puts work in, which is due by the backend's clock.
+  const backend = measuredBackend(
+    building.use(await createVaultBackend({ config: config.backend.vault, clock, log })),
+    measuring,
+  );
   const audit = measuredAudit(
     building.use(
       await startAudit({
@@ -65,6 +70,7 @@ export async function composeBroker(options: {
         replica: config.replica.name,
         ledger,
         metrics,
+        now: () => backend.now(),
         clock,
         log,
         signal: stopped.signal,
@@ -89,10 +95,6 @@ export async function composeBroker(options: {
         });
       },
     }),
-  );
-  const backend = measuredBackend(
-    building.use(await createVaultBackend({ config: config.backend.vault, clock, log })),
-    measuring,
   );
   const clusters = building.use(
     createClusters({

@@ -17,6 +17,7 @@ import { readSmallFile } from '../platform/small-file.ts';
 import { auditSink } from './audit-sink.ts';
 import { createAuditSigning } from './audit-signing.ts';
 import type { AuditConfig } from './config-audit.ts';
+import { findRestored } from './restored-ledger.ts';
 
 const shortestHmacKey = 16;
 
@@ -28,12 +29,17 @@ export interface StartedAudit extends Audit {
   readonly nameLost: AbortSignal;
 }
 
-/** The audit log of this replica: a chain of its own, whose head the ledger keeps under the replica's name, and whose owed records under that of its life. */
+/**
+ * The audit log of this replica: a chain of its own, whose head the ledger keeps under the replica's name, and whose owed records under that of its
+ * life. A ledger that is older than the log has what it lacks when this resolves.
+ */
 export async function startAudit(options: {
   readonly config: AuditConfig;
   readonly replica: string;
   readonly ledger: Ledger;
   readonly metrics: Metrics;
+  /** The backend's clock. */
+  readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -63,6 +69,7 @@ export async function startAudit(options: {
       log.error('the audit log could not be closed in time', {});
   });
   const head = await openKeptHead({ ledger, replica, claim, log });
+  const restored = await findRestored({ ledger, sink: config.sink, head, log });
   const signing =
     config.signing === undefined
       ? undefined
@@ -89,11 +96,12 @@ export async function startAudit(options: {
         },
         onOwed: () => metrics.count('auditFailures', {}),
       },
-      onHead: (newest) => head.keep(newest),
+      onHead: restored.onHead,
       ...(head.found === undefined ? {} : { expectedHead: head.found }),
       ...(signing === undefined ? {} : { signing }),
     }),
   );
+  await restored.settle({ audit, now: options.now });
   const paying = await payOthers({
     ledger,
     self: { replica, life: claim.life },

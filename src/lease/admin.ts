@@ -1,4 +1,5 @@
 import type { AuditAction } from '../audit/audit.ts';
+import { longestText } from '../audit/record.ts';
 import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
 import { isCanaryWorkload } from '../platform/canary-workload.ts';
 import { LeaseholdError } from '../platform/error.ts';
@@ -162,6 +163,9 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
       require(selector);
       if (selector.session !== undefined)
         throw new LeaseholdError('request_invalid', { detail: 'a lock may not name a session' });
+      // The record of the lock is what brings it back into a ledger that was restored; cut, it could not.
+      if (JSON.stringify(selector).length > longestText)
+        throw new LeaseholdError('request_invalid', { detail: 'the selector is too long' });
       const lock = {
         id: dryRun ? '' : parts.randomId('loc_'),
         selector,

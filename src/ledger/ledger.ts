@@ -224,17 +224,20 @@ export interface SessionEnd {
   readonly by: string;
 }
 
-export type EndReason =
-  | 'admin'
-  | 'locked'
-  | 'workload_ended'
-  | 'deadline'
-  | 'released'
-  | 'detached'
-  | 'lost'
-  | 'not_granted'
-  | 'superseded'
-  | 'issue_failed';
+export const endReasons = [
+  'admin',
+  'locked',
+  'workload_ended',
+  'deadline',
+  'released',
+  'detached',
+  'lost',
+  'not_granted',
+  'superseded',
+  'issue_failed',
+] as const;
+
+export type EndReason = (typeof endReasons)[number];
 
 /** intent → token → current → retiring → revoking → ended; any → revoking */
 export type LeaseSetState = 'intent' | 'token' | 'current' | 'retiring' | 'revoking' | 'ended';

@@ -4,6 +4,11 @@ import type { Selector } from '../policy/selector.ts';
 export interface LockLedger {
   findTombstone(workload: string, bundle: string): Promise<Tombstone | undefined>;
   listTombstones(): Promise<readonly Tombstone[]>;
+  /**
+   * For a hold that may have no session here; a revocation writes its own. Of two for one hold the younger stays. False when that is the one
+   * that was there, or both are of one instant.
+   */
+  addTombstone(tombstone: Tombstone): Promise<boolean>;
   /** False when there was none. */
   liftTombstone(workload: string, bundle: string): Promise<boolean>;
   /** When a workload has ended its tombstones are of no more use. */

@@ -54,6 +54,7 @@ const sentences: Readonly<Record<AuditAction, Sentence>> = {
   file: (record) => `a new file${because(record)}`,
   missed: () => 'records are lost',
   probe: (record) => `the broker tried the log${because(record)}`,
+  restore_apply: (record) => `the ledger was older than this log and caught up${because(record)}`,
   start: (record) =>
     `broker${record.replica === undefined ? '' : ` ${record.replica}`} opened the log${because(record)}`,
   stop: () => 'the broker closed the log',

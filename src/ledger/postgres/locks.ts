@@ -17,6 +17,22 @@ export async function listTombstones(sql: Sql): Promise<readonly Tombstone[]> {
   return rows.map(toTombstone);
 }
 
+export async function addTombstone(sql: Sql, tombstone: Tombstone): Promise<boolean> {
+  const { workload, bundle, reason, by, createdAt } = tombstone;
+  const changed = await sql.run(
+    `INSERT INTO tombstone (workload, bundle, reason, by, created_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (workload, bundle) DO UPDATE
+     SET reason = excluded.reason, by = excluded.by, created_at = excluded.created_at
+     WHERE excluded.created_at > tombstone.created_at`,
+    workload,
+    bundle,
+    reason,
+    by,
+    createdAt,
+  );
+  return changed > 0;
+}
+
 export async function liftTombstone(sql: Sql, workload: string, bundle: string): Promise<boolean> {
   return (await sql.run('DELETE FROM tombstone WHERE workload = $1 AND bundle = $2', workload, bundle)) > 0;
 }

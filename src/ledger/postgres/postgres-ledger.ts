@@ -145,6 +145,7 @@ function createLedger(
     findTombstone: (workload, bundle) =>
       each('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),
     listTombstones: () => each('list tombstones', locks.listTombstones),
+    addTombstone: (tombstone) => change('add tombstone', (sql) => locks.addTombstone(sql, tombstone)),
     liftTombstone: (workload, bundle) =>
       change('lift tombstone', (sql) => locks.liftTombstone(sql, workload, bundle)),
     removeTombstonesOf: (workload) =>

@@ -11,6 +11,23 @@ export function listTombstones(sql: Sql): readonly Tombstone[] {
   return sql.all('SELECT * FROM tombstone ORDER BY created_at DESC, workload, bundle').map(toTombstone);
 }
 
+export function addTombstone(sql: Sql, tombstone: Tombstone): boolean {
+  const { workload, bundle, reason, by, createdAt } = tombstone;
+  return (
+    sql.run(
+      `INSERT INTO tombstone (workload, bundle, reason, by, created_at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (workload, bundle) DO UPDATE
+       SET reason = excluded.reason, by = excluded.by, created_at = excluded.created_at
+       WHERE excluded.created_at > tombstone.created_at`,
+      workload,
+      bundle,
+      reason,
+      by,
+      createdAt,
+    ) > 0
+  );
+}
+
 export function liftTombstone(sql: Sql, workload: string, bundle: string): boolean {
   return sql.run('DELETE FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle) > 0;
 }

@@ -131,6 +131,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     findTombstone: (workload, bundle) =>
       read('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),
     listTombstones: () => read('list tombstones', (sql) => locks.listTombstones(sql)),
+    addTombstone: (tombstone) => run('add tombstone', (sql) => locks.addTombstone(sql, tombstone)),
     liftTombstone: (workload, bundle) =>
       run('lift tombstone', (sql) => locks.liftTombstone(sql, workload, bundle)),
     removeTombstonesOf: (workload) =>

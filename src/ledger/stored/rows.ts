@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ErrorCode, isErrorCode, LeaseholdError } from '../../platform/error.ts';
+import { endReasons } from '../ledger.ts';
 
 /**
  * Rows as they are stored. The store is guarded, yet a row that was edited or damaged must end in `ledger_unusable` and
@@ -27,20 +28,7 @@ export const sessionRow = z.object({
   created_at: instant,
   deadline_at: instant,
   ended_at: instant.nullable(),
-  end_reason: z
-    .enum([
-      'admin',
-      'locked',
-      'workload_ended',
-      'deadline',
-      'released',
-      'detached',
-      'lost',
-      'not_granted',
-      'superseded',
-      'issue_failed',
-    ])
-    .nullable(),
+  end_reason: z.enum(endReasons).nullable(),
   end_note: text.nullable(),
   end_by: text.nullable(),
   generation_id: text,

@@ -142,6 +142,25 @@ export function workContract(open: OpenLedgerWorld): void {
       expect(await ledger.listTombstones()).toEqual([]);
     });
 
+    it('takes a tombstone for a hold that it has no session of, and never an older one for a younger', async () => {
+      const stone = {
+        workload: 'pod/a/unheard-of',
+        bundle: 'db',
+        reason: 'stolen',
+        by: 'admin:ann',
+        createdAt: start,
+      };
+      const younger = { ...stone, reason: 'stolen again', createdAt: start + 1 };
+      expect(await ledger.addTombstone(stone)).toBe(true);
+      expect(await ledger.addTombstone({ ...stone, reason: 'other' })).toBe(false);
+      expect(await ledger.listTombstones()).toEqual([stone]);
+      expect(await ledger.addTombstone(younger)).toBe(true);
+      expect(await ledger.addTombstone(stone)).toBe(false);
+      expect(await ledger.listTombstones()).toEqual([younger]);
+      expect(await ledger.addTombstone({ ...stone, bundle: 'other' })).toBe(true);
+      expect(await ledger.liftTombstone(stone.workload, 'db')).toBe(true);
+    });
+
     it('keeps locks until they are removed', async () => {
       const lock: Lock = {
         id: 'loc_1',

@@ -31,6 +31,7 @@ async function openWorld() {
       replica: name,
       ledger,
       metrics,
+      now: () => clock.now(),
       clock,
       log: silentLog,
       signal: new AbortController().signal,

@@ -319,6 +319,16 @@ describe('an open', () => {
     expect(other.last('generation')).toBeDefined();
   });
 
+  it('is not refused by a lock whose selector no record could hold whole', async () => {
+    await using world = await createWorld();
+    const selector = { namespace: 'ml', pod: 'x'.repeat(1_000), bundle: 'y'.repeat(1_100) };
+    await expect(
+      world.engine().admin.addLock({ selector, reason: 'incident', by: 'admin:a', dryRun: false }),
+    ).rejects.toMatchObject({ code: 'request_invalid', detail: 'the selector is too long' });
+    expect(await world.ledger.listLocks()).toEqual([]);
+    expect(world.records.filter(({ action }) => action === 'lock_add')).toEqual([]);
+  });
+
   it('is refused for a terminating workload and for stale knowledge, while what is held goes on', async () => {
     await using world = await createWorld();
     const holder = await world.holder();

@@ -94,8 +94,8 @@ export interface World {
   cutAudit(replicas: readonly number[], isCut: boolean): void;
   /** A copy of the ledger's files, taken while nothing is written. */
   copyLedger(): Promise<string>;
-  /** The broker is stopped and started on such a copy. */
-  restore(copy: string): Promise<void>;
+  /** The broker is stopped and started on such a copy; `between` is what happens before the ledger is left, and before the engine starts on the copy. */
+  restore(copy: string, between?: BetweenLedgers): Promise<void>;
   /** Stops the engine as a crash would, without a word to anybody, and starts another on the same ledger. */
   restart(): Promise<void>;
   holder(
@@ -118,6 +118,11 @@ export interface World {
   setBundles(bundles: readonly Bundle[]): void;
   setReach(reach: ReachStep): void;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface BetweenLedgers {
+  leave(): Promise<void>;
+  enter(ledger: Ledger): Promise<void>;
 }
 
 /** One call that leaves the engine. */
@@ -306,12 +311,14 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       await copyFile(`${file}-wal`, `${copy}-wal`);
       return copy;
     },
-    restore: async (copy) => {
+    restore: async (copy, between) => {
       at(0).stop.abort();
       await end(0);
+      await between?.leave();
       await ledger[Symbol.asyncDispose]();
       file = copy;
       ledger = await openSqliteLedger({ ...ownTime, file, log: silentLog });
+      await between?.enter(ledger);
       const stop = new AbortController();
       running[0] = { stop, engine: await start(0, stop) };
     },
