@@ -25,6 +25,7 @@
 #define SIGNER "/run/leasehold-signer/signer.sock"
 #define MOST_BYTES (4u * 1024 * 1024)
 #define MOST_TEXT 1000
+#define MOST_WISH 65536
 
 static const char *const of_register[] = {
     "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_USER", "SLURM_JOB_GROUP",
@@ -108,11 +109,18 @@ static long number(const char *text, long most) {
     return *text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > most ? -1 : value;
 }
 
+/* NULL for a wish that is longer than any: a text of the user's must not make the request too large, which would fail the job. */
+static const char *value_of(const char *name) {
+    const char *value = getenv(name);
+    int is_wish = strcmp(name, "SPANK_LEASEHOLD") == 0 || strcmp(name, "SLURM_JOB_COMMENT") == 0;
+    return value != NULL && is_wish && strlen(value) > MOST_WISH ? NULL : value;
+}
+
 /* The whole request, or NULL when it is larger than any scheduler's. */
 static char *request(const struct verb *verb, size_t *length) {
     size_t size = strlen(verb->name) + 16;
     for (const char *const *name = verb->variables; *name != NULL; name++) {
-        const char *value = getenv(*name);
+        const char *value = value_of(*name);
         if (value != NULL) size += strlen(*name) + strlen(value) + 2;
         if (size > MOST_BYTES) return NULL;
     }
@@ -120,7 +128,7 @@ static char *request(const struct verb *verb, size_t *length) {
     if (bytes == NULL) return NULL;
     char *at = bytes + sprintf(bytes, "leasehold/1 %s\n", verb->name);
     for (const char *const *name = verb->variables; *name != NULL; name++) {
-        const char *value = getenv(*name);
+        const char *value = value_of(*name);
         if (value != NULL) at += sprintf(at, "%s=%s", *name, value) + 1;
     }
     *at++ = '\0';

@@ -12,6 +12,12 @@ const head = /^leasehold\/1 ([a-z]{1,16})$/;
 const variableName = /^[A-Z][A-Z0-9_]{0,63}$/;
 /** Bytes of a first line that is none of ours. */
 const longestHead = 64;
+/** A job must not fail for what its user wrote there. Bytes that are no UTF-8 become a sign that no name of a bundle or an account has. */
+const writtenByUsers: ReadonlySet<string> = new Set([
+  'SPANK_LEASEHOLD',
+  'SLURM_JOB_COMMENT',
+  'SLURM_JOB_ACCOUNT',
+]);
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -54,23 +60,28 @@ export function createRequestReader(): (chunk: Uint8Array) => HookRequest | unde
 
 function readVariables(body: Buffer): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
-  for (const entry of body.byteLength === 0 ? [] : decode(body).split('\0')) {
-    const equals = entry.indexOf('=');
-    const key = entry.slice(0, Math.max(0, equals));
+  for (let from = 0; from < body.byteLength;) {
+    const end = body.indexOf(0, from);
+    const entry = body.subarray(from, end === -1 ? body.byteLength : end);
+    from += entry.byteLength + 1;
+    const equals = Math.max(0, entry.indexOf('='));
+    const key = entry.toString('latin1', 0, equals);
     if (!variableName.test(key)) throw invalid('a variable has no proper name');
     // Two of one name could be read as one by a check and as the other by a use.
     if (variables.has(key)) throw invalid('a variable stands twice');
     if (variables.size === hookLimits.maxVariables) throw invalid('too many variables');
-    variables.set(key, entry.slice(equals + 1));
+    variables.set(key, decode(key, entry.subarray(equals + 1)));
   }
   return variables;
 }
 
-function decode(body: Buffer): string {
+function decode(key: string, value: Buffer): string {
   try {
-    return strictUtf8.decode(body);
+    return strictUtf8.decode(value);
   } catch {
-    throw invalid('a variable is not UTF-8');
+    // Two names of another variable must not become one.
+    if (!writtenByUsers.has(key)) throw invalid('a variable is not UTF-8');
+    return value.toString('utf8');
   }
 }
 

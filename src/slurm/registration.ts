@@ -13,9 +13,11 @@ export interface StartingJob {
   /** Undefined where Slurm could not look it up. */
   readonly user: string | undefined;
   readonly group: string | undefined;
-  readonly account: string;
+  /** Undefined where it is no name that an account may have. */
+  readonly account: string | undefined;
   readonly partition: string;
-  readonly qos: string;
+  /** Likewise. */
+  readonly qos: string | undefined;
   readonly restarts: number;
   readonly nodes: readonly string[];
   readonly array: { readonly job_id: number; readonly task_id: number } | undefined;
@@ -55,9 +57,9 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     gid,
     user: lookedUpName(match('SLURM_JOB_USER', accountName), uid),
     group: lookedUpName(match('SLURM_JOB_GROUP', accountName), gid),
-    account: match('SLURM_JOB_ACCOUNT', label),
+    account: labelOrNone(text('SLURM_JOB_ACCOUNT')),
     partition: match('SLURM_JOB_PARTITION', label),
-    qos: match('SLURM_JOB_QOS', label),
+    qos: labelOrNone(text('SLURM_JOB_QOS')),
     restarts: text('SLURM_JOB_RESTART_COUNT') === '' ? 0 : whole('SLURM_JOB_RESTART_COUNT', 0),
     nodes: expandHostlist(text('SLURM_JOB_NODELIST')),
     array: array === undefined ? undefined : { job_id: array[0], task_id: array[1] },
@@ -92,6 +94,11 @@ export function claimsOf(
   if (run.start === 0) throw new LeaseholdError('workload_stale', { detail: 'the run has no start yet' });
   const iat = Math.floor(site.now / 1000);
   const { sluid, array, het } = job;
+  /** Where accounting is not enforced, users write what they like, and no rule goes by it: an odd one must not fail the job. */
+  const vouched = (key: string, name: string | undefined) => {
+    if (name === undefined && site.accountingEnforced) throw invalid(`${key} is not a proper name`);
+    return name ?? '';
+  };
   return {
     iss: `slurm:${site.cluster}`,
     aud: site.audience,
@@ -109,13 +116,17 @@ export function claimsOf(
     gid: job.gid,
     user: job.user,
     group: job.group,
-    account: job.account,
+    account: vouched('SLURM_JOB_ACCOUNT', job.account),
     partition: job.partition,
-    qos: job.qos,
+    qos: vouched('SLURM_JOB_QOS', job.qos),
     accounting_enforced: site.accountingEnforced,
     nodes: job.nodes,
     ends_at: run.endsAt,
   };
+}
+
+function labelOrNone(text: string): string | undefined {
+  return label.test(text) ? text : undefined;
 }
 
 function reader({ variables }: HookRequest) {

@@ -12,6 +12,7 @@ export interface HookOutcome {
 
 /** What slurmd and slurmstepd fork, built for this test. */
 export interface HookPrograms extends AsyncDisposable {
+  /** A variable may also be bytes that are no text. */
   hook(world: NodeWorld, verb: string, variables?: object): Promise<HookOutcome>;
   taskProlog(world: NodeWorld, variables?: object): Promise<HookOutcome>;
 }
@@ -24,8 +25,12 @@ export async function buildHookPrograms(): Promise<HookPrograms> {
   const owned = building.move();
   const run = (name: string, args: readonly string[], variables: object): Promise<HookOutcome> =>
     new Promise((resolve) => {
-      const env = Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]));
-      execFile(join(folder.path, name), [...args], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      const entries: readonly (readonly [string, unknown])[] = Object.entries(variables);
+      const env = Object.fromEntries(entries.map(([key, value]) => [key, String(value)]));
+      // Node gives a process texts only.
+      const raw = entries.map(([key, value]) => (value instanceof Uint8Array ? exportOf(key, value) : ''));
+      const shell = ['-c', `${raw.join('')}exec "$0" "$@"`, join(folder.path, name), ...args];
+      execFile('/bin/sh', shell, { env, timeout: 60_000 }, (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
       );
     });
@@ -36,4 +41,9 @@ export async function buildHookPrograms(): Promise<HookPrograms> {
       run('leasehold-task-prolog', [world.path('run/jobs')], variables),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function exportOf(key: string, value: Uint8Array): string {
+  const octal = [...value].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+  return `export ${key}="$(printf '${octal}')"; `;
 }

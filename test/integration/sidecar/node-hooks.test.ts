@@ -56,6 +56,23 @@ describe('the programs that slurmd forks, and the agent', () => {
     expect(after.stdout).toMatch(/^print leasehold: The credentials of this job are not on this node/);
   });
 
+  it.for(['SLURM_JOB_COMMENT', 'SPANK_LEASEHOLD', 'SLURM_JOB_ACCOUNT'])(
+    'let a job start whose %s is not UTF-8',
+    async (name) => {
+      await using broker = await startFakeBroker({ wantsClients: true });
+      await using world = await createNodeWorld(broker);
+      await world.start();
+      const odd = Buffer.from('f\xfcr\nSLURM_JOB_UID=0\xff', 'latin1');
+      const prolog = hook(world, 'prolog', { ...slurmd(), [name]: odd });
+      const stream = await broker.nextStream();
+      await stream.next('hello');
+      stream.send(runWelcome({ bundles: [] }));
+      expect(await prolog).toEqual(silent);
+      expect(world.marker()).toContain('state=nothing\n');
+      expect(await taskProlog(world)).toMatchObject({ status: 0 });
+    },
+  );
+
   it('let no task of the next run pass by what the run before left when its epilog never came', async () => {
     await using broker = await startFakeBroker({ wantsClients: true });
     await using world = await createNodeWorld(broker);

@@ -188,6 +188,25 @@ describe('leasehold-hook', () => {
     expect(seen.toString()).toBe(`leasehold/1 register\nSLURM_JOB_ID=7\0SLURM_JOB_COMMENT=${comment}\0\0`);
   });
 
+  it.for(['SPANK_LEASEHOLD', 'SLURM_JOB_COMMENT'])(
+    'leaves a %s that is longer than any out',
+    async (name, { skip }) => {
+      skip(hook === '');
+      let seen: Buffer = Buffer.alloc(0);
+      const path = await serve((socket, request) =>
+        socket.on('data', () => {
+          seen = request();
+          if (seen.includes('\0\0')) socket.end('OK\n');
+        }),
+      );
+      for (const verb of ['prolog', 'register']) {
+        const env = { SLURM_JOB_ID: '7', [name]: `leasehold=${'x'.repeat(70_000)}` };
+        expect(await run([verb, '--socket', path], { env })).toMatchObject({ status: 0, stderr: '' });
+        expect(seen.toString()).toBe(`leasehold/1 ${verb}\nSLURM_JOB_ID=7\0\0`);
+      }
+    },
+  );
+
   it('sends a node list of a whole machine through a peer that reads slowly', async ({ skip }) => {
     skip(hook === '');
     const nodes = Array.from({ length: 10_000 }, (_, at) => `n${at}`).join(',');

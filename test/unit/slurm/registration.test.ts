@@ -61,7 +61,6 @@ describe('a registration', () => {
     { SLURM_JOB_USER: 'a:b' },
     { SLURM_JOB_USER: ' root' },
     { SLURM_JOB_GROUP: 'x\u202etoor' },
-    { SLURM_JOB_ACCOUNT: 'physics\nSLURM_JOB_UID=0' },
     { SLURM_JOB_NODELIST: 'n[1-' },
     { SLURM_JOB_NODELIST: '' },
     { SLURM_ARRAY_JOB_ID: '7', SLURM_ARRAY_TASK_ID: 'x' },
@@ -81,6 +80,17 @@ describe('a registration', () => {
       expect.objectContaining({ code: 'workload_stale' }),
     );
   });
+
+  it.for(['physics\nSLURM_JOB_UID=0', 'a b', '\ufffd', 'x'.repeat(256)])(
+    'takes the account %j for none where users write what they like, and is refused where accounting is enforced',
+    (name) => {
+      const job = namedJob({ SLURM_JOB_ACCOUNT: name, SLURM_JOB_QOS: name });
+      expect(claimsOf(job, run, site)).toMatchObject({ account: '', qos: '' });
+      expect(() => claimsOf(job, run, { ...site, accountingEnforced: true })).toThrow(
+        expect.objectContaining({ code: 'request_invalid' }),
+      );
+    },
+  );
 
   it('says what the protocol says, the same name from every controller', () => {
     const job = namedJob({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' });

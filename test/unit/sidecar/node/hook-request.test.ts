@@ -42,7 +42,10 @@ describe('createRequestReader', () => {
     ['a variable without a name', Buffer.from('leasehold/1 prolog\n=x\0\0')],
     ['a variable without =', Buffer.from('leasehold/1 prolog\nA\0\0')],
     ['a variable that stands twice', Buffer.from('leasehold/1 prolog\nA=1\0A=2\0\0')],
-    ['a value that is not UTF-8', Buffer.from('leasehold/1 prolog\nA=\xff\0\0', 'latin1')],
+    [
+      'a value that Slurm wrote and that is not UTF-8',
+      Buffer.from('leasehold/1 prolog\nSLURM_JOB_USER=k\xff\0\0', 'latin1'),
+    ],
     ['more than the limit', Buffer.alloc(hookLimits.maxBytes + 1, 0x61)],
     [
       'too many variables',
@@ -65,6 +68,27 @@ describe('createRequestReader', () => {
         expect(read(bytes.subarray(0, -1), size)).toBeUndefined();
       }),
     );
+  });
+
+  it('fails for nothing that a user can write, and still finds a wish among it', () => {
+    const written = fc.constantFrom('SPANK_LEASEHOLD', 'SLURM_JOB_COMMENT', 'SLURM_JOB_ACCOUNT');
+    // No process can be given a NUL.
+    const bytes = fc.uint8Array({ min: 1, max: 255, maxLength: 300 });
+    fc.assert(
+      fc.property(written, bytes, fc.integer({ min: 1, max: 40 }), (name, value, size) => {
+        const body = encode('prolog', good).subarray(0, -1);
+        const whole = Buffer.concat([body, Buffer.from(`${name}=`), value, Buffer.from('\0\0')]);
+        const got = read(whole, size);
+        expect(got && readSeenJob(got)).toMatchObject({ job: 7, uid: 1000, node: 'n1' });
+      }),
+    );
+    const comment = Buffer.from('f\xfcr leasehold=db,k\xe9y,key f\xfcnf', 'latin1');
+    const got = read(
+      Buffer.concat([Buffer.from('leasehold/1 prolog\nSLURM_JOB_COMMENT='), comment, Buffer.from('\0\0')]),
+    );
+    expect(
+      got && readSeenJob({ ...got, variables: new Map([...Object.entries(good), ...got.variables]) }),
+    ).toMatchObject({ facts: { requested: ['db', 'key'] } });
   });
 
   it('answers any bytes with a request, with waiting, or with request_invalid', () => {
