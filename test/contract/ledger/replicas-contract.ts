@@ -300,7 +300,12 @@ export function replicasContract(open: OpenLedgerWorld): void {
       feed.use(await ledger.subscribe(listener));
       const mark = (id: string) =>
         ledger.addLock({ id, selector: { all: true }, reason: 'x', by: 'x', createdAt: start });
-      const again = setInterval(() => void ledger.removeLock('loc_begin').then(() => mark('loc_begin')), 50);
+      const begin = async () => {
+        await ledger.removeLock('loc_begin');
+        // On a slow store the one before may be under way still, and is as good.
+        await mark('loc_begin').catch(() => undefined);
+      };
+      const again = setInterval(() => void begin(), 50);
       await listening.promise;
       clearInterval(again);
       await act();
