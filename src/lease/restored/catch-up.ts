@@ -20,6 +20,12 @@ const pageSize = 500;
 const sameMs = 60_000;
 const atOnce = 64;
 
+/** Some side by side, so that a store that many calls share a commit of is not asked for one each. */
+async function each<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+  for (let first = 0; first < items.length; first += atOnce)
+    await Promise.all(items.slice(first, first + atOnce).map(task));
+}
+
 /** After a crash a few are asked about, after a restore a day's: then it is cheaper to list those that the ledger holds for live. */
 const askedOneByOne = 500;
 
@@ -53,16 +59,16 @@ export async function lackingOf(ledger: Ledger, told: ToldSince): Promise<Lackin
   const known = new Set((await ledger.listLocks()).map(({ id }) => id));
   const tombstones: Tombstone[] = [];
   const lifts: { workload: string; bundle: string }[] = [];
-  for (const word of told.holds) {
+  await each(told.holds, async (word) => {
     if (word.kind === 'tombstone') {
       if (await lacksTombstone(ledger, word.tombstone)) tombstones.push(word.tombstone);
     } else if (await mayLift(ledger, word)) lifts.push({ workload: word.workload, bundle: word.bundle });
-  }
+  });
   const endedRuns: string[] = [];
-  for (const workload of told.endedRuns) {
+  await each([...told.endedRuns], async (workload) => {
     const run = await ledger.findRun(workload);
     if (run !== undefined && run.state !== 'ended') endedRuns.push(workload);
-  }
+  });
   const held = await heldOf(ledger, [...told.ends.keys()]);
   return {
     locks: told.locks.filter(({ id }) => !known.has(id)),
@@ -122,22 +128,19 @@ export async function catchUp(options: {
     await ledger.addLock(lock);
     log.warn('a lock is in force again', { lock: lock.id, by: lock.by });
   }
-  for (const tombstone of lacking.tombstones) {
+  await each(lacking.tombstones, async (tombstone) => {
     await ledger.addTombstone(tombstone);
     const { workload, bundle, by } = tombstone;
     log.warn('what was revoked may not come back, again', { workload, bundle, by });
-  }
-  for (let first = 0; first < lacking.ends.length; first += atOnce)
-    await Promise.all(
-      lacking.ends.slice(first, first + atOnce).map(async ([session, end]) => {
-        await ledger.beginRevoke({ session, end, tombstone: false, at });
-        log.warn('a session that had ended ends again', { session, reason: end.reason });
-      }),
-    );
-  for (const workload of lacking.endedRuns) {
+  });
+  await each(lacking.ends, async ([session, end]) => {
+    await ledger.beginRevoke({ session, end, tombstone: false, at });
+    log.warn('a session that had ended ends again', { session, reason: end.reason });
+  });
+  await each(lacking.endedRuns, async (workload) => {
     await ledger.endRun({ workload, at });
     log.warn('a run that had ended is over again', { workload });
-  }
+  });
   for (const { workload, bundle } of lacking.lifts) {
     await ledger.liftTombstone(workload, bundle);
     log.warn('a tombstone that had been lifted is gone again', { workload, bundle });
