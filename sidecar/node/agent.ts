@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/platform/clock.ts';
+import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
@@ -8,7 +9,7 @@ import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
 import { createCounters } from '../counters.ts';
 import { askBrokers } from './ask-brokers.ts';
-import { readNodeCertificate } from './certificate.ts';
+import { type NodeCertificate, readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { keepMatchers } from './kept-matchers.ts';
 import { type Outcome, reasons } from './marker.ts';
@@ -24,6 +25,8 @@ import { openRunStore } from './run-store.ts';
 export interface NodeAgent extends AsyncDisposable {
   /** Runs that it answers for, those that have ended and that no broker has been told of included. */
   runs(): number;
+  /** There may be one where there was none. */
+  lookForCertificate(): void;
 }
 
 export interface NodeAgentOptions {
@@ -38,12 +41,18 @@ export interface NodeAgentOptions {
   readonly version: string;
 }
 
-/** Throws `config_invalid` or `delivery_*` when it cannot serve. Answers hooks when it resolves. */
+/**
+ * Throws `config_invalid` or `delivery_*` when it cannot serve. Answers hooks when it resolves, with a certificate or without: files of a job
+ * that ends must go in any case, and to a job that starts it is as if no broker answered.
+ */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { config, clock, log } = options;
   const files = { ...config, ca: config.broker.ca };
-  // Who this node is stays what it was: a pair that is half replaced must not keep an epilog from removing files.
-  const { cluster, node } = await readNodeCertificate(files);
+  /**
+   * Who this node is, once a certificate has told. It stays what it was: a pair that is half replaced must not keep an epilog from removing files.
+   * Before that a hook's word is enough, for only root can say it, and no secret is had by it.
+   */
+  let own: Pick<NodeCertificate, 'cluster' | 'node'> | undefined;
   const store = await openRunStore(await prepareRoot({ ...config.files, log }));
   const counters = createCounters();
   const notifyRun = await findNotifyRun({ program: config.notifier, log });
@@ -53,18 +62,33 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   /** For each job, what is being done about it: a prolog and an epilog never overtake each other. */
   const turns = new Map<number, Promise<unknown>>();
   const renewal = createRenewal({
-    read: (last) => readNodeCertificate(files, last),
+    read: async (last) => {
+      const found = await readNodeCertificate(files, last);
+      own ??= { cluster: found.cluster, node: found.node };
+      return found;
+    },
     clock,
     log,
     onRenewed: () => {
       for (const run of all) run.renew();
+      matchers.ask();
     },
   });
+
+  /** Throws `broker_unavailable` where there is none that could be shown. */
+  const endpoint = async () => {
+    try {
+      return (await renewal.read()).endpoint;
+    } catch (cause) {
+      const detail = 'this node has no certificate that it could show';
+      throw new LeaseholdError('broker_unavailable', { detail, cause });
+    }
+  };
 
   const anyBroker = (signal: AbortSignal) => ({
     broker: config.broker,
     random: options.random,
-    endpoint: async () => (await renewal.read()).endpoint,
+    endpoint,
     signal,
   });
   const matchers = keepMatchers({
@@ -74,12 +98,13 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     random: options.random,
     log,
   });
+  await renewal.look();
 
   function begin(
     subject: RunSubject,
-    more: { readonly record?: RunRecord; readonly facts?: MatchedJob },
+    more: { readonly record?: RunRecord; readonly seen?: SeenJob },
   ): NodeRun {
-    const { record, facts } = more;
+    const { record, seen } = more;
     const run = createNodeRun({
       ...options,
       notifyRun,
@@ -89,16 +114,18 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       addresses: config.broker.address,
       serverName: config.broker.serverName,
       prove: async (reference) => {
-        const { endpoint } = await renewal.read();
+        const proof = await endpoint();
+        // It came when nobody could tell whose hook that was.
+        if (seen !== undefined && isOfOther(seen)) throw new LeaseholdError('credential_wrong_workload');
         return {
           credential: reference(),
-          endpoint,
+          endpoint: proof,
           keep: (send) => ({
             expiresAt: () => undefined,
             sendNow: () => {
               // Said again on the same connection, it is decided anew: a time limit may have been raised.
               send(reference());
-              renewal.look();
+              void renewal.look();
             },
             close: () => undefined,
           }),
@@ -109,7 +136,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       tellUndelivered: (word, signal) =>
         askBrokers(anyBroker(signal), (call) => options.tellUndelivered(word, call)),
       allowDisk: false,
-      onUnreachable: () => void (facts && letInNeedless(run, facts)),
+      onUnreachable: () => void (seen && letInNeedless(run, seen.facts)),
       onEnded: () => drop(run),
     });
     all.add(run);
@@ -140,7 +167,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       const known = current.get(seen.job);
       if (known !== undefined && isSameRun(known, seen)) return known;
       await known?.end();
-      return begin(seen, { facts: seen.facts });
+      return begin(seen, { seen });
     });
     const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen.facts));
     const outcome = await run.outcome;
@@ -173,9 +200,12 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       return { ok: true };
     });
 
+  const isOfOther = ({ cluster, node }: SeenJob): boolean =>
+    own !== undefined && (cluster !== own.cluster || node !== own.node);
+
   async function answer(request: HookRequest): Promise<HookAnswer> {
     const seen = readSeenJob(request);
-    if (seen.cluster !== cluster || seen.node !== node) {
+    if (isOfOther(seen)) {
       log.error('a hook of another node or cluster was refused', { job: seen.job });
       return { ok: false, why: reasons.mismatched };
     }
@@ -197,6 +227,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
 
   return {
     runs: () => all.size,
+    lookForCertificate: () => void renewal.look(),
     [Symbol.asyncDispose]: async () => {
       renewal.close();
       await matchers[Symbol.asyncDispose]();

@@ -16,18 +16,12 @@ import { type NodeCertificate, readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { ensureOwnFolder } from './own-folder.ts';
 
-/** Gets the certificate of this node from the broker, and a newer one in time. */
-export interface Certification {
-  /** Resolves once there is one that has not expired. Rejects with `cancelled`, or where a person has to look at what is there. */
-  ready(signal: AbortSignal): Promise<void>;
-  /** Whatever reads the files finds a newer one when two thirds of its life are over. Stops when it is disposed of. */
-  keep(): AsyncDisposable;
-}
-
 export interface CertificationOptions {
   readonly config: Pick<NodeAgentConfig, 'broker' | 'certificate' | 'key'>;
   readonly enrolment: NonNullable<NodeAgentConfig['enrolment']>;
   readonly certify: typeof certifyNode;
+  /** The files have another one, or the first. */
+  readonly onCertified: () => void;
   readonly clock: Clock;
   /** 0 up to but not including 1; for jitter only. */
   readonly random: () => number;
@@ -43,7 +37,11 @@ const longestSleepMs = 21_600_000;
 /** To a clock that is far ahead every certificate is due. */
 const leastBetweenMs = 60_000;
 
-export function createCertification(options: CertificationOptions): Certification {
+/**
+ * Gets the certificate of this node from the broker where there is none, or one that has expired, and a newer one when two thirds of its life are
+ * over. Stops when it is disposed of.
+ */
+export function keepCertified(options: CertificationOptions): AsyncDisposable {
   const { config, enrolment, clock, random, log } = options;
   const files = { ca: config.broker.ca, certificate: config.certificate, key: config.key };
 
@@ -79,14 +77,15 @@ export function createCertification(options: CertificationOptions): Certificatio
       token?.wipe();
     }
     log.info(held === undefined ? 'this node is enrolled' : 'this node has a newer certificate');
+    options.onCertified();
   };
 
-  const untilAsked = async (held: () => Promise<NodeCertificate | undefined>, signal: AbortSignal) => {
+  const untilAsked = async (signal: AbortSignal) => {
     const backoff = createBackoff({ ...pauses, random });
     for (;;) {
-      const certificate = await held();
+      const held = await current();
       try {
-        await ask(certificate, signal);
+        await ask(held, signal);
         return;
       } catch (error) {
         const { code } = LeaseholdError.from(error);
@@ -103,36 +102,29 @@ export function createCertification(options: CertificationOptions): Certificatio
       const held = await current();
       const dueAt = held === undefined ? 0 : held.issuedAt + (held.expiresAt - held.issuedAt) * share;
       const left = dueAt - clock.now();
-      if (left <= 0) await untilAsked(current, signal);
+      if (left <= 0) await untilAsked(signal);
       const pause = left <= 0 ? leastBetweenMs : Math.min(left, longestSleepMs);
       await clock.sleep(pause, signal);
     }
   };
 
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const keeping = (async () => {
+    const pause = createBackoff({ ...pauses, random });
+    while (!signal.aborted) {
+      // Files that a person has to put right. Until then hooks are answered all the same, and running jobs keep what they have.
+      await keepUntil(signal).catch((error: unknown) => {
+        if (!hasCode(error, 'cancelled'))
+          log.error('the certificate of this node cannot be kept up to date', {}, error);
+      });
+      await clock.sleep(pause.next(), signal).catch(() => undefined);
+    }
+  })();
   return {
-    ready: async (signal) => {
-      if ((await current()) === undefined) await untilAsked(async () => undefined, signal);
-    },
-    keep: () => {
-      const stopping = new AbortController();
-      const pause = createBackoff({ firstMs: pauses.capMs, capMs: 10 * pauses.capMs, random });
-      const { signal } = stopping;
-      const keeping = (async () => {
-        while (!signal.aborted) {
-          // Files that a person has to put right; running jobs keep what they have.
-          await keepUntil(signal).catch((error: unknown) => {
-            if (!hasCode(error, 'cancelled'))
-              log.error('the certificate of this node cannot be kept up to date', {}, error);
-          });
-          await clock.sleep(pause.next(), signal).catch(() => undefined);
-        }
-      })();
-      return {
-        [Symbol.asyncDispose]: async () => {
-          stopping.abort();
-          await keeping;
-        },
-      };
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await keeping;
     },
   };
 }

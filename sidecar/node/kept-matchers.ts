@@ -15,6 +15,8 @@ import { replaceFile } from './replace-file.ts';
 export interface KeptMatchers extends AsyncDisposable {
   /** Whether a grant may deliver something to this job; undefined where no word of a broker's is young enough to tell. */
   mayNeed(job: MatchedJob): Promise<boolean | undefined>;
+  /** Asks at once: what kept a broker from being asked may be over. */
+  ask(): void;
 }
 
 /** Rarely: each look is a connection of its own, on every node of a cluster. */
@@ -53,9 +55,12 @@ export function keepMatchers(options: {
     }
   }
 
+  let wake = new AbortController();
   const renewing = (async () => {
     while (!stopping.signal.aborted) {
-      await clock.sleep(await renew(), stopping.signal).catch(() => undefined);
+      wake = new AbortController();
+      const pauseMs = await renew();
+      await clock.sleep(pauseMs, AbortSignal.any([stopping.signal, wake.signal])).catch(() => undefined);
     }
   })();
 
@@ -65,6 +70,10 @@ export function keepMatchers(options: {
       // A clock that was set back says nothing about the age either.
       if (kept === undefined || Math.abs(clock.now() - kept.received) > longestMs) return undefined;
       return needsSecrets(job, kept);
+    },
+    ask: () => {
+      backoff.reset();
+      wake.abort();
     },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { lstat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/platform/clock.ts';
-import { hasCode, LeaseholdError } from '../../src/platform/error.ts';
+import { LeaseholdError } from '../../src/platform/error.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { ownVersion } from '../../src/platform/own-version.ts';
 import { certifyNode } from '../../src/rpc/client/certify-node.ts';
@@ -14,7 +14,7 @@ import { orMissing } from '../deliver/file-system.ts';
 import { readCa } from '../proof.ts';
 import { startNodeAgent } from './agent.ts';
 import { readNodeCertificate } from './certificate.ts';
-import { createCertification } from './certification.ts';
+import { keepCertified } from './certification.ts';
 import { type NodeAgentConfig, parseNodeAgentConfig } from './config.ts';
 
 const usage = `usage: leasehold node-agent --config FILE [--check]
@@ -72,14 +72,6 @@ async function serve(config: NodeAgentConfig): Promise<number> {
   process.on('SIGINT', onSignal);
   try {
     const shared = { config, clock: systemClock, random: Math.random, log };
-    const { enrolment } = config;
-    const certification =
-      enrolment === undefined
-        ? undefined
-        : createCertification({ ...shared, enrolment, certify: certifyNode });
-    await certification?.ready(stopping.signal);
-    await using parts = new AsyncDisposableStack();
-    if (certification !== undefined) parts.use(certification.keep());
     await using agent = await startNodeAgent({
       ...shared,
       dial: createSharedDial(),
@@ -87,11 +79,15 @@ async function serve(config: NodeAgentConfig): Promise<number> {
       tellUndelivered: reportUndelivered,
       version: ownVersion(),
     });
+    await using parts = new AsyncDisposableStack();
+    const { enrolment } = config;
+    const onCertified = () => agent.lookForCertificate();
+    if (enrolment !== undefined)
+      parts.use(keepCertified({ ...shared, enrolment, certify: certifyNode, onCertified }));
     await stopped;
     log.info('going down, the files of running jobs stay', { runs: agent.runs() });
     return 0;
   } catch (error) {
-    if (stopping.signal.aborted && hasCode(error, 'cancelled')) return 0;
     log.error('the node agent has failed', {}, error);
     throw error;
   } finally {

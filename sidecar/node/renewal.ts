@@ -6,8 +6,8 @@ import type { NodeCertificate } from './certificate.ts';
 export interface Renewal {
   /** The files as they are now. Throws as `readNodeCertificate` does. */
   read(): Promise<NodeCertificate>;
-  /** Looks at once: the broker asks for a newer one. */
-  look(): void;
+  /** Looks at once: the broker asks for a newer one, or there may be one. Never rejects. */
+  look(): Promise<void>;
   close(): void;
 }
 
@@ -20,36 +20,47 @@ export function createRenewal(options: {
   readonly read: (last: NodeCertificate | undefined) => Promise<NodeCertificate>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Streams are to be opened anew. */
+  /** There is another one, or one after there was none: streams are to be opened anew. */
   readonly onRenewed: () => void;
 }): Renewal {
   const { clock, log } = options;
   let known: NodeCertificate | undefined;
   let isClosed = false;
+  /** Said once, however often it is looked for. */
+  let isMissed = false;
   let cancel: () => void = () => undefined;
 
   const read = async (): Promise<NodeCertificate> => {
     const found = await options.read(known);
     const before = known;
     known = found;
-    if (before !== undefined && before.digest !== found.digest && !isClosed) {
-      log.info('the certificate of this node was renewed');
+    const isOther = before !== undefined && before.digest !== found.digest;
+    const isFirst = before === undefined && isMissed;
+    isMissed = false;
+    if ((isOther || isFirst) && !isClosed) {
+      log.info(isFirst ? 'this node has a certificate now' : 'the certificate of this node was renewed');
       options.onRenewed();
     }
     schedule();
     return found;
   };
-  const look = (): void => {
-    read().catch((error: unknown) => {
-      log.error('the certificate of this node cannot be read', {}, error);
+  const look = async (): Promise<void> => {
+    try {
+      await read();
+    } catch (error) {
+      if (!isMissed) log.error('the certificate of this node cannot be read', {}, error);
+      isMissed = true;
       schedule();
-    });
+    }
   };
   function schedule(): void {
     cancel();
     if (isClosed) return;
     const leftMs = (known?.expiresAt ?? 0) - clock.now();
-    cancel = clock.after(Math.min(lookMs.most, Math.max(lookMs.least, leftMs / looksPerLife)), look);
+    cancel = clock.after(
+      Math.min(lookMs.most, Math.max(lookMs.least, leftMs / looksPerLife)),
+      () => void look(),
+    );
   }
 
   return {

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
@@ -9,7 +9,7 @@ import { certifyNode } from '../../../src/rpc/client/certify-node.ts';
 import { type RealNodeAuthority, startNodeAuthority } from '../../support/node-authority.ts';
 import { describeWith } from '../../support/require.ts';
 import { type SlurmBroker, startSlurmBroker } from '../../support/slurm-broker.ts';
-import { createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
+import { type AgentProcess, createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
 
 const signal = AbortSignal.timeout(600_000);
 const patience = { timeout: 60_000, interval: 100 };
@@ -97,14 +97,17 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
   const modes = (world: NodeWorld) =>
     ['tls.crt', 'tls.key'].map((name) => statSync(world.path(name)).mode & 0o777);
 
-  it('waits for its token, makes a key that nobody else can read, and serves with the certificate that it got', async () => {
+  const enrolled = (agent: AgentProcess) =>
+    vi.waitFor(() => expect(agent.output()).toContain('this node is enrolled'), patience);
+
+  it('serves hooks while it waits for its token, makes a key that nobody else can read, and goes on with the certificate that it got', async () => {
     await using site = await createSite();
     expect(await site.world.spawn(...site.world.config, '--check').exit).toBe(0);
     const agent = site.world.spawn(...site.world.config);
     await vi.waitFor(() => expect(agent.output()).toContain('credential_missing'), patience);
-    expect(existsSync(site.world.socket)).toBe(false);
+    expect(await answer(site.world)).toBe('OK\n');
     await site.give(await site.token());
-    await vi.waitFor(() => expect(agent.output()).toContain('"ready"'), patience);
+    await enrolled(agent);
     expect(await answer(site.world)).toBe('OK\n');
     expect(modes(site.world)).toEqual([0o600, 0o600]);
     const leaf = await leafOf(site.world);
@@ -135,8 +138,7 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     await writeFile(site.world.path('tls.key'), pem, { mode: 0o600 });
     await site.certify(token, privateKey);
     await site.give(token);
-    await site.world.start();
-    expect(await answer(site.world)).toBe('OK\n');
+    await enrolled(await site.world.start());
     expect(await readFile(site.world.path('tls.key'), 'utf8')).toBe(pem);
     expect(await site.records()).toEqual(['enrol ok  hpc/n1', 'enrol ok  hpc/n1']);
   });
@@ -149,10 +151,11 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     await site.give(token);
     const agent = site.world.spawn(...site.world.config);
     await vi.waitFor(() => expect(agent.output()).toContain('enrolment_spent'), patience);
-    expect([existsSync(site.world.socket), existsSync(site.world.path('tls.crt'))]).toEqual([false, false]);
+    expect(existsSync(site.world.path('tls.crt'))).toBe(false);
+    expect(await answer(site.world)).toBe('OK\n');
     expect(await site.records()).toEqual(['enrol ok  hpc/n1', 'enrol refused enrolment_spent hpc/n1']);
     await site.give(await site.token());
-    await vi.waitFor(() => expect(agent.output()).toContain('"ready"'), patience);
+    await enrolled(agent);
     expect((await site.records()).at(-1)).toBe('enrol ok  hpc/n1');
   });
 
@@ -176,7 +179,7 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     expect(await site.records()).toEqual(['enrol ok  hpc/n1']);
   });
 
-  it('asks with its token when its certificate has expired', async () => {
+  it('serves hooks when its certificate has expired, and asks with its token', async () => {
     await using site = await createSite();
     const hour = 3_600_000;
     const old = site.broker.ca.issueClient({
@@ -187,8 +190,10 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     });
     await writeFile(site.world.path('tls.crt'), old.certificate);
     await writeFile(site.world.path('tls.key'), old.key, { mode: 0o600 });
+    const agent = await site.world.start();
+    expect(await answer(site.world)).toBe('OK\n');
     await site.give(await site.token());
-    await site.world.start();
+    await enrolled(agent);
     expect(Date.parse((await leafOf(site.world)).validTo)).toBeGreaterThan(Date.now());
     expect(await site.records()).toEqual(['enrol ok  hpc/n1']);
   });
@@ -201,18 +206,21 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
       format: 'pem',
     });
     await writeFile(site.world.path('tls.key'), rsa, { mode: 0o600 });
-    const other = site.world.spawn(...site.world.config);
-    expect(await other.exit).toBe(2);
-    expect(other.output()).toContain('the key is no P-256 key');
+    const agent = await site.world.start();
+    await vi.waitFor(() => expect(agent.output()).toContain('the key is no P-256 key'), patience);
+    expect(await answer(site.world)).toBe('OK\n');
+    expect(await readFile(site.world.path('tls.key'), 'utf8')).toBe(rsa);
     await rm(site.world.path('tls.key'));
     const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
       type: 'pkcs8',
       format: 'pem',
     });
     await writeFile(site.world.path('tls.key'), pem, { mode: 0o644 });
-    const open = site.world.spawn(...site.world.config);
-    expect(await open.exit).toBe(2);
-    expect(open.output()).toContain('open to other users');
+    await vi.waitFor(() => expect(agent.output()).toContain('open to other users'), patience);
     expect(await site.records()).toEqual([]);
+    // Put right, it is taken up without a restart.
+    await chmod(site.world.path('tls.key'), 0o600);
+    await enrolled(agent);
+    expect(await site.records()).toEqual(['enrol ok  hpc/n1']);
   });
 });

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import { askHook, askRaw } from '../../support/ask-hook.ts';
 import type { FakeBroker } from '../../unit/sidecar/fake-broker.ts';
 import { createMemoryFolder } from '../../unit/sidecar/memory-folder.ts';
 
@@ -71,13 +71,6 @@ ${more}
 `,
   );
   const config = ['--config', path('node-agent.yaml')];
-  const raw = (bytes: Uint8Array) =>
-    new Promise<string>((resolve, reject) => {
-      let answer = '';
-      const connection = connect(socket, () => connection.write(bytes));
-      connection.setEncoding('utf8').on('data', (text: string) => (answer += text));
-      connection.on('error', reject).on('close', () => resolve(answer));
-    });
   const started: AgentProcess[] = [];
   const run = (...parameters: string[]) => {
     const child = startAgent([...command, 'node-agent', ...parameters]);
@@ -99,15 +92,8 @@ ${more}
       );
       return child;
     },
-    raw,
-    hook: (verb, variables = slurmd()) =>
-      raw(
-        Buffer.from(
-          `leasehold/1 ${verb}\n${Object.entries(variables)
-            .map(([name, value]) => `${name}=${value}\0`)
-            .join('')}\0`,
-        ),
-      ),
+    raw: (bytes) => askRaw(socket, bytes),
+    hook: (verb, variables = slurmd()) => askHook(socket, verb, variables),
     marker: (job = 7) => {
       const file = path(`run/jobs/${job}`);
       return existsSync(file) ? readFileSync(file, 'utf8') : undefined;

@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { type NodeAgent, startNodeAgent } from '../../../../sidecar/node/agent.ts';
+import { type NodeAgentConfig, parseNodeAgentConfig } from '../../../../sidecar/node/config.ts';
+import { encodeMatchers } from '../../../../sidecar/node/kept-matchers.ts';
+import { systemClock } from '../../../../src/platform/clock.ts';
+import { LeaseholdError } from '../../../../src/platform/error.ts';
+import { silentLog } from '../../../../src/platform/log.ts';
+import { dialHold } from '../../../../src/rpc/client/hold-client.ts';
+import { askHook } from '../../../support/ask-hook.ts';
+import { createTestCa } from '../../../support/certificates.ts';
+import { type FakeBroker, startFakeBroker } from '../fake-broker.ts';
+import { createMemoryFolder } from '../memory-folder.ts';
+import { generation, opened, runWelcome, sessionA } from '../messages.ts';
+
+const user = { uid: 12_345, gid: 12_346 };
+const hour = 3_600_000;
+const files = 'run/runs/7-1700000000';
+const gpuOnly = { users: [], groups: [], partitions: ['gpu'], accounts: [], qos: [] };
+
+/** A node, where nothing is but what a test puts there. */
+async function createNode({ address = '127.0.0.1:1', seconds = 8 } = {}) {
+  const folder = await createMemoryFolder();
+  const path = (name: string) => join(folder.path, name);
+  const config: NodeAgentConfig = parseNodeAgentConfig(`
+broker: { address: "${address}", ca: ${path('ca.pem')} }
+certificate: ${path('tls.crt')}
+key: ${path('tls.key')}
+socket: ${path('agent.sock')}
+files: { root: ${path('run')}, mount: never }
+prolog: { seconds: ${seconds} }
+`);
+  const started: NodeAgent[] = [];
+  return {
+    path,
+    start: async (): Promise<NodeAgent> => {
+      const agent = await startNodeAgent({
+        config,
+        dial: dialHold,
+        fetchMatchers: () => Promise.reject(new LeaseholdError('broker_unavailable')),
+        tellUndelivered: () => Promise.reject(new LeaseholdError('broker_unavailable')),
+        clock: systemClock,
+        random: Math.random,
+        log: silentLog,
+        version: 'test',
+      });
+      started.push(agent);
+      return agent;
+    },
+    /** As it ends when it is restarted. */
+    stop: async () => {
+      await Promise.all(started.splice(0).map((agent) => agent[Symbol.asyncDispose]()));
+    },
+    certify: async (
+      ca: ReturnType<typeof createTestCa>,
+      more: { readonly node?: string; readonly isExpired?: boolean } = {},
+    ) => {
+      const pair = ca.issueClient({
+        commonName: 'node',
+        uri: `spiffe://example/slurm/one/node/${more.node ?? 'n1'}`,
+        ...(more.isExpired === true
+          ? { notBefore: new Date(Date.now() - 72 * hour), notAfter: new Date(Date.now() - hour) }
+          : {}),
+      });
+      await writeFile(path('ca.pem'), ca.certificate);
+      await writeFile(path('tls.key'), pair.key, { mode: 0o600 });
+      await writeFile(path('tls.crt'), pair.certificate);
+    },
+    tellMatchers: async () => {
+      await mkdir(path('run'), { mode: 0o711 });
+      await writeFile(
+        path('run/matchers.json'),
+        encodeMatchers({ received: Date.now(), matchers: [gpuOnly] }),
+      );
+    },
+    hook: (verb: string, more: Readonly<Record<string, string | number>> = {}) =>
+      askHook(path('agent.sock'), verb, {
+        SLURM_CLUSTER_NAME: 'one',
+        SLURMD_NODENAME: 'n1',
+        SLURM_JOB_ID: 7,
+        SLURM_JOB_UID: user.uid,
+        SLURM_JOB_GID: user.gid,
+        SLURM_JOB_RESTART_COUNT: 0,
+        SLURM_JOB_USER: 'u',
+        SLURM_JOB_PARTITION: 'cpu',
+        SLURM_JOB_ACCOUNT: 'physics',
+        ...more,
+      }),
+    marker: () => readFile(path('run/jobs/7'), 'utf8'),
+    [Symbol.asyncDispose]: async () => {
+      for (const agent of started) await agent[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function deliver(broker: FakeBroker): Promise<void> {
+  const stream = await broker.nextStream();
+  await stream.next('hello');
+  stream.send(runWelcome());
+  await stream.next('open');
+  stream.send(opened({}));
+  stream.send(generation({ login: { user: 'u', password: 'p' } }));
+  await stream.next('delivered');
+  void stream.over.then(() => stream.end());
+}
+
+// The agent gives files to users, and its folders are root's.
+describe.runIf(process.geteuid?.() === 0)('a node agent without a certificate', () => {
+  it.each(['expired', 'missing', 'unusable'] as const)(
+    'removes the files of a job that ends, when its certificate is %s and no broker answers',
+    async (what) => {
+      const ca = createTestCa();
+      const broker = await startFakeBroker({ wantsClients: true, authority: ca });
+      await using node = await createNode(broker);
+      await node.certify(ca);
+      await node.start();
+      const prolog = node.hook('prolog');
+      await deliver(broker);
+      expect(await prolog).toBe('OK\n');
+      await node.stop();
+      await broker[Symbol.asyncDispose]();
+      if (what === 'expired') await node.certify(ca, { isExpired: true });
+      if (what === 'missing') await rm(node.path('tls.crt'));
+      if (what === 'unusable') await writeFile(node.path('tls.crt'), 'torn');
+
+      await node.start();
+      expect(existsSync(node.path(`${files}/db/password.txt`))).toBe(true);
+      expect(await node.hook('epilog')).toBe('OK\n');
+      expect([files, 'run/jobs/7'].map((name) => existsSync(node.path(name)))).toEqual([false, false]);
+      // For the broker, when there is one and a certificate for it.
+      const left = await readFile(node.path('run/state/7-1700000000.json'), 'utf8');
+      expect(left).toContain(`"owed":["${sessionA}"]`);
+    },
+  );
+
+  it('fails a job that needs something with a reason, and starts one that needs nothing, by what it was told last', async () => {
+    await using node = await createNode({ seconds: 1 });
+    await node.tellMatchers();
+    await node.start();
+    expect(await node.hook('prolog')).toBe('OK\n');
+    expect(await node.marker()).toContain('state=nothing\n');
+    expect(await node.hook('epilog')).toBe('OK\n');
+    expect(await node.hook('prolog', { SLURM_JOB_PARTITION: 'gpu' })).toMatch(/could not be fetched in time/);
+    expect(await node.marker()).toContain('state=failed\n');
+  });
+
+  it('is as one that no broker answers, when its certificate has expired', async () => {
+    const ca = createTestCa();
+    await using broker = await startFakeBroker({ wantsClients: true, authority: ca });
+    await using node = await createNode({ address: broker.address, seconds: 600 });
+    await node.certify(ca, { isExpired: true });
+    await node.tellMatchers();
+    await node.start();
+    expect(await node.hook('prolog')).toBe('OK\n');
+    expect(await node.marker()).toContain('state=nothing\n');
+  });
+
+  it('delivers to a prolog that waits as soon as there is one', async () => {
+    const ca = createTestCa();
+    await using broker = await startFakeBroker({ wantsClients: true, authority: ca });
+    await using node = await createNode(broker);
+    const agent = await node.start();
+    const prolog = node.hook('prolog');
+    await vi.waitFor(() => expect(agent.runs()).toBe(1));
+    await node.certify(ca);
+    agent.lookForCertificate();
+    await deliver(broker);
+    expect(await prolog).toBe('OK\n');
+    expect(await node.marker()).toContain('state=delivered\n');
+  });
+
+  it('fails a job of another node when it learns which one it is, and asks for no secret of that job', async () => {
+    const ca = createTestCa();
+    await using broker = await startFakeBroker({ wantsClients: true, authority: ca });
+    await using node = await createNode(broker);
+    const agent = await node.start();
+    const prolog = node.hook('prolog');
+    await vi.waitFor(() => expect(agent.runs()).toBe(1));
+    await node.certify(ca, { node: 'n2' });
+    agent.lookForCertificate();
+    const asked = broker.nextStream().then(() => 'asked');
+    expect(await Promise.race([prolog, asked])).toMatch(/was refused the credentials/);
+    // From then on it knows.
+    expect(await node.hook('prolog', { SLURM_JOB_ID: 8 })).toMatch(/was refused the credentials/);
+  });
+
+  it('still knows which node it is when its certificate is gone', async () => {
+    const ca = createTestCa();
+    await using node = await createNode();
+    await node.certify(ca);
+    const agent = await node.start();
+    await rm(node.path('tls.crt'));
+    agent.lookForCertificate();
+    expect(await node.hook('epilog', { SLURMD_NODENAME: 'n2' })).toMatch(/^FAIL /);
+    expect(await node.hook('epilog')).toBe('OK\n');
+  });
+});
