@@ -96,24 +96,6 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     changed.ask();
   };
 
-  const beats = createRecurring(beat, {
-    // A ledger that says nothing is as far away as one that refuses: waiting for its time limits would be longer than others wait for us.
-    missed: () => void (missed += 1),
-    done: () => void (missed = 0),
-    failed: (error) => {
-      if (isStopping()) return;
-      missed += 1;
-      log.warn('the heartbeat of this replica failed', { code: LeaseholdError.from(error).code }, error);
-    },
-  });
-  const ask = (part: string, task: () => Promise<void>) =>
-    createRecurring(task, {
-      missed: () => cutOff.note(part, false),
-      done: () => cutOff.note(part, true),
-      failed: () => cutOff.note(part, false),
-    });
-  const asks = [ask('backend', () => options.askBackend(signal)), ask(auditPart, () => options.audit.ask())];
-
   const cutOffFrom = (): CutOffCode | undefined => {
     // Alone, there is nobody to go to.
     if (seen.size === 0) return undefined;
@@ -121,17 +103,47 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
     if (cutOff.isCutOffFrom('backend')) return 'backend_unavailable';
     return cutOff.isCutOffFrom(auditPart, auditSilentLooks) ? 'audit_unavailable' : undefined;
   };
+  let told: CutOffCode | undefined;
+  /** With each answer and each one that did not come, so that nothing that is told goes by what was. */
+  const tell = (): void => {
+    const now = cutOffFrom();
+    if (isStopping() || now === told) return;
+    told = now;
+    options.onCutOff(now);
+    if (now === undefined) log.info('this replica serves holders again', {});
+  };
+
+  const beats = createRecurring(beat, {
+    // A ledger that says nothing is as far away as one that refuses: waiting for its time limits would be longer than others wait for us.
+    missed: () => {
+      missed += 1;
+      tell();
+    },
+    done: () => {
+      missed = 0;
+      tell();
+    },
+    failed: (error) => {
+      if (isStopping()) return;
+      missed += 1;
+      log.warn('the heartbeat of this replica failed', { code: LeaseholdError.from(error).code }, error);
+      tell();
+    },
+  });
+  const ask = (part: string, task: () => Promise<void>) => {
+    const note = (answered: boolean) => () => {
+      cutOff.note(part, answered);
+      tell();
+    };
+    return createRecurring(task, { missed: note(false), done: note(true), failed: note(false) });
+  };
+  const asks = [ask('backend', () => options.askBackend(signal)), ask(auditPart, () => options.audit.ask())];
 
   const run = async (): Promise<void> => {
-    let before: CutOffCode | undefined;
     while (!isStopping()) {
       // The first at once: one that is cut off before it has seen the others would take itself for the only one.
       beats.tick();
       if (seen.size > 0) for (const one of asks) one.tick();
-      const now = cutOffFrom();
-      if (now !== before) options.onCutOff(now);
-      if (now === undefined && before !== undefined) log.info('this replica serves holders again', {});
-      before = now;
       await clock.sleep(options.heartbeatMs, signal).catch(() => undefined);
     }
   };

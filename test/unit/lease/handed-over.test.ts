@@ -60,6 +60,24 @@ describe('a replica whose way to the backend is cut, while others have one', () 
     },
   );
 
+  it('says so to load balancers in the moment in which it shows it', async () => {
+    await using world = await createWorld(two);
+    await world.pass(5_000);
+    let told: unknown;
+    world.engine(0).whenCutOffChanges(() => (told = world.engine(0).cutOffFrom()));
+    const seen = new Set<unknown>();
+    for (const how of ['refused', undefined] as const) {
+      world.cutBackend(0, how);
+      for (let step = 0; step < 80; step += 1) {
+        await world.pass(250);
+        expect(told).toBe(world.engine(0).cutOffFrom());
+        seen.add(told);
+      }
+    }
+    expect([...seen]).toEqual([undefined, 'backend_unavailable']);
+    expect(told).toBeUndefined();
+  });
+
   it.each(['refused', 'silent'] as const)('leaves revocations to them: %s', async (how) => {
     await using world = await createWorld(two);
     const holders: Holder[] = [];
