@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import { hasCode } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { newTrace, withTrace } from '../platform/trace.ts';
+import { createLostClaims } from './lost-claims.ts';
 
 /** Does one item; resolves with when to do it again, or undefined when it is done. */
 export type WorkHandler = (subject: string) => Promise<number | undefined>;
@@ -15,7 +16,7 @@ export interface WorkLoop {
 }
 
 export interface WorkLoopOptions {
-  readonly ledger: Pick<Ledger, 'claimWork' | 'finishWork' | 'nextWorkAt'>;
+  readonly ledger: Pick<Ledger, 'claimWork' | 'finishWork' | 'nextWorkAt' | 'releaseLostClaims'>;
   readonly owner: string;
   /** What this loop takes; others are another loop's. */
   readonly kinds: readonly WorkKind[];
@@ -45,6 +46,8 @@ const longestFinishPauseMs = 10_000;
 
 /** One item that is being handled here. */
 interface Running {
+  readonly kind: WorkKind;
+  readonly subject: string;
   /** It came a second time: it was put again, or its claim ran out. */
   again: Work | undefined;
 }
@@ -58,6 +61,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
   /** Each with when it began. */
   const tasks = new Map<Promise<void>, number>();
   const running = new Map<string, Running>();
+  const lostClaims = createLostClaims({ ...options, claimMs });
   const stopping = new AbortController();
   const isStopped = () => stopping.signal.aborted;
   let looking: Promise<void> | undefined;
@@ -93,7 +97,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
 
   const run = async (first: Work): Promise<void> => {
     const key = `${first.kind}\n${first.subject}`;
-    const own: Running = { again: undefined };
+    const own: Running = { kind: first.kind, subject: first.subject, again: undefined };
     running.set(key, own);
     let work = first;
     for (;;) {
@@ -126,22 +130,32 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
   /** Returns how long to wait before the next look. */
   const claim = async (): Promise<number> => {
     const limit = room();
-    if (limit <= 0) return crowdedMs;
+    if (limit <= 0) {
+      await lostClaims.release([...running.values()]);
+      return crowdedMs;
+    }
     const now = options.now();
-    const claimed = await ledger.claimWork({
-      owner: options.owner,
-      now,
-      claimUntil: now + claimMs,
-      limit,
-      kinds,
-      heldHere: true,
-    });
+    const claimed = await ledger
+      .claimWork({
+        owner: options.owner,
+        now,
+        claimUntil: now + claimMs,
+        limit,
+        kinds,
+        heldHere: true,
+      })
+      .catch((error: unknown) => {
+        lostClaims.note();
+        throw error;
+      });
     if (isStopped()) {
       // Whoever comes next need not wait for the claim.
       await Promise.all(claimed.map((work) => finish(work, work.dueAt)));
       return idleMs;
     }
     for (const work of claimed) begin(work);
+    // After an answer: while the ledger is away, one question in vain is enough.
+    await lostClaims.release([...running.values()]);
     if (claimed.length === limit) return 0;
     const next = await ledger.nextWorkAt({ kinds });
     if (next === undefined) return idleMs;

@@ -18,6 +18,15 @@ export interface WorkLedger {
   }): Promise<readonly Work[]>;
   /** Removes the item, or moves it when `dueAt` is given; in both cases only if it was not replaced since it was claimed. */
   finishWork(input: { readonly work: Work; readonly dueAt?: number }): Promise<void>;
+  /**
+   * Ends the owner's claims on items of those kinds, but for the known ones; they are due again at their old time, and cannot be finished under the
+   * claim. For an owner whose claim was carried out and its answer lost.
+   */
+  releaseLostClaims(input: {
+    readonly owner: string;
+    readonly kinds: readonly WorkKind[];
+    readonly known: readonly Pick<NewWork, 'kind' | 'subject'>[];
+  }): Promise<void>;
   /** When the next item can be claimed: due and unclaimed, or at the end of the claim on it. */
   nextWorkAt(query?: { readonly kinds?: readonly WorkKind[] }): Promise<number | undefined>;
 }

@@ -29,7 +29,7 @@ import * as undelivered from './undelivered.ts';
 import { configureSession } from './session-settings.ts';
 import type { Sql } from './statements.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
-import { claimWork, finishWork, nextWorkAt, putWork } from './work-items.ts';
+import { claimWork, finishWork, nextWorkAt, putWork, releaseLostClaims } from './work-items.ts';
 
 /**
  * The ledger in a schema of a PostgreSQL database, for any number of brokers. Migrates an older schema where its role may. The signal
@@ -141,6 +141,8 @@ function createLedger(
     claimWork: (input) => change('claim work', (sql) => claimWork(sql, input)),
     // A stale version fits nothing, so the second time does nothing.
     finishWork: (input) => each('finish work', (sql) => finishWork(sql, input)),
+    // What was given back is claimed by nobody, or by another, so the second time does nothing.
+    releaseLostClaims: (input) => each('release lost claims', (sql) => releaseLostClaims(sql, input)),
     nextWorkAt: (query) => each('next work', (sql) => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
       each('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),

@@ -89,6 +89,23 @@ export async function finishWork(sql: Sql, { work, dueAt }: LedgerInput<'finishW
     );
 }
 
+/** A new version, so that a claim from before cannot be finished. */
+export async function releaseLostClaims(
+  sql: Sql,
+  { owner, kinds, known }: LedgerInput<'releaseLostClaims'>,
+): Promise<void> {
+  await sql.run(
+    `UPDATE work SET claimed_by = NULL, available_at = due_at, version = nextval('work_version')
+     WHERE claimed_by = $1 AND kind = ANY($2::text[]) AND NOT EXISTS (
+       SELECT 1 FROM unnest($3::text[], $4::text[]) AS known (kind, subject)
+       WHERE known.kind = work.kind AND known.subject = work.subject)`,
+    owner,
+    kinds,
+    known.map(({ kind }) => kind),
+    known.map(({ subject }) => subject),
+  );
+}
+
 export async function nextWorkAt(
   sql: Sql,
   kinds: readonly WorkKind[] | undefined,

@@ -24,7 +24,7 @@ import * as runs from './runs.ts';
 import * as undelivered from './undelivered.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
-import { claimWork, finishWork, nextWorkAt, putWork } from './work-items.ts';
+import { claimWork, finishWork, nextWorkAt, putWork, releaseLostClaims } from './work-items.ts';
 
 /**
  * The ledger in one SQLite file, for one broker: a second one that opens the same file is refused with `ledger_unusable` for as long as the first
@@ -127,6 +127,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     putWork: (items) => run('put work', (sql) => putWork(sql, items)),
     claimWork: (input) => runFor(input.kinds)('claim work', (sql) => claimWork(sql, input)),
     finishWork: (input) => runFor([input.work.kind])('finish work', (sql) => finishWork(sql, input)),
+    releaseLostClaims: (input) => run('release lost claims', (sql) => releaseLostClaims(sql, input)),
     nextWorkAt: (query) => read('next work', (sql) => nextWorkAt(sql, query?.kinds)),
     findTombstone: (workload, bundle) =>
       read('find tombstone', (sql) => locks.findTombstone(sql, workload, bundle)),

@@ -77,6 +77,25 @@ export function finishWork(sql: Sql, { work, dueAt }: LedgerInput<'finishWork'>)
   if (removed === 1 && dueAt !== undefined) putWork(sql, [{ kind: work.kind, subject: work.subject, dueAt }]);
 }
 
+/** Put again, which gives a new version: a claim from before cannot be finished. */
+export function releaseLostClaims(sql: Sql, { owner, kinds, known }: LedgerInput<'releaseLostClaims'>): void {
+  const keys = new Set(known.map(({ kind, subject }) => `${kind}\n${subject}`));
+  const claimed = kinds
+    .flatMap((kind) =>
+      sql.all(
+        'SELECT version, kind, subject, due_at FROM work WHERE kind = ? AND claimed_by = ?',
+        kind,
+        owner,
+      ),
+    )
+    .map((row) => parseRow(workRow, row, 'work item'))
+    .filter(({ kind, subject }) => !keys.has(`${kind}\n${subject}`));
+  putWork(
+    sql,
+    claimed.map(({ kind, subject, due_at: dueAt }) => ({ kind, subject, dueAt })),
+  );
+}
+
 export function nextWorkAt(sql: Sql, kinds?: readonly WorkKind[]): number | undefined {
   const found = kindsOf(kinds).flatMap((kind) => {
     const at = sql.get('SELECT min(available_at) AS at FROM work WHERE kind = ?', kind)?.['at'];

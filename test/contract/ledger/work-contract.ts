@@ -107,6 +107,29 @@ export function workContract(open: OpenLedgerWorld): void {
       expect(await dueWork(ledger, start + 100)).toEqual(['renew a 7']);
     });
 
+    it('gives back claims that their owner does not know of, and no others', async () => {
+      const items = (['renew', 'deadline', 'revoke'] as const).flatMap((kind, index) =>
+        ['a', 'b'].map((subject): NewWork => ({ kind, subject, dueAt: start + index })),
+      );
+      await ledger.putWork([...items, item('c', start + 9), item('d', start + 50)]);
+      const mine = await claim('me', start + 5);
+      expect(mine).toHaveLength(6);
+      expect(await claim('you', start + 9)).toHaveLength(1);
+      const known = [
+        { kind: 'renew', subject: 'b' },
+        { kind: 'revoke', subject: 'a' },
+      ] as const;
+      await ledger.releaseLostClaims({ owner: 'me', kinds: ['renew', 'deadline'], known });
+      expect(await dueWork(ledger, start + 20)).toEqual(['renew a 0', 'deadline a 1', 'deadline b 1']);
+      // As one whose answer comes late would.
+      for (const work of mine) await ledger.finishWork({ work });
+      expect(await dueWork(ledger, start + 20)).toEqual(['renew a 0', 'deadline a 1', 'deadline b 1']);
+      await ledger.releaseLostClaims({ owner: 'me', kinds: ['renew', 'deadline'], known: [] });
+      expect(await dueWork(ledger, start + 2_000)).toEqual([
+        ...['renew a 0', 'deadline a 1', 'deadline b 1', 'renew d 50', 'renew c 9'],
+      ]);
+    });
+
     it('keeps kinds of one subject apart and replaces the same kind', async () => {
       await ledger.putWork([item('a', start), { kind: 'revoke', subject: 'a', dueAt: start + 1 }]);
       await ledger.putWork([item('a', start + 2)]);

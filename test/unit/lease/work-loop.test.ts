@@ -1,30 +1,41 @@
 import { describe, expect, it } from 'vitest';
-import { startWorkLoop, type WorkHandler } from '../../../src/lease/work-loop.ts';
-import type { Ledger, NewWork, Work, WorkKind } from '../../../src/ledger/ledger.ts';
+import { startWorkLoop, type WorkHandler, type WorkLoopOptions } from '../../../src/lease/work-loop.ts';
+import type { NewWork, Work, WorkKind } from '../../../src/ledger/ledger.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { createManualClock } from '../backend/manual-clock.ts';
 import { aPod, aVerified, createWorld, dbBundle } from './world.ts';
 
 /** The work items of a ledger, in memory, with a hook in front of each call. */
-function createItems(hook: (method: 'claim' | 'finish') => Promise<void> | void = () => undefined) {
-  const items = new Map<string, { work: Work; availableAt: number }>();
+function createItems(
+  hook: (method: 'claim' | 'claimed' | 'finish' | 'release') => Promise<void> | void = () => undefined,
+) {
+  const items = new Map<string, { work: Work; availableAt: number; isClaimed: boolean }>();
   let version = 0;
   const key = ({ kind, subject }: NewWork) => `${kind} ${subject}`;
   const put = (work: NewWork, availableAt = work.dueAt) => {
     version += 1;
-    items.set(key(work), { work: { ...work, version }, availableAt });
+    items.set(key(work), { work: { ...work, version }, availableAt, isClaimed: availableAt !== work.dueAt });
   };
-  const ledger: Pick<Ledger, 'claimWork' | 'finishWork' | 'nextWorkAt'> = {
+  const ledger: WorkLoopOptions['ledger'] = {
     claimWork: async ({ now, claimUntil, limit, kinds }) => {
       await hook('claim');
       const due = [...items.values()].filter(
         ({ work, availableAt }) => availableAt <= now && (kinds === undefined || kinds.includes(work.kind)),
       );
-      return due.slice(0, limit).map(({ work }) => {
+      const claimed = due.slice(0, limit).map(({ work }) => {
         put(work, claimUntil);
         return items.get(key(work))?.work ?? work;
       });
+      await hook('claimed');
+      return claimed;
+    },
+    releaseLostClaims: async ({ kinds, known }) => {
+      await hook('release');
+      const isKnown = ({ kind, subject }: Work) =>
+        known.some((one) => one.kind === kind && one.subject === subject);
+      for (const { work, isClaimed } of [...items.values()])
+        if (isClaimed && kinds.includes(work.kind) && !isKnown(work)) put(work);
     },
     finishWork: async ({ work, dueAt }) => {
       await hook('finish');
@@ -160,6 +171,102 @@ describe('a work item', () => {
     expect(failed).toBeLessThan(6);
     expect(renewed).toBeGreaterThan(10);
     await loop.stop();
+  });
+});
+
+describe('a claim whose answer was lost', () => {
+  const lost = () => {
+    throw new LeaseholdError('ledger_unavailable');
+  };
+
+  it('is given back with the next answer, and what runs is not done twice', async () => {
+    let claims = 0;
+    const items = createItems((method) => {
+      if (method === 'claimed' && (claims += 1) === 2) lost();
+    });
+    items.put({ kind: 'rotate', subject: 'long', dueAt: 0 });
+    const long = Promise.withResolvers<undefined>();
+    const handled: string[] = [];
+    const { loop, pass, clock } = start(items, {
+      rotate: async (subject) => {
+        handled.push(subject);
+        return long.promise;
+      },
+      renew: async (subject) => {
+        handled.push(subject);
+        return undefined;
+      },
+    });
+    await pass(500);
+    items.put({ kind: 'renew', subject: 'a', dueAt: clock.now() });
+    await pass(4_000);
+    expect(handled).toEqual(['long', 'a']);
+    long.resolve(undefined);
+    await pass(200_000);
+    expect(handled).toEqual(['long', 'a']);
+    expect(items.list()).toEqual([]);
+    await loop.stop();
+  });
+
+  it('is given back also when the ledger carries it out only after that', async () => {
+    const items = createItems((method) => {
+      if (method === 'claim' && isAway) lost();
+    });
+    let isAway = true;
+    const handled: string[] = [];
+    const { loop, pass, clock } = start(items, {
+      renew: async (subject) => {
+        handled.push(subject);
+        return undefined;
+      },
+    });
+    await pass(1_000);
+    isAway = false;
+    await pass(3_000);
+    items.put({ kind: 'renew', subject: 'a', dueAt: clock.now() }, clock.now() + 170_000);
+    await pass(10_000);
+    expect(handled).toEqual(['a']);
+    await loop.stop();
+  });
+
+  it('holds up nothing else while it cannot be given back', async () => {
+    let claims = 0;
+    const items = createItems((method) => {
+      if (method === 'release' || (method === 'claimed' && (claims += 1) === 1)) lost();
+    });
+    const handled: string[] = [];
+    const { loop, pass, clock } = start(items, {
+      renew: async (subject) => {
+        handled.push(subject);
+        return undefined;
+      },
+    });
+    await pass(1_000);
+    items.put({ kind: 'renew', subject: 'a', dueAt: clock.now() });
+    await pass(3_000);
+    expect(handled).toEqual(['a']);
+    await loop.stop();
+  });
+
+  it.each([1, 2])('costs no login, with %s replicas', async (replicas) => {
+    const leased = { ...dbBundle, ttlSeconds: 300 };
+    await using world = await createWorld({ bundles: [leased], replicas });
+    const holder = await world.holder();
+    await holder.take('db');
+    let losses = 0;
+    world.setAround(async (call, proceed) => {
+      const answer = await proceed();
+      if (call.method !== 'claimWork' || losses > 0) return answer;
+      if (!JSON.stringify(answer).includes('"renew"')) return answer;
+      losses += 1;
+      return lost();
+    });
+    const { username, password } = holder.login();
+    for (let passed = 0; passed < 600_000; passed += 20_000) {
+      await world.pass(20_000);
+      expect(world.backend.canLogin(username, password)).toBe(true);
+    }
+    expect(losses).toBe(1);
   });
 });
 
