@@ -1,6 +1,6 @@
 import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { Credential, LeaseSet, Session } from '../ledger/ledger.ts';
+import type { Credential, LeaseSet, Session, SessionEnd } from '../ledger/ledger.ts';
 import { isCanaryWorkload } from '../platform/canary-workload.ts';
 
 type IdentityFacts = Pick<
@@ -37,6 +37,11 @@ export function sessionFacts(
     rule: session.grant,
     policyRevision: session.policyRevision,
   };
+}
+
+/** Why a session has ended, with what a person said of it. */
+export function reasonOf({ reason, note }: Pick<SessionEnd, 'reason' | 'note'>): string {
+  return note === '' ? reason : `${reason}: ${note}`;
 }
 
 /** Token first, then leases; ids only as keyed hashes. */

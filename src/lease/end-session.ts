@@ -1,5 +1,5 @@
 import type { EndReason, Session } from '../ledger/ledger.ts';
-import { sessionFacts } from './audit-facts.ts';
+import { reasonOf, sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
 import type { RevokedReason } from './sessions.ts';
 import { recordAnyway } from './record-anyway.ts';
@@ -37,7 +37,7 @@ export async function endSession(
     outcome: 'ok',
     actor: by,
     ...sessionFacts(session),
-    reason: note === '' ? reason : `${reason}: ${note}`,
+    reason: reasonOf({ reason, note }),
   });
   return session;
 }

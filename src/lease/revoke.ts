@@ -1,6 +1,6 @@
-import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
+import type { Credential, LeaseSet, Settlement } from '../ledger/ledger.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
-import { leaseSetFacts, sessionFacts, settlementOf } from './audit-facts.ts';
+import { leaseSetFacts, reasonOf, sessionFacts, settlementOf } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
 import { settleAt } from './issue.ts';
 import type { Parts } from './parts.ts';
@@ -40,12 +40,13 @@ export async function revokeWork(
     parts.events.changed(current.session);
     return retryAt;
   }
-  const session = await parts.ledger.finishLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
   // A credential came while the others were settled.
-  if ((await parts.ledger.findLeaseSet(leaseSetId))?.state !== 'ended') return parts.backend.now();
+  if (!(await recordSettled(parts, leaseSetId))) return parts.backend.now();
+  await parts.reach('revoke.recorded', leaseSetId);
+  const session = await parts.ledger.finishLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+  if (session.leaseSets.some(({ id }) => id === leaseSetId)) return parts.backend.now();
   await parts.reach('revoke.finished', leaseSetId);
   parts.events.changed(session.id);
-  await recordSettled(parts, session, leaseSetId);
   if (session.state === 'opening') await endIfHalfOpen(session.id);
   return undefined;
 }
@@ -196,18 +197,30 @@ async function revokeAtBackend(parts: Parts, { kind, reference, id }: Credential
   }
 }
 
-async function recordSettled(parts: Parts, session: Session, leaseSetId: string): Promise<void> {
+/**
+ * Before the ledger forgets that there is something to do: who dies in between has it written once more by the next, while a record that comes
+ * after would be missing for good. With why the session has ended, since the record of that may be missing. False when not all is settled.
+ */
+async function recordSettled(parts: Parts, leaseSetId: string): Promise<boolean> {
   const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
-  if (leaseSet === undefined) return;
+  if (leaseSet === undefined || leaseSet.credentials.some(({ settlement }) => isOpen(settlement)))
+    return false;
+  const session = await parts.ledger.findSession(leaseSet.session);
+  if (session === undefined) return false;
   await recordAnyway(parts, {
     action: 'settle',
     outcome: 'ok',
     actor: 'broker',
     ...sessionFacts(session),
+    ...(session.end === undefined ? {} : { reason: reasonOf(session.end) }),
     ...leaseSetFacts(leaseSet, parts.audit),
     settlement: settlementOf(leaseSet),
   });
+  return true;
 }
+
+const isOpen = (settlement: Credential['settlement']): boolean =>
+  settlement === 'held' || settlement === 'outstanding';
 
 /**
  * An intent or token that never became current: its broker died in the middle. The session that waited for it cannot

@@ -21,6 +21,7 @@ export const steps = [
   'revoke.lease',
   'revoke.token',
   'revoke.settled',
+  'revoke.recorded',
   'revoke.finished',
 ] as const;
 

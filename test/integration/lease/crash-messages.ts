@@ -36,6 +36,8 @@ export type Command =
       readonly kind: 'start';
       readonly store: LedgerConfig;
       readonly holders: readonly string[];
+      /** The file that it appends the lease sets to whose end is in the audit log. */
+      readonly settled: string;
       readonly times: CrashTimes;
       /** Without it the backend is in the parent. */
       readonly vault: OwnVault | undefined;

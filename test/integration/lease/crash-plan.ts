@@ -33,6 +33,7 @@ const revoking: readonly Step[] = [
   'revoke.lease',
   'revoke.token',
   'revoke.settled',
+  'revoke.recorded',
   'revoke.finished',
 ];
 

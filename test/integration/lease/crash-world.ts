@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LedgerConfig } from '../../../src/broker/config-ledger.ts';
@@ -37,6 +38,8 @@ export interface CrashWorld extends AsyncDisposable {
   /** Holders leave for good. */
   forsake(): void;
   known(): Promise<readonly KnownSession[]>;
+  /** Lease sets whose end is in the audit log. */
+  settled(): Promise<ReadonlySet<string>>;
   /** Without the tokens that read static secrets: no session holds those, and they end at once. */
   alive(): Promise<AliveThings>;
   canLogin(login: Login | undefined): Promise<boolean>;
@@ -140,12 +143,14 @@ export async function createCrashWorld(
     expectKnown(seen, await current().sessions(), latest);
   };
 
+  const settled = join(folder.path, 'settled');
+  await writeFile(settled, '');
   let diedAt: number | undefined;
   const start = async () => {
     const life = startCrashProcess({ backend: memory, onEvent });
     process = life;
     const { times } = backend;
-    await life.command({ kind: 'start', store, holders, times, vault: vaultOf(backend) });
+    await life.command({ kind: 'start', store, holders, settled, times, vault: vaultOf(backend) });
     if (diedAt !== undefined) await expectBoundedBy(diedAt);
   };
   return {
@@ -186,6 +191,7 @@ export async function createCrashWorld(
       for (const own of files.values()) own.wants = false;
     },
     known: () => current().sessions(),
+    settled: async () => new Set((await readFile(settled, 'utf8')).split('\n')),
     alive,
     canLogin: async (login) => login !== undefined && (await backend.canLogin(login)),
     [Symbol.asyncDispose]: async () => {

@@ -428,6 +428,7 @@ describe('of several brokers', () => {
     'revoke.begun',
     'revoke.lease',
     'revoke.settled',
+    'revoke.recorded',
   ] as const)('another settles what one left that died at %s, and sends the next', async (step) => {
     await using world = await aWorld({ replicas: 2 });
     let death: Promise<void> | undefined;
