@@ -26,6 +26,7 @@ export type AuditAction =
   | 'run_cancel'
   | 'node_key'
   | 'enrol_token'
+  | 'enrol_token_withdraw'
   | 'enrol'
   | 'refused_summary'
   | 'head'
@@ -61,6 +62,7 @@ export const auditActions = [
   'run_cancel',
   'node_key',
   'enrol_token',
+  'enrol_token_withdraw',
   'enrol',
   'refused_summary',
   'head',

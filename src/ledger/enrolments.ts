@@ -18,6 +18,25 @@ export interface EnrolmentLedger {
     readonly key: string;
     readonly at: number;
   }): Promise<EnrolmentOutcome>;
+  /** By cluster and node, in the order of the store. */
+  listEnrolments(query: {
+    readonly cluster?: string;
+    /** Only those that no key has spent and that have not expired by then. */
+    readonly unusedAt?: number;
+    readonly after?: { readonly cluster: string; readonly node: string };
+    readonly limit: number;
+  }): Promise<readonly KnownEnrolment[]>;
+  /** What is gone is unknown to whoever shows it afterwards. A token that a key has spent stays: that key may show it again. */
+  withdrawEnrolment(input: {
+    readonly cluster: string;
+    readonly node: string;
+    readonly at: number;
+  }): Promise<WithdrawOutcome>;
+  /** All of that cluster that no key has spent and that have not expired. */
+  withdrawEnrolmentsOf(input: {
+    readonly cluster: string;
+    readonly at: number;
+  }): Promise<readonly WithdrawnEnrolment[]>;
 }
 
 export interface NewEnrolment {
@@ -25,9 +44,33 @@ export interface NewEnrolment {
   readonly node: string;
   /** SHA-256 of the token, hex. */
   readonly token: string;
+  /** `admin:<name>` */
+  readonly by: string;
   readonly at: number;
   readonly expiresAt: number;
 }
+
+/** Without the token's hash: nobody who looks needs it. */
+export interface KnownEnrolment {
+  readonly cluster: string;
+  readonly node: string;
+  /** Empty for one that an older version made. */
+  readonly by: string;
+  readonly at: number;
+  readonly expiresAt: number;
+  /** SHA-256 of the public key that has spent it, hex. */
+  readonly key: string | undefined;
+}
+
+export interface WithdrawnEnrolment {
+  readonly node: string;
+  /** SHA-256 of the token, hex. */
+  readonly token: string;
+}
+
+export type WithdrawOutcome =
+  | { readonly outcome: 'withdrawn'; readonly token: string }
+  | { readonly outcome: 'unknown' | 'expired' | 'spent' };
 
 /** unknown: the node has no such token. */
 export type EnrolmentOutcome = 'spent' | 'again' | 'unknown' | 'expired' | 'other_key';

@@ -41,6 +41,8 @@ export const errorMessages = {
   enrolment_off: 'this broker enrols no nodes',
   enrolment_refused: 'the enrolment token is not one that this node has now',
   enrolment_spent: 'the enrolment token was used with another key',
+  enrolment_unknown: 'this node has no enrolment token',
+  enrolment_used: 'the enrolment token of this node was used already, and cannot be withdrawn',
   identity_unavailable: 'the cluster cannot be asked about this workload now',
   internal: 'internal error',
   ledger_conflict: 'another request changed this session first',

@@ -27,6 +27,8 @@ export const rightOf = {
   RunCanary: 'revoke',
   WriteOff: 'settle',
   MakeEnrolmentTokens: 'enrol',
+  ListEnrolmentTokens: 'view',
+  WithdrawEnrolmentTokens: 'enrol',
 } as const satisfies Readonly<Record<string, AdminRight>>;
 
 export type AdminMethod = keyof typeof rightOf;

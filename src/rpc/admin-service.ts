@@ -1,6 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
 import type { IdentityVerifier } from '../identity/identity.ts';
-import type { NodeEnrolment } from '../lease/runs/node-enrolment.ts';
+import type { EnrolmentTokens } from '../lease/runs/enrolment-tokens.ts';
 import type { SessionAdmin } from '../lease/sessions.ts';
 import type { SessionWithHolders } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
@@ -12,11 +12,13 @@ import { revoke } from './admin-revoke.ts';
 import {
   parseEnginePath,
   parseId,
+  parseNodeName,
   parseOptionalSelector,
   parsePage,
   parseReason,
   parseSelector,
   toCanaryMessage,
+  toEnrolmentTokenMessage,
   toLockMessage,
   toSessionMessage,
   toTombstoneMessage,
@@ -27,7 +29,7 @@ import { loadAdminApi } from './proto.ts';
 export interface AdminServiceOptions {
   readonly admin: SessionAdmin;
   /** Undefined where nodes get their certificates elsewhere. */
-  readonly enrolment?: Pick<NodeEnrolment, 'makeTokens'>;
+  readonly enrolment?: EnrolmentTokens;
   readonly verifier: IdentityVerifier;
   readonly clients: readonly AdminClient[];
   readonly trustDomain: string;
@@ -131,13 +133,39 @@ export function addAdminService(handlers: Handlers, options: AdminServiceOptions
     const credential = parseId('credential', request.credential);
     return { session: wire(await admin.writeOff({ credential, reason: parseReason(request.reason), by })) };
   });
-  unary('MakeEnrolmentTokens', methods.MakeEnrolmentTokens, async (request, { by }) => {
+  const enrolment = (): EnrolmentTokens => {
     if (options.enrolment === undefined) throw new LeaseholdError('enrolment_off');
-    const { tokens, expiresAt } = await options.enrolment.makeTokens({ ...request, by });
+    return options.enrolment;
+  };
+  unary('MakeEnrolmentTokens', methods.MakeEnrolmentTokens, async (request, { by }) => {
+    const { tokens, expiresAt } = await enrolment().makeTokens({ ...request, by });
     return {
       tokens: tokens.map(({ node, token }) => ({ node, token: Buffer.from(token.open()) })),
       expiresAtMs: Math.round(expiresAt),
     };
+  });
+  unary('ListEnrolmentTokens', methods.ListEnrolmentTokens, async (request, { by }) => {
+    const { pageSize, after } = parsePage(request);
+    const { unused } = request;
+    const tokens = await enrolment().listTokens({
+      cluster: request.cluster === '' ? undefined : parseId('cluster', request.cluster),
+      unused,
+      pageSize,
+      after: after === undefined ? undefined : parseNodeName('page_token', after),
+      by,
+    });
+    const last = tokens.length < pageSize ? undefined : tokens.at(-1);
+    return {
+      tokens: tokens.map(toEnrolmentTokenMessage),
+      nextPageToken: last === undefined ? '' : `${last.cluster}/${last.node}`,
+    };
+  });
+  unary('WithdrawEnrolmentTokens', methods.WithdrawEnrolmentTokens, async (request, { by }) => {
+    const { cluster, node, all } = request;
+    if (all === (node !== '')) throw new LeaseholdError('request_invalid', { detail: 'node or all' });
+    const reason = parseReason(request.reason);
+    const whose = { cluster, node: all ? undefined : node };
+    return { nodes: [...(await enrolment().withdrawTokens({ ...whose, reason, by }))] };
   });
 }
 

@@ -1,10 +1,12 @@
 import type { Identity } from '../identity/identity.ts';
 import type { CanaryStatus } from '../lease/canary/canary.ts';
+import type { KnownToken, NodeName } from '../lease/runs/enrolment-tokens.ts';
 import type { Credential, Lock, Session, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { brokenMountedPathRule } from '../policy/backend-path.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import type { Canary as WireCanary } from './gen/leasehold/v1/Canary.ts';
+import type { EnrolmentTokenFacts } from './gen/leasehold/v1/EnrolmentTokenFacts.ts';
 import type { Lock as WireLock } from './gen/leasehold/v1/Lock.ts';
 import type { Selector__Output, Selector as WireSelector } from './gen/leasehold/v1/Selector.ts';
 import type { Session as WireSession } from './gen/leasehold/v1/Session.ts';
@@ -79,6 +81,26 @@ export function parsePage(request: { readonly pageSize: number; readonly pageTok
   return {
     pageSize: request.pageSize === 0 ? defaultPageSize : request.pageSize,
     after: request.pageToken === '' ? undefined : parseId('page_token', request.pageToken),
+  };
+}
+
+/** `<cluster>/<node>`, as pages of enrolment tokens go on from it. */
+export function parseNodeName(field: string, value: string): NodeName {
+  const [cluster, node, ...more] = value.split('/');
+  if (cluster === undefined || node === undefined || more.length > 0)
+    throw refuse(`${field}: not one of ours`);
+  return { cluster, node };
+}
+
+export function toEnrolmentTokenMessage(token: KnownToken): EnrolmentTokenFacts {
+  return {
+    cluster: token.cluster,
+    node: token.node,
+    by: token.by,
+    madeAtMs: Math.round(token.at),
+    expiresAtMs: Math.round(token.expiresAt),
+    state: token.state,
+    key: token.key ?? '',
   };
 }
 

@@ -48,6 +48,8 @@ export const statusOf: Readonly<Record<ErrorCode, status>> = {
   enrolment_off: status.FAILED_PRECONDITION,
   enrolment_refused: status.UNAUTHENTICATED,
   enrolment_spent: status.PERMISSION_DENIED,
+  enrolment_unknown: status.NOT_FOUND,
+  enrolment_used: status.FAILED_PRECONDITION,
   identity_unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,
   ledger_conflict: status.ABORTED,

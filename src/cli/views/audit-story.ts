@@ -48,6 +48,10 @@ const sentences: Readonly<Record<AuditAction, Sentence>> = {
   run_cancel: (record) => `${by(record)} cancelled the job${because(record)}`,
   node_key: (record) => `node${record.node === undefined ? '' : ` ${record.node}`} has a new key`,
   enrol_token: (record) => `${by(record)} made an enrolment token${ofNode(record)}`,
+  enrol_token_withdraw: (record) =>
+    record.node === undefined
+      ? `${by(record)} withdrew all unused enrolment tokens of ${record.selector ?? 'a cluster'}, ${record.count ?? 0} of them${because(record)}`
+      : `${by(record)} withdrew the enrolment token${ofNode(record)}${because(record)}`,
   enrol: (record) => `a certificate was made${ofNode(record)}`,
   refused_summary: () => 'further refusals',
   head: (record) => `signed by ${list(record.keyIds)}`,
@@ -70,6 +74,7 @@ const attempts: Partial<Readonly<Record<AuditAction, string>>> = {
   run_report: 'a report of runs was refused',
   run_undelivered: 'a node said that it has no files of a run',
   node_key: 'a node showed a key that is not its own',
+  enrol_token_withdraw: 'an enrolment token was not withdrawn',
   enrol: 'a node was not given a certificate',
   refused_summary: 'further refusals of callers that proved nothing',
   start: 'the log is not as it was left',

@@ -1,40 +1,29 @@
-import type { Audit, AuditEvent } from '../../audit/audit.ts';
+import type { AuditEvent } from '../../audit/audit.ts';
 import type { CertificateSigner } from '../../backend/certificate-signer.ts';
-import { makeEnrolmentToken, parseEnrolmentToken } from '../../identity/runs/enrolment-token.ts';
+import { parseEnrolmentToken } from '../../identity/runs/enrolment-token.ts';
 import type { KnownRuns } from '../../identity/runs/run-verifier.ts';
 import {
   nodeUri,
   publicKeyDigest,
   type SlurmCertificate,
-  slurmName,
   slurmNameOf,
 } from '../../identity/runs/slurm-name.ts';
 import type { EnrolmentOutcome } from '../../ledger/enrolments.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { type CertificateRequest, parseCertificateRequest } from '../../platform/certificate-request.ts';
-import { enrolmentLimits } from '../../platform/enrolment-limits.ts';
 import { type ErrorCode, LeaseholdError } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Secret } from '../../platform/secret.ts';
+import {
+  createEnrolmentTokens,
+  type EnrolmentTokens,
+  type EnrolmentTokensOptions,
+  type NodeName,
+} from './enrolment-tokens.ts';
 import { createPace } from './pace.ts';
 import { checkNodeCertificate, type NodeCertificate } from './node-certificate.ts';
 
 /** How compute nodes get their certificates from the broker. Every refusal is on record, those of strangers within their budget. */
-export interface NodeEnrolment {
-  /**
-   * A token for each node, in their order. They are on record, and in the ledger by their hashes, before anybody has them. Throws `request_invalid`,
-   * `ledger_*` or `audit_unavailable`.
-   */
-  makeTokens(request: {
-    readonly cluster: string;
-    readonly nodes: readonly string[];
-    readonly ttlSeconds: number;
-    /** `admin:<name>` */
-    readonly by: string;
-  }): Promise<{
-    readonly tokens: readonly { readonly node: string; readonly token: Secret }[];
-    readonly expiresAt: number;
-  }>;
+export interface NodeEnrolment extends EnrolmentTokens {
   /** For a token: the first key that shows it is the node's. Throws `enrolment_*`, `request_invalid`, `ledger_*`, `backend_*` or `audit_unavailable`. */
   enrol(caller: {
     readonly token: Uint8Array;
@@ -56,9 +45,7 @@ export interface NodeEnrolment {
   }): Promise<NodeCertificate>;
 }
 
-export interface NodeEnrolmentOptions {
-  /** Names of the configured batch clusters. */
-  readonly clusters: ReadonlySet<string>;
+export interface NodeEnrolmentOptions extends EnrolmentTokensOptions {
   readonly trustDomain: string;
   readonly authority: {
     readonly mount: string;
@@ -66,20 +53,11 @@ export interface NodeEnrolmentOptions {
     readonly certificateSeconds: number;
   };
   readonly signer: CertificateSigner;
-  readonly ledger: Pick<Ledger, 'addEnrolments' | 'spendEnrolment'>;
+  readonly ledger: EnrolmentTokensOptions['ledger'] & Pick<Ledger, 'spendEnrolment'>;
   readonly admitNode: KnownRuns['admitNode'];
-  readonly audit: Audit;
   readonly log: Log;
-  /** Milliseconds since the Unix epoch, the same for all brokers. */
-  readonly now: () => number;
 }
 
-interface Node {
-  readonly cluster: string;
-  readonly node: string;
-}
-
-const { mostNodes, leastSeconds, mostSeconds } = enrolmentLimits;
 /** Of a certificate's life. A node that asks without end must not fill the audit log. */
 const earliestRenewal = 1 / 3;
 /** Between two certificates of one node, whatever it shows: each is a record. */
@@ -95,28 +73,12 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
   const { clusters, trustDomain, ledger, audit, log, now } = options;
   const pace = createPace({ everyMs, now });
 
-  const makeTokens: NodeEnrolment['makeTokens'] = async ({ cluster, nodes, ttlSeconds, by }) => {
-    if (!clusters.has(cluster)) throw invalid('cluster: no batch cluster that is configured');
-    if (nodes.length === 0 || nodes.length > mostNodes || new Set(nodes).size !== nodes.length)
-      throw invalid(`nodes: 1 to ${mostNodes}, each once`);
-    if (!nodes.every((node) => slurmName.test(node))) throw invalid('nodes: one is no name of a node');
-    if (ttlSeconds < leastSeconds || ttlSeconds > mostSeconds)
-      throw invalid(`ttl_seconds: ${leastSeconds} to ${mostSeconds}`);
-    const at = now();
-    const expiresAt = at + ttlSeconds * 1000;
-    const made = nodes.map((node) => makeEnrolmentToken({ cluster, node }));
-    await ledger.addEnrolments(made.map(({ node, hash }) => ({ cluster, node, token: hash, at, expiresAt })));
-    const event = { action: 'enrol_token', outcome: 'ok', actor: by } as const;
-    await Promise.all(
-      made.map(({ node, hash }) =>
-        audit.record({ ...event, node: `${cluster}/${node}`, credentialId: hash.slice(0, 16) }),
-      ),
-    );
-    return { tokens: made.map(({ node, token }) => ({ node, token })), expiresAt };
-  };
-
   /** Throws what the token is not good for. */
-  const spend = async (token: Uint8Array, key: string, proved: (node: Node) => void): Promise<Node> => {
+  const spend = async (
+    token: Uint8Array,
+    key: string,
+    proved: (node: NodeName) => void,
+  ): Promise<NodeName> => {
     const claim = parseEnrolmentToken(token);
     if (claim === undefined || !clusters.has(claim.cluster)) throw new LeaseholdError('enrolment_refused');
     const { cluster, node, hash } = claim;
@@ -130,8 +92,8 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
   const admit = async (
     certificate: SlurmCertificate | undefined,
     { key }: CertificateRequest,
-    proved: (node: Node) => void,
-  ): Promise<Node> => {
+    proved: (node: NodeName) => void,
+  ): Promise<NodeName> => {
     const name = slurmNameOf(certificate, trustDomain);
     if (certificate === undefined || name?.kind !== 'node' || !clusters.has(name.cluster))
       throw new LeaseholdError('credential_unknown_issuer');
@@ -147,7 +109,7 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
   };
 
   const certify = async (
-    { cluster, node }: Node,
+    { cluster, node }: NodeName,
     { publicKey, pem }: CertificateRequest,
     signal: AbortSignal,
   ): Promise<NodeCertificate> => {
@@ -167,10 +129,10 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
   /** Nobody has the certificate before it is on record. */
   const serve = async (
     caller: { readonly request: Uint8Array; readonly peer: string; readonly signal: AbortSignal },
-    prove: (request: CertificateRequest, proved: (node: Node) => void) => Promise<Node>,
+    prove: (request: CertificateRequest, proved: (node: NodeName) => void) => Promise<NodeName>,
   ): Promise<NodeCertificate> => {
     let who: Pick<AuditEvent, 'peer' | 'node' | 'actor'> = { peer: caller.peer };
-    const proved = ({ cluster, node }: Node) => {
+    const proved = ({ cluster, node }: NodeName) => {
       who = { node: `${cluster}/${node}`, actor: nodeUri(trustDomain, { cluster, node }) };
     };
     let made: NodeCertificate;
@@ -190,7 +152,7 @@ export function createNodeEnrolment(options: NodeEnrolmentOptions): NodeEnrolmen
   };
 
   return {
-    makeTokens,
+    ...createEnrolmentTokens(options),
     enrol: ({ token, ...caller }) => serve(caller, ({ key }, proved) => spend(token, key, proved)),
     renew: ({ certificate, ...caller }) =>
       serve(caller, (request, proved) => admit(certificate, request, proved)),

@@ -8,7 +8,7 @@ import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { clientConfig, connectOnce } from './connect.ts';
 import { createConnections } from './connections.ts';
 import { count, prune } from './counts.ts';
-import { addEnrolments, spendEnrolment } from './enrolments.ts';
+import * as enrolments from './enrolments.ts';
 import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
 import { type Listening, startListening } from './listen.ts';
@@ -177,8 +177,13 @@ function createLedger(
     listHeldBy: (replica) => each('list held by', (sql) => replicas.listHeldBy(sql, replica)),
     subscribe,
     bindNode: (input) => change('bind node', (sql) => runs.bindNode(sql, input)),
-    addEnrolments: (input) => change('add enrolments', (sql) => addEnrolments(sql, input)),
-    spendEnrolment: (input) => change('spend enrolment', (sql) => spendEnrolment(sql, input)),
+    addEnrolments: (input) => change('add enrolments', (sql) => enrolments.addEnrolments(sql, input)),
+    spendEnrolment: (input) => change('spend enrolment', (sql) => enrolments.spendEnrolment(sql, input)),
+    listEnrolments: (query) => each('list enrolments', (sql) => enrolments.listEnrolments(sql, query)),
+    withdrawEnrolment: (input) =>
+      change('withdraw enrolment', (sql) => enrolments.withdrawEnrolment(sql, input)),
+    withdrawEnrolmentsOf: (input) =>
+      change('withdraw enrolments', (sql) => enrolments.withdrawEnrolmentsOf(sql, input)),
     readMeta: (key) => each('read meta', (sql) => meta.readMeta(sql, key)),
     listMeta: (prefix) => each('list meta', (sql) => meta.listMeta(sql, prefix)),
     writeMeta: (key, value) => change('write meta', (sql) => meta.writeMeta(sql, key, value)),

@@ -249,4 +249,9 @@ export const migrations: readonly Migration[] = [
     CREATE INDEX session_workload ON session (workload, bundle, state);
     `,
   },
+  // Who made an enrolment token.
+  {
+    minimumReader: 1,
+    sql: `ALTER TABLE enrolment ADD COLUMN made_by text NOT NULL DEFAULT ''`,
+  },
 ];

@@ -221,4 +221,6 @@ export const migrations: readonly string[] = [
   DROP INDEX session_workload;
   CREATE INDEX session_workload ON session (workload, bundle, state);
   `,
+  // Who made an enrolment token.
+  `ALTER TABLE enrolment ADD COLUMN made_by TEXT NOT NULL DEFAULT ''`,
 ];

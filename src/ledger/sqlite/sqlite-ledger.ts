@@ -8,7 +8,7 @@ import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { type Commits, createCommits } from './commits.ts';
 import { count, prune } from './counts.ts';
 import { openDatabase } from './database.ts';
-import { addEnrolments, spendEnrolment } from './enrolments.ts';
+import * as enrolments from './enrolments.ts';
 import { createFeed } from '../feed.ts';
 import * as holders from './holders.ts';
 import { activate, recordLease, recordRenewal, recordToken } from './lease-sets.ts';
@@ -161,8 +161,13 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     listHeldBy: (replica) => read('list held by', (sql) => replicas.listHeldBy(sql, replica)),
     subscribe: (listener) => Promise.resolve(feed.subscribe(listener)),
     bindNode: (input) => run('bind node', (sql) => runs.bindNode(sql, input)),
-    addEnrolments: (input) => run('add enrolments', (sql) => addEnrolments(sql, input)),
-    spendEnrolment: (input) => run('spend enrolment', (sql) => spendEnrolment(sql, input)),
+    addEnrolments: (input) => run('add enrolments', (sql) => enrolments.addEnrolments(sql, input)),
+    spendEnrolment: (input) => run('spend enrolment', (sql) => enrolments.spendEnrolment(sql, input)),
+    listEnrolments: (query) => read('list enrolments', (sql) => enrolments.listEnrolments(sql, query)),
+    withdrawEnrolment: (input) =>
+      run('withdraw enrolment', (sql) => enrolments.withdrawEnrolment(sql, input)),
+    withdrawEnrolmentsOf: (input) =>
+      run('withdraw enrolments', (sql) => enrolments.withdrawEnrolmentsOf(sql, input)),
     readMeta: (key) => read('read meta', (sql) => meta.readMeta(sql, key)),
     listMeta: (prefix) => read('list meta', (sql) => meta.listMeta(sql, prefix)),
     writeMeta: (key, value) => run('write meta', (sql) => meta.writeMeta(sql, key, value)),

@@ -4,10 +4,13 @@ import { hasCode, LeaseholdError } from '../../platform/error.ts';
 import type { AddLockRequest } from '../gen/leasehold/v1/AddLockRequest.ts';
 import type { AddLockResponse__Output as AddLockResponse } from '../gen/leasehold/v1/AddLockResponse.ts';
 import type { AdminServiceClient } from '../gen/leasehold/v1/AdminService.ts';
+import type { EnrolmentTokenFacts__Output as EnrolmentTokenFacts } from '../gen/leasehold/v1/EnrolmentTokenFacts.ts';
 import type { ExplainRequest } from '../gen/leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse__Output as ExplainResponse } from '../gen/leasehold/v1/ExplainResponse.ts';
 import type { LiftTombstoneRequest } from '../gen/leasehold/v1/LiftTombstoneRequest.ts';
 import type { ListCanariesResponse__Output as Canaries } from '../gen/leasehold/v1/ListCanariesResponse.ts';
+import type { ListEnrolmentTokensRequest } from '../gen/leasehold/v1/ListEnrolmentTokensRequest.ts';
+import type { ListEnrolmentTokensResponse__Output as TokenPage } from '../gen/leasehold/v1/ListEnrolmentTokensResponse.ts';
 import type { ListLocksResponse__Output as Locks } from '../gen/leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest } from '../gen/leasehold/v1/ListSessionsRequest.ts';
 import type { ListSessionsResponse__Output as ListPage } from '../gen/leasehold/v1/ListSessionsResponse.ts';
@@ -24,6 +27,8 @@ import type { RotateSessionsResponse__Output as Rotated } from '../gen/leasehold
 import type { Selector } from '../gen/leasehold/v1/Selector.ts';
 import type { Session__Output as Session } from '../gen/leasehold/v1/Session.ts';
 import type { Tombstone__Output as Tombstone } from '../gen/leasehold/v1/Tombstone.ts';
+import type { WithdrawEnrolmentTokensRequest } from '../gen/leasehold/v1/WithdrawEnrolmentTokensRequest.ts';
+import type { WithdrawEnrolmentTokensResponse__Output as Withdrawn } from '../gen/leasehold/v1/WithdrawEnrolmentTokensResponse.ts';
 import type { WriteOffRequest } from '../gen/leasehold/v1/WriteOffRequest.ts';
 import { loadAdminApi } from '../proto.ts';
 import { adminCallError, finished } from './admin-call-error.ts';
@@ -55,6 +60,16 @@ export interface AdminClient extends AsyncDisposable {
   liftTombstone(request: LiftTombstoneRequest, signal: AbortSignal): Promise<void>;
   writeOff(request: WriteOffRequest, signal: AbortSignal): Promise<Session>;
   makeEnrolmentTokens(request: MakeEnrolmentTokensRequest, signal: AbortSignal): Promise<EnrolmentTokens>;
+  /** All pages, in order. */
+  listEnrolmentTokens(
+    request: ListEnrolmentTokensRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<EnrolmentTokenFacts>;
+  /** Names of the nodes whose tokens were withdrawn. */
+  withdrawEnrolmentTokens(
+    request: WithdrawEnrolmentTokensRequest,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
 }
 
 export interface AdminClientOptions {
@@ -70,6 +85,8 @@ const readTries = 3;
 const firstPauseMs = 200;
 const defaultTimeoutMs = 15_000;
 const pageSize = 200;
+/** Of what is small. */
+const largePage = 1_000;
 
 interface OneSession {
   readonly session: Session | null;
@@ -140,16 +157,33 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     }
   }
 
-  async function* listSessions(request: ListSessionsRequest, signal: AbortSignal) {
+  async function* pages<Page extends { readonly nextPageToken: string }>(
+    read: (pageToken: string) => Promise<Page>,
+  ): AsyncGenerator<Page, void, undefined> {
     let pageToken = '';
     do {
-      const wanted = { pageSize, ...request, pageToken };
-      const page = await read<ListPage>((how, done) => service.listSessions(wanted, how, done), signal);
-      yield* page.sessions;
+      const page = await read(pageToken);
+      yield page;
       // A broker that hands back the token it was given would keep us here for ever.
       if (page.nextPageToken === pageToken) return;
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
+  }
+
+  async function* listSessions(request: ListSessionsRequest, signal: AbortSignal) {
+    const page = (pageToken: string) => {
+      const wanted = { pageSize, ...request, pageToken };
+      return read<ListPage>((how, done) => service.listSessions(wanted, how, done), signal);
+    };
+    for await (const { sessions } of pages(page)) yield* sessions;
+  }
+
+  async function* listEnrolmentTokens(request: ListEnrolmentTokensRequest, signal: AbortSignal) {
+    const page = (pageToken: string) => {
+      const wanted = { pageSize: largePage, ...request, pageToken };
+      return read<TokenPage>((how, done) => service.listEnrolmentTokens(wanted, how, done), signal);
+    };
+    for await (const { tokens } of pages(page)) yield* tokens;
   }
 
   return {
@@ -195,6 +229,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     },
     makeEnrolmentTokens: (request, signal) =>
       call((how, done) => service.makeEnrolmentTokens(request, how, done), signal),
+    listEnrolmentTokens,
+    withdrawEnrolmentTokens: async (request, signal) =>
+      (await call<Withdrawn>((how, done) => service.withdrawEnrolmentTokens(request, how, done), signal))
+        .nodes,
     [Symbol.asyncDispose]: async () => service.close(),
   };
 }

@@ -9,6 +9,7 @@ import type { Canary as _leasehold_v1_Canary, Canary__Output as _leasehold_v1_Ca
 import type { DescribedPod as _leasehold_v1_DescribedPod, DescribedPod__Output as _leasehold_v1_DescribedPod__Output } from './leasehold/v1/DescribedPod.ts';
 import type { DescribedRun as _leasehold_v1_DescribedRun, DescribedRun__Output as _leasehold_v1_DescribedRun__Output } from './leasehold/v1/DescribedRun.ts';
 import type { EnrolmentToken as _leasehold_v1_EnrolmentToken, EnrolmentToken__Output as _leasehold_v1_EnrolmentToken__Output } from './leasehold/v1/EnrolmentToken.ts';
+import type { EnrolmentTokenFacts as _leasehold_v1_EnrolmentTokenFacts, EnrolmentTokenFacts__Output as _leasehold_v1_EnrolmentTokenFacts__Output } from './leasehold/v1/EnrolmentTokenFacts.ts';
 import type { ExplainRequest as _leasehold_v1_ExplainRequest, ExplainRequest__Output as _leasehold_v1_ExplainRequest__Output } from './leasehold/v1/ExplainRequest.ts';
 import type { ExplainResponse as _leasehold_v1_ExplainResponse, ExplainResponse__Output as _leasehold_v1_ExplainResponse__Output } from './leasehold/v1/ExplainResponse.ts';
 import type { GetSessionRequest as _leasehold_v1_GetSessionRequest, GetSessionRequest__Output as _leasehold_v1_GetSessionRequest__Output } from './leasehold/v1/GetSessionRequest.ts';
@@ -18,6 +19,8 @@ import type { LiftTombstoneRequest as _leasehold_v1_LiftTombstoneRequest, LiftTo
 import type { LiftTombstoneResponse as _leasehold_v1_LiftTombstoneResponse, LiftTombstoneResponse__Output as _leasehold_v1_LiftTombstoneResponse__Output } from './leasehold/v1/LiftTombstoneResponse.ts';
 import type { ListCanariesRequest as _leasehold_v1_ListCanariesRequest, ListCanariesRequest__Output as _leasehold_v1_ListCanariesRequest__Output } from './leasehold/v1/ListCanariesRequest.ts';
 import type { ListCanariesResponse as _leasehold_v1_ListCanariesResponse, ListCanariesResponse__Output as _leasehold_v1_ListCanariesResponse__Output } from './leasehold/v1/ListCanariesResponse.ts';
+import type { ListEnrolmentTokensRequest as _leasehold_v1_ListEnrolmentTokensRequest, ListEnrolmentTokensRequest__Output as _leasehold_v1_ListEnrolmentTokensRequest__Output } from './leasehold/v1/ListEnrolmentTokensRequest.ts';
+import type { ListEnrolmentTokensResponse as _leasehold_v1_ListEnrolmentTokensResponse, ListEnrolmentTokensResponse__Output as _leasehold_v1_ListEnrolmentTokensResponse__Output } from './leasehold/v1/ListEnrolmentTokensResponse.ts';
 import type { ListLocksRequest as _leasehold_v1_ListLocksRequest, ListLocksRequest__Output as _leasehold_v1_ListLocksRequest__Output } from './leasehold/v1/ListLocksRequest.ts';
 import type { ListLocksResponse as _leasehold_v1_ListLocksResponse, ListLocksResponse__Output as _leasehold_v1_ListLocksResponse__Output } from './leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest as _leasehold_v1_ListSessionsRequest, ListSessionsRequest__Output as _leasehold_v1_ListSessionsRequest__Output } from './leasehold/v1/ListSessionsRequest.ts';
@@ -42,6 +45,8 @@ import type { Session as _leasehold_v1_Session, Session__Output as _leasehold_v1
 import type { Tombstone as _leasehold_v1_Tombstone, Tombstone__Output as _leasehold_v1_Tombstone__Output } from './leasehold/v1/Tombstone.ts';
 import type { WatchSessionsRequest as _leasehold_v1_WatchSessionsRequest, WatchSessionsRequest__Output as _leasehold_v1_WatchSessionsRequest__Output } from './leasehold/v1/WatchSessionsRequest.ts';
 import type { WatchSessionsResponse as _leasehold_v1_WatchSessionsResponse, WatchSessionsResponse__Output as _leasehold_v1_WatchSessionsResponse__Output } from './leasehold/v1/WatchSessionsResponse.ts';
+import type { WithdrawEnrolmentTokensRequest as _leasehold_v1_WithdrawEnrolmentTokensRequest, WithdrawEnrolmentTokensRequest__Output as _leasehold_v1_WithdrawEnrolmentTokensRequest__Output } from './leasehold/v1/WithdrawEnrolmentTokensRequest.ts';
+import type { WithdrawEnrolmentTokensResponse as _leasehold_v1_WithdrawEnrolmentTokensResponse, WithdrawEnrolmentTokensResponse__Output as _leasehold_v1_WithdrawEnrolmentTokensResponse__Output } from './leasehold/v1/WithdrawEnrolmentTokensResponse.ts';
 import type { WriteOffRequest as _leasehold_v1_WriteOffRequest, WriteOffRequest__Output as _leasehold_v1_WriteOffRequest__Output } from './leasehold/v1/WriteOffRequest.ts';
 import type { WriteOffResponse as _leasehold_v1_WriteOffResponse, WriteOffResponse__Output as _leasehold_v1_WriteOffResponse__Output } from './leasehold/v1/WriteOffResponse.ts';
 
@@ -56,7 +61,7 @@ export interface ProtoGrpcType {
       AddLockResponse: MessageTypeDefinition<_leasehold_v1_AddLockResponse, _leasehold_v1_AddLockResponse__Output>
       /**
        * For people. Reached on its own listener with client certificates; each call needs one of four rights:
-       * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
+       * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (make and withdraw tokens of compute nodes).
        */
       AdminService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_AdminServiceClient> & { service: _leasehold_v1_AdminServiceDefinition }
       BackendCredential: MessageTypeDefinition<_leasehold_v1_BackendCredential, _leasehold_v1_BackendCredential__Output>
@@ -64,6 +69,7 @@ export interface ProtoGrpcType {
       DescribedPod: MessageTypeDefinition<_leasehold_v1_DescribedPod, _leasehold_v1_DescribedPod__Output>
       DescribedRun: MessageTypeDefinition<_leasehold_v1_DescribedRun, _leasehold_v1_DescribedRun__Output>
       EnrolmentToken: MessageTypeDefinition<_leasehold_v1_EnrolmentToken, _leasehold_v1_EnrolmentToken__Output>
+      EnrolmentTokenFacts: MessageTypeDefinition<_leasehold_v1_EnrolmentTokenFacts, _leasehold_v1_EnrolmentTokenFacts__Output>
       ExplainRequest: MessageTypeDefinition<_leasehold_v1_ExplainRequest, _leasehold_v1_ExplainRequest__Output>
       ExplainResponse: MessageTypeDefinition<_leasehold_v1_ExplainResponse, _leasehold_v1_ExplainResponse__Output>
       GetSessionRequest: MessageTypeDefinition<_leasehold_v1_GetSessionRequest, _leasehold_v1_GetSessionRequest__Output>
@@ -73,6 +79,8 @@ export interface ProtoGrpcType {
       LiftTombstoneResponse: MessageTypeDefinition<_leasehold_v1_LiftTombstoneResponse, _leasehold_v1_LiftTombstoneResponse__Output>
       ListCanariesRequest: MessageTypeDefinition<_leasehold_v1_ListCanariesRequest, _leasehold_v1_ListCanariesRequest__Output>
       ListCanariesResponse: MessageTypeDefinition<_leasehold_v1_ListCanariesResponse, _leasehold_v1_ListCanariesResponse__Output>
+      ListEnrolmentTokensRequest: MessageTypeDefinition<_leasehold_v1_ListEnrolmentTokensRequest, _leasehold_v1_ListEnrolmentTokensRequest__Output>
+      ListEnrolmentTokensResponse: MessageTypeDefinition<_leasehold_v1_ListEnrolmentTokensResponse, _leasehold_v1_ListEnrolmentTokensResponse__Output>
       ListLocksRequest: MessageTypeDefinition<_leasehold_v1_ListLocksRequest, _leasehold_v1_ListLocksRequest__Output>
       ListLocksResponse: MessageTypeDefinition<_leasehold_v1_ListLocksResponse, _leasehold_v1_ListLocksResponse__Output>
       ListSessionsRequest: MessageTypeDefinition<_leasehold_v1_ListSessionsRequest, _leasehold_v1_ListSessionsRequest__Output>
@@ -97,6 +105,8 @@ export interface ProtoGrpcType {
       Tombstone: MessageTypeDefinition<_leasehold_v1_Tombstone, _leasehold_v1_Tombstone__Output>
       WatchSessionsRequest: MessageTypeDefinition<_leasehold_v1_WatchSessionsRequest, _leasehold_v1_WatchSessionsRequest__Output>
       WatchSessionsResponse: MessageTypeDefinition<_leasehold_v1_WatchSessionsResponse, _leasehold_v1_WatchSessionsResponse__Output>
+      WithdrawEnrolmentTokensRequest: MessageTypeDefinition<_leasehold_v1_WithdrawEnrolmentTokensRequest, _leasehold_v1_WithdrawEnrolmentTokensRequest__Output>
+      WithdrawEnrolmentTokensResponse: MessageTypeDefinition<_leasehold_v1_WithdrawEnrolmentTokensResponse, _leasehold_v1_WithdrawEnrolmentTokensResponse__Output>
       WriteOffRequest: MessageTypeDefinition<_leasehold_v1_WriteOffRequest, _leasehold_v1_WriteOffRequest__Output>
       WriteOffResponse: MessageTypeDefinition<_leasehold_v1_WriteOffResponse, _leasehold_v1_WriteOffResponse__Output>
     }

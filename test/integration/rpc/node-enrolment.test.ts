@@ -11,7 +11,10 @@ import { silentLog } from '../../../src/platform/log.ts';
 import { createTestCa } from '../../support/certificates.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { parseRecordText } from '../../../src/audit/record.ts';
-import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
+import {
+  makeCertificateRequest,
+  parseCertificateRequest,
+} from '../../../src/platform/certificate-request.ts';
 import { type ErrorCode, hasCode } from '../../../src/platform/error.ts';
 import { createAdminClient } from '../../../src/rpc/client/admin-client.ts';
 import { certifyNode } from '../../../src/rpc/client/certify-node.ts';
@@ -45,17 +48,20 @@ const renew = (
     timeoutMs,
     signal,
   });
-const aToken = async (node = 'n1'): Promise<Buffer> => {
-  const ada = broker.ca.issueClient({ commonName: 'ada' });
-  await using admin = createAdminClient({
+const anAdmin = (commonName = 'ada') => {
+  const person = broker.ca.issueClient({ commonName });
+  return createAdminClient({
     endpoint: {
       address: broker.admin,
       ca: serverCa(),
-      clientCertificate: { certificate: Buffer.from(ada.certificate), key: Buffer.from(ada.key) },
+      clientCertificate: { certificate: Buffer.from(person.certificate), key: Buffer.from(person.key) },
     },
     clock: systemClock,
     random: Math.random,
   });
+};
+const aToken = async (node = 'n1'): Promise<Buffer> => {
+  await using admin = anAdmin();
   const { tokens } = await admin.makeEnrolmentTokens(
     { cluster: 'hpc', nodes: [node], ttlSeconds: 600 },
     signal,
@@ -153,6 +159,48 @@ describeWith(['vault'], 'enrolment at a broker with a real Vault', () => {
       ['enrol', 'ok', undefined, 'hpc/n1'],
       ['enrol', 'refused', 'enrolment_spent', 'hpc/n1'],
       ['enrol', 'refused', 'request_invalid', 'hpc/n1'],
+    ]);
+  });
+
+  it('takes back a token that no node has used, and no other, and shows what became of each', async () => {
+    const reason = 'overlay was readable';
+    await using stranger = anAdmin('eve');
+    await using admin = anAdmin();
+    const [lost, key] = [await aToken(), newKey()];
+    const request = makeCertificateRequest(key);
+    await enrol(await aToken('n2'), request);
+    const withdraw = (node: string, by = admin) =>
+      codeOf(by.withdrawEnrolmentTokens({ cluster: 'hpc', node, reason }, signal));
+    expect(await withdraw('n1', stranger)).toBe('admin_unauthenticated');
+    expect(await withdraw('n9')).toBe('enrolment_unknown');
+    expect(await withdraw('n2')).toBe('enrolment_used');
+    const list = async () => {
+      const all = [];
+      for await (const { node, state, by, key } of admin.listEnrolmentTokens({ cluster: 'hpc' }, signal))
+        all.push([node, state, by, key]);
+      return all;
+    };
+    const digest = parseCertificateRequest(request).key;
+    expect(await list()).toEqual([
+      ['n1', 'unused', 'admin:ada', ''],
+      ['n2', 'spent', 'admin:ada', digest],
+    ]);
+    expect(await withdraw('n1')).toBeUndefined();
+    expect(await codeOf(enrol(lost, request))).toBe('enrolment_refused');
+    const another = await aToken('n3');
+    expect(await admin.withdrawEnrolmentTokens({ cluster: 'hpc', all: true, reason }, signal)).toEqual([
+      'n3',
+    ]);
+    expect(await codeOf(enrol(another, request))).toBe('enrolment_refused');
+    expect(await list()).toEqual([['n2', 'spent', 'admin:ada', digest]]);
+    expect((await records()).slice(3)).toEqual([
+      ['enrol_token_withdraw', 'refused', 'enrolment_unknown', 'hpc/n9'],
+      ['enrol_token_withdraw', 'refused', 'enrolment_used', 'hpc/n2'],
+      ['enrol_token_withdraw', 'ok', undefined, 'hpc/n1'],
+      ['enrol', 'refused', 'enrolment_refused', '127.0.0.1'],
+      ['enrol_token', 'ok', undefined, 'hpc/n3'],
+      ['enrol_token_withdraw', 'ok', undefined, undefined],
+      ['enrol_token_withdraw', 'ok', undefined, 'hpc/n3'],
     ]);
   });
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseEnrolmentToken } from '../../../src/identity/runs/enrolment-token.ts';
-import { createNodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
+import { createEnrolmentTokens } from '../../../src/lease/runs/enrolment-tokens.ts';
 import type { NewEnrolment } from '../../../src/ledger/enrolments.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
-import { silentLog } from '../../../src/platform/log.ts';
 import { recordingAudit } from '../rpc/server-world.ts';
 
 const now = 1_800_000_000_000;
@@ -13,15 +12,12 @@ const request = { cluster: 'hpc', nodes: ['n1', 'n2'], ttlSeconds: 600, by: 'adm
 function site(broken: { readonly ledger?: boolean; readonly audit?: boolean } = {}) {
   const kept: NewEnrolment[] = [];
   const audit = recordingAudit();
-  const enrolment = createNodeEnrolment({
+  const enrolment = createEnrolmentTokens({
     clusters: new Set(['hpc']),
-    trustDomain: 'test',
-    authority: { mount: 'pki', role: 'node', certificateSeconds: 3_600 },
-    signer: { signCertificate: never },
-    admitNode: never,
-    log: silentLog,
     ledger: {
-      spendEnrolment: never,
+      listEnrolments: never,
+      withdrawEnrolment: never,
+      withdrawEnrolmentsOf: never,
       addEnrolments: async (enrolments) => {
         if (broken.ledger === true) throw new LeaseholdError('ledger_unavailable');
         kept.push(...enrolments);
@@ -80,6 +76,7 @@ describe('making enrolment tokens', () => {
         cluster: claim?.cluster,
         node: claim?.node,
         token: claim?.hash,
+        by: 'admin:ada',
         at: now,
         expiresAt,
       })),

@@ -62,6 +62,9 @@ const enrolment = () =>
     ledger: {
       addEnrolments: (all) => ledger.addEnrolments(all),
       spendEnrolment: (one) => ledger.spendEnrolment(one),
+      listEnrolments: (query) => ledger.listEnrolments(query),
+      withdrawEnrolment: (one) => ledger.withdrawEnrolment(one),
+      withdrawEnrolmentsOf: (all) => ledger.withdrawEnrolmentsOf(all),
     },
     admitNode: async () => admitted,
     audit,
@@ -98,6 +101,16 @@ const stranger = { peer: '10.0.0.9' };
 const proved = { node: 'hpc/n1', actor: uri };
 
 describe('a token', () => {
+  it('that was withdrawn is refused like one that never was, to every key', async () => {
+    const [token, key] = [await aToken(), newKey()];
+    signs(key);
+    await enrolment().withdrawTokens({ cluster: 'hpc', node: 'n1', reason: 'lost', by: 'admin:a' });
+    audit.records.length = 0;
+    await refused(enrol(token, key), 'enrolment_refused', stranger);
+    await refused(enrol(token, newKey()), 'enrolment_refused', stranger);
+    expect((await enrol(await aToken(), key)).chain).toContain('BEGIN CERTIFICATE');
+  });
+
   it.each<[string, (token: Buffer) => Buffer]>([
     ['is empty', () => Buffer.alloc(0)],
     ['is no token', () => Buffer.from('secret')],

@@ -2,10 +2,14 @@ import { status, type ClientReadableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionAdmin } from '../../../src/lease/sessions.ts';
 import type { SessionWithHolders } from '../../../src/ledger/ledger.ts';
+import type { NodeEnrolment } from '../../../src/lease/runs/node-enrolment.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { Secret } from '../../../src/platform/secret.ts';
 import { type AdminMethod, type AdminRight, rightOf } from '../../../src/rpc/admin-access.ts';
+import type { ListEnrolmentTokensRequest } from '../../../src/rpc/gen/leasehold/v1/ListEnrolmentTokensRequest.ts';
+import type { ListEnrolmentTokensResponse__Output } from '../../../src/rpc/gen/leasehold/v1/ListEnrolmentTokensResponse.ts';
 import type { RevokeSessionsResponse__Output } from '../../../src/rpc/gen/leasehold/v1/RevokeSessionsResponse.ts';
+import type { WithdrawEnrolmentTokensRequest } from '../../../src/rpc/gen/leasehold/v1/WithdrawEnrolmentTokensRequest.ts';
 import { loadAdminApi } from '../../../src/rpc/proto.ts';
 import { createTestCa } from '../../support/certificates.ts';
 import {
@@ -27,7 +31,13 @@ const clients = rights.map((right) => ({
   rights: [right],
 }));
 const never = () => Promise.reject(new Error('not asked for here'));
-const noEnrolment = { makeTokens: never, enrol: never, renew: never };
+const noEnrolment = {
+  makeTokens: never,
+  listTokens: never,
+  withdrawTokens: never,
+  enrol: never,
+  renew: never,
+};
 const selector = { pod: 'shop/api-1' };
 
 let world: ServerWorld;
@@ -79,6 +89,11 @@ const calls: Readonly<Record<AdminMethod, (client: Client) => Promise<Ended>>> =
     ask((options, answer) =>
       client.makeEnrolmentTokens({ cluster: 'hpc', nodes: ['n1'], ttlSeconds: 600 }, options, answer),
     ),
+  ListEnrolmentTokens: (client) => ask((options, answer) => client.listEnrolmentTokens({}, options, answer)),
+  WithdrawEnrolmentTokens: (client) =>
+    ask((options, answer) =>
+      client.withdrawEnrolmentTokens({ cluster: 'hpc', node: 'n1', reason: 'drill' }, options, answer),
+    ),
 };
 
 function follow(call: ClientReadableStream<unknown>): Promise<Ended> {
@@ -98,8 +113,9 @@ describe('access to the admin API', () => {
   });
 
   it('lets each right do its own methods and no other', async () => {
+    const refuse = () => Promise.reject(new LeaseholdError('session_unknown'));
     await start({
-      enrolment: { ...noEnrolment, makeTokens: () => Promise.reject(new LeaseholdError('session_unknown')) },
+      enrolment: { ...noEnrolment, makeTokens: refuse, listTokens: refuse, withdrawTokens: refuse },
     });
     for (const right of rights) {
       const client = clientFor(`cn-${right}`);
@@ -183,12 +199,18 @@ describe('access to the admin API', () => {
 describe('an admin call', () => {
   it('for enrolment tokens is answered by who makes them, and refused where nodes get their certificates elsewhere', async () => {
     await start();
-    const refused = clientFor('cn-enrol');
-    expect(await calls.MakeEnrolmentTokens(refused)).toMatchObject({
-      code: 'enrolment_off',
-      status: status.FAILED_PRECONDITION,
-    });
-    refused.close();
+    for (const [call, right] of [
+      [calls.MakeEnrolmentTokens, 'enrol'],
+      [calls.ListEnrolmentTokens, 'view'],
+      [calls.WithdrawEnrolmentTokens, 'enrol'],
+    ] as const) {
+      const refused = clientFor(`cn-${right}`);
+      expect(await call(refused)).toMatchObject({
+        code: 'enrolment_off',
+        status: status.FAILED_PRECONDITION,
+      });
+      refused.close();
+    }
     await world[Symbol.asyncDispose]();
     const asked: unknown[] = [];
     await start({
@@ -207,6 +229,82 @@ describe('an admin call', () => {
     });
     expect(asked).toMatchObject([
       { cluster: 'hpc', nodes: ['n1'], ttlSeconds: 600, by: 'admin:person-enrol' },
+    ]);
+    client.close();
+  });
+
+  it('that withdraws enrolment tokens names a node or all, never neither, and is answered with what was withdrawn', async () => {
+    const asked: unknown[] = [];
+    const withdrawTokens: NodeEnrolment['withdrawTokens'] = async (request) => {
+      asked.push(request);
+      if (request.node === 'n9') throw new LeaseholdError('enrolment_unknown');
+      if (request.node === 'n8') throw new LeaseholdError('enrolment_used');
+      return ['n1', 'n2'];
+    };
+    await start({ enrolment: { ...noEnrolment, withdrawTokens } });
+    const client = clientFor('cn-enrol');
+    const withdraw = (request: WithdrawEnrolmentTokensRequest) =>
+      ask((o, a) => client.withdrawEnrolmentTokens({ cluster: 'hpc', reason: ' drill ', ...request }, o, a));
+    for (const wrong of [{}, { node: 'n1', all: true }, { node: 'n1', reason: ' ' }])
+      expect(await withdraw(wrong)).toMatchObject({
+        code: 'request_invalid',
+        status: status.INVALID_ARGUMENT,
+      });
+    expect(asked).toEqual([]);
+    expect(await withdraw({ node: 'n9' })).toMatchObject({
+      code: 'enrolment_unknown',
+      status: status.NOT_FOUND,
+    });
+    expect(await withdraw({ node: 'n8' })).toMatchObject({
+      code: 'enrolment_used',
+      status: status.FAILED_PRECONDITION,
+    });
+    expect(await withdraw({ all: true })).toMatchObject({
+      status: status.OK,
+      response: { nodes: ['n1', 'n2'] },
+    });
+    expect(asked.at(-1)).toEqual({
+      cluster: 'hpc',
+      node: undefined,
+      reason: 'drill',
+      by: 'admin:person-enrol',
+    });
+    client.close();
+  });
+
+  it('pages through enrolment tokens', async () => {
+    const queries: unknown[] = [];
+    const known = { cluster: 'hpc', by: 'admin:ada', at: 1, expiresAt: 2 };
+    const listTokens: NodeEnrolment['listTokens'] = async (query) => {
+      queries.push(query);
+      if (query.after !== undefined) return [];
+      return [
+        { ...known, node: 'n1', state: 'spent', key: 'ab' },
+        { ...known, node: 'n2', state: 'unused', key: undefined },
+      ];
+    };
+    await start({ enrolment: { ...noEnrolment, listTokens } });
+    const client = clientFor('cn-view');
+    const list = (request: ListEnrolmentTokensRequest) =>
+      ask<ListEnrolmentTokensResponse__Output>((o, a) => client.listEnrolmentTokens(request, o, a));
+    for (const wrong of [{ pageSize: 1_001 }, { pageToken: 'n1' }, { pageToken: 'a/b/c' }, { cluster: "'" }])
+      expect(await list(wrong)).toMatchObject({ code: 'request_invalid' });
+    expect(queries).toEqual([]);
+    const first = await list({ pageSize: 2 });
+    const wire = { cluster: 'hpc', by: 'admin:ada', madeAtMs: 1, expiresAtMs: 2 };
+    expect(first.response).toEqual({
+      tokens: [
+        { ...wire, node: 'n1', state: 'spent', key: 'ab' },
+        { ...wire, node: 'n2', state: 'unused', key: '' },
+      ],
+      nextPageToken: 'hpc/n2',
+    });
+    const last = await list({ cluster: 'hpc', unused: true, pageSize: 2, pageToken: 'hpc/n2' });
+    expect(last.response).toEqual({ tokens: [], nextPageToken: '' });
+    const by = 'admin:person-view';
+    expect(queries).toEqual([
+      { cluster: undefined, unused: false, pageSize: 2, after: undefined, by },
+      { cluster: 'hpc', unused: true, pageSize: 2, after: { cluster: 'hpc', node: 'n2' }, by },
     ]);
     client.close();
   });

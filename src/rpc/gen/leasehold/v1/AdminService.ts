@@ -12,6 +12,8 @@ import type { LiftTombstoneRequest as _leasehold_v1_LiftTombstoneRequest, LiftTo
 import type { LiftTombstoneResponse as _leasehold_v1_LiftTombstoneResponse, LiftTombstoneResponse__Output as _leasehold_v1_LiftTombstoneResponse__Output } from '../../leasehold/v1/LiftTombstoneResponse.ts';
 import type { ListCanariesRequest as _leasehold_v1_ListCanariesRequest, ListCanariesRequest__Output as _leasehold_v1_ListCanariesRequest__Output } from '../../leasehold/v1/ListCanariesRequest.ts';
 import type { ListCanariesResponse as _leasehold_v1_ListCanariesResponse, ListCanariesResponse__Output as _leasehold_v1_ListCanariesResponse__Output } from '../../leasehold/v1/ListCanariesResponse.ts';
+import type { ListEnrolmentTokensRequest as _leasehold_v1_ListEnrolmentTokensRequest, ListEnrolmentTokensRequest__Output as _leasehold_v1_ListEnrolmentTokensRequest__Output } from '../../leasehold/v1/ListEnrolmentTokensRequest.ts';
+import type { ListEnrolmentTokensResponse as _leasehold_v1_ListEnrolmentTokensResponse, ListEnrolmentTokensResponse__Output as _leasehold_v1_ListEnrolmentTokensResponse__Output } from '../../leasehold/v1/ListEnrolmentTokensResponse.ts';
 import type { ListLocksRequest as _leasehold_v1_ListLocksRequest, ListLocksRequest__Output as _leasehold_v1_ListLocksRequest__Output } from '../../leasehold/v1/ListLocksRequest.ts';
 import type { ListLocksResponse as _leasehold_v1_ListLocksResponse, ListLocksResponse__Output as _leasehold_v1_ListLocksResponse__Output } from '../../leasehold/v1/ListLocksResponse.ts';
 import type { ListSessionsRequest as _leasehold_v1_ListSessionsRequest, ListSessionsRequest__Output as _leasehold_v1_ListSessionsRequest__Output } from '../../leasehold/v1/ListSessionsRequest.ts';
@@ -30,12 +32,14 @@ import type { RunCanaryRequest as _leasehold_v1_RunCanaryRequest, RunCanaryReque
 import type { RunCanaryResponse as _leasehold_v1_RunCanaryResponse, RunCanaryResponse__Output as _leasehold_v1_RunCanaryResponse__Output } from '../../leasehold/v1/RunCanaryResponse.ts';
 import type { WatchSessionsRequest as _leasehold_v1_WatchSessionsRequest, WatchSessionsRequest__Output as _leasehold_v1_WatchSessionsRequest__Output } from '../../leasehold/v1/WatchSessionsRequest.ts';
 import type { WatchSessionsResponse as _leasehold_v1_WatchSessionsResponse, WatchSessionsResponse__Output as _leasehold_v1_WatchSessionsResponse__Output } from '../../leasehold/v1/WatchSessionsResponse.ts';
+import type { WithdrawEnrolmentTokensRequest as _leasehold_v1_WithdrawEnrolmentTokensRequest, WithdrawEnrolmentTokensRequest__Output as _leasehold_v1_WithdrawEnrolmentTokensRequest__Output } from '../../leasehold/v1/WithdrawEnrolmentTokensRequest.ts';
+import type { WithdrawEnrolmentTokensResponse as _leasehold_v1_WithdrawEnrolmentTokensResponse, WithdrawEnrolmentTokensResponse__Output as _leasehold_v1_WithdrawEnrolmentTokensResponse__Output } from '../../leasehold/v1/WithdrawEnrolmentTokensResponse.ts';
 import type { WriteOffRequest as _leasehold_v1_WriteOffRequest, WriteOffRequest__Output as _leasehold_v1_WriteOffRequest__Output } from '../../leasehold/v1/WriteOffRequest.ts';
 import type { WriteOffResponse as _leasehold_v1_WriteOffResponse, WriteOffResponse__Output as _leasehold_v1_WriteOffResponse__Output } from '../../leasehold/v1/WriteOffResponse.ts';
 
 /**
  * For people. Reached on its own listener with client certificates; each call needs one of four rights:
- * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
+ * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (make and withdraw tokens of compute nodes).
  */
 export interface AdminServiceClient extends grpc.Client {
   /**
@@ -112,6 +116,21 @@ export interface AdminServiceClient extends grpc.Client {
   listCanaries(argument: _leasehold_v1_ListCanariesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
   listCanaries(argument: _leasehold_v1_ListCanariesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
   listCanaries(argument: _leasehold_v1_ListCanariesRequest, callback: grpc.requestCallback<_leasehold_v1_ListCanariesResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Lists what is known of the tokens of compute nodes, never the tokens. Right: view.
+   */
+  ListEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  ListEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  ListEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  ListEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Lists what is known of the tokens of compute nodes, never the tokens. Right: view.
+   */
+  listEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  listEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  listEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  listEnrolmentTokens(argument: _leasehold_v1_ListEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_ListEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * Lists locks. Right: view.
@@ -241,6 +260,21 @@ export interface AdminServiceClient extends grpc.Client {
   watchSessions(argument: _leasehold_v1_WatchSessionsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_leasehold_v1_WatchSessionsResponse__Output>;
   
   /**
+   * Takes back tokens that no node has used: of one node, or of all nodes of a cluster. Right: enrol.
+   */
+  WithdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Takes back tokens that no node has used: of one node, or of all nodes of a cluster. Right: enrol.
+   */
+  withdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  withdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  withdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  withdrawEnrolmentTokens(argument: _leasehold_v1_WithdrawEnrolmentTokensRequest, callback: grpc.requestCallback<_leasehold_v1_WithdrawEnrolmentTokensResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
    * Gives up on a credential that cannot be settled. Right: settle.
    */
   WriteOff(argument: _leasehold_v1_WriteOffRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_WriteOffResponse__Output>): grpc.ClientUnaryCall;
@@ -259,7 +293,7 @@ export interface AdminServiceClient extends grpc.Client {
 
 /**
  * For people. Reached on its own listener with client certificates; each call needs one of four rights:
- * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (tokens of compute nodes).
+ * view, revoke (revoke, rotate, lock, canary), settle (lift, write off) or enrol (make and withdraw tokens of compute nodes).
  */
 export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
@@ -286,6 +320,11 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
    * Says how each dynamic path stands by its canaries. Right: view.
    */
   ListCanaries: grpc.handleUnaryCall<_leasehold_v1_ListCanariesRequest__Output, _leasehold_v1_ListCanariesResponse>;
+  
+  /**
+   * Lists what is known of the tokens of compute nodes, never the tokens. Right: view.
+   */
+  ListEnrolmentTokens: grpc.handleUnaryCall<_leasehold_v1_ListEnrolmentTokensRequest__Output, _leasehold_v1_ListEnrolmentTokensResponse>;
   
   /**
    * Lists locks. Right: view.
@@ -333,6 +372,11 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
   WatchSessions: grpc.handleServerStreamingCall<_leasehold_v1_WatchSessionsRequest__Output, _leasehold_v1_WatchSessionsResponse>;
   
   /**
+   * Takes back tokens that no node has used: of one node, or of all nodes of a cluster. Right: enrol.
+   */
+  WithdrawEnrolmentTokens: grpc.handleUnaryCall<_leasehold_v1_WithdrawEnrolmentTokensRequest__Output, _leasehold_v1_WithdrawEnrolmentTokensResponse>;
+  
+  /**
    * Gives up on a credential that cannot be settled. Right: settle.
    */
   WriteOff: grpc.handleUnaryCall<_leasehold_v1_WriteOffRequest__Output, _leasehold_v1_WriteOffResponse>;
@@ -345,6 +389,7 @@ export interface AdminServiceDefinition extends grpc.ServiceDefinition {
   GetSession: MethodDefinition<_leasehold_v1_GetSessionRequest, _leasehold_v1_GetSessionResponse, _leasehold_v1_GetSessionRequest__Output, _leasehold_v1_GetSessionResponse__Output>
   LiftTombstone: MethodDefinition<_leasehold_v1_LiftTombstoneRequest, _leasehold_v1_LiftTombstoneResponse, _leasehold_v1_LiftTombstoneRequest__Output, _leasehold_v1_LiftTombstoneResponse__Output>
   ListCanaries: MethodDefinition<_leasehold_v1_ListCanariesRequest, _leasehold_v1_ListCanariesResponse, _leasehold_v1_ListCanariesRequest__Output, _leasehold_v1_ListCanariesResponse__Output>
+  ListEnrolmentTokens: MethodDefinition<_leasehold_v1_ListEnrolmentTokensRequest, _leasehold_v1_ListEnrolmentTokensResponse, _leasehold_v1_ListEnrolmentTokensRequest__Output, _leasehold_v1_ListEnrolmentTokensResponse__Output>
   ListLocks: MethodDefinition<_leasehold_v1_ListLocksRequest, _leasehold_v1_ListLocksResponse, _leasehold_v1_ListLocksRequest__Output, _leasehold_v1_ListLocksResponse__Output>
   ListSessions: MethodDefinition<_leasehold_v1_ListSessionsRequest, _leasehold_v1_ListSessionsResponse, _leasehold_v1_ListSessionsRequest__Output, _leasehold_v1_ListSessionsResponse__Output>
   ListTombstones: MethodDefinition<_leasehold_v1_ListTombstonesRequest, _leasehold_v1_ListTombstonesResponse, _leasehold_v1_ListTombstonesRequest__Output, _leasehold_v1_ListTombstonesResponse__Output>
@@ -354,5 +399,6 @@ export interface AdminServiceDefinition extends grpc.ServiceDefinition {
   RotateSessions: MethodDefinition<_leasehold_v1_RotateSessionsRequest, _leasehold_v1_RotateSessionsResponse, _leasehold_v1_RotateSessionsRequest__Output, _leasehold_v1_RotateSessionsResponse__Output>
   RunCanary: MethodDefinition<_leasehold_v1_RunCanaryRequest, _leasehold_v1_RunCanaryResponse, _leasehold_v1_RunCanaryRequest__Output, _leasehold_v1_RunCanaryResponse__Output>
   WatchSessions: MethodDefinition<_leasehold_v1_WatchSessionsRequest, _leasehold_v1_WatchSessionsResponse, _leasehold_v1_WatchSessionsRequest__Output, _leasehold_v1_WatchSessionsResponse__Output>
+  WithdrawEnrolmentTokens: MethodDefinition<_leasehold_v1_WithdrawEnrolmentTokensRequest, _leasehold_v1_WithdrawEnrolmentTokensResponse, _leasehold_v1_WithdrawEnrolmentTokensRequest__Output, _leasehold_v1_WithdrawEnrolmentTokensResponse__Output>
   WriteOff: MethodDefinition<_leasehold_v1_WriteOffRequest, _leasehold_v1_WriteOffResponse, _leasehold_v1_WriteOffRequest__Output, _leasehold_v1_WriteOffResponse__Output>
 }
