@@ -11,6 +11,8 @@ import { lockAdd } from './commands/lock-add.ts';
 import { lockList } from './commands/lock-list.ts';
 import { lockRemove } from './commands/lock-remove.ts';
 import { nodeEnrolToken } from './commands/node-enrol-token.ts';
+import { nodeListTokens } from './commands/node-list-tokens.ts';
+import { nodeWithdrawToken } from './commands/node-withdraw-token.ts';
 import { revoke } from './commands/revoke.ts';
 import { rotate } from './commands/rotate.ts';
 import { sessionList } from './commands/session-list.ts';
@@ -35,6 +37,8 @@ export const commands: readonly Command[] = [
   lockRemove,
   lockList,
   nodeEnrolToken,
+  nodeListTokens,
+  nodeWithdrawToken,
   explain,
   settleList,
   settleLift,

@@ -47,6 +47,8 @@ beforeAll(async () => {
     MakeEnrolmentTokens: {
       answer: { tokens: [{ node: 'n', token: Buffer.from('t') }], expiresAtMs: createdAtMs },
     },
+    ListEnrolmentTokens: { answer: { tokens: [{ cluster: 'c', node: 'n', state: 'unused' }] } },
+    WithdrawEnrolmentTokens: { answer: { nodes: ['n'] } },
   });
 });
 
@@ -90,6 +92,8 @@ describe('docs/cli.md', () => {
     ['lock remove', ['lock', 'remove', 'x', '--reason', 'r']],
     ['lock list', ['lock', 'list']],
     ['node enrol-token', ['node', 'enrol-token', '--cluster', 'c', '--node', 'n']],
+    ['node list-tokens', ['node', 'list-tokens']],
+    ['node withdraw-token', ['node', 'withdraw-token', '--cluster', 'c', '--all', ...reasoned]],
     ['explain', ['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']],
     ['settle list', ['settle', 'list']],
     ['canary list', ['canary', 'list']],
@@ -113,6 +117,7 @@ describe('docs/cli.md', () => {
       Credential: inner('credentials'),
       Lock: first((await printed(['lock', 'list']))['locks']),
       Tombstone: first((await printed(['settle', 'list']))['tombstones']),
+      EnrolmentToken: first((await printed(['node', 'list-tokens']))['tokens']),
       Canary: first((await printed(['canary', 'list']))['canaries']),
       Rule: first(
         (await printed(['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']))[
