@@ -27,6 +27,7 @@ const scheduler: Scheduler = {
   hold: () => Promise.resolve(),
   held: () => Promise.resolve(new Map()),
   release: () => Promise.resolve(new Map()),
+  disown: () => Promise.resolve(),
   cancel: () => Promise.resolve(),
   cancelRun: () => Promise.resolve(false),
 };

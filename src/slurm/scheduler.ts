@@ -29,6 +29,12 @@ export interface ScheduledRun {
   readonly state: 'RUNNING' | 'SUSPENDED' | undefined;
 }
 
+/**
+ * A job with our comment. `waiting`: held by the command that we hold with. `ending`: it ends in order to wait, or waits for another reason and may yet be
+ * ours. `free`: it waits in the queue, or its user holds it. `running`: it has resources.
+ */
+export type Held = 'waiting' | 'ending' | 'free' | 'running';
+
 /** The few things that the signer asks of Slurm and tells it. */
 export interface Scheduler {
   /** Every run that has resources, suspended and completing ones included. */
@@ -39,10 +45,15 @@ export interface Scheduler {
   enforcesAccounting(signal: AbortSignal): Promise<boolean>;
   /** Puts the run back into the queue, held. */
   hold(name: JobName, signal: AbortSignal): Promise<void>;
-  /** What is held in our name: not what runs or is gone, nor what an administrator has written another comment on. */
-  held(signal: AbortSignal): Promise<ReadonlyMap<JobName, 'waiting' | 'ending'>>;
-  /** Those that Slurm would not let go, each with its words; all others are released. Throws when it cannot be told which. */
+  /** What our comment stands on: not what is gone, nor what an administrator has written another comment on. */
+  held(signal: AbortSignal): Promise<ReadonlyMap<JobName, Held>>;
+  /**
+   * Those that Slurm would not let go, each with its words; all others are released, and lose our comment. Throws when it cannot be told which. One that
+   * was released and has its comment yet, for the signer was killed in between, is `free` or `running` when it is looked at again.
+   */
   release(names: readonly JobName[], signal: AbortSignal): Promise<Unreleased>;
+  /** Takes our comment from jobs, as far as Slurm lets us. */
+  disown(names: readonly JobName[], signal: AbortSignal): Promise<void>;
   cancel(name: JobName, signal: AbortSignal): Promise<void>;
   /**
    * Cancels this run while it is in the state that it was seen in: one that was put back in the meantime waits in the queue, and is left alone. Says why
@@ -75,8 +86,18 @@ const cut = (line: string, columns: Readonly<Record<string, number>>): readonly 
 };
 const widthOf = (columns: Readonly<Record<string, number>>): number =>
   Object.values(columns).reduce((sum, width) => sum + width, 0);
-// The comment stands last, and only administrators write it.
-const heldWidths = { JobID: 14, ArrayJobID: 14, ArrayTaskID: 14, StateCompact: 6 } as const;
+const requeuedAndHeld = 'job requeued in held state';
+// The comment stands last, and only administrators write it. Of the reason no more than Slurm's own words: what plugins say may hold a user's.
+const heldWidths = {
+  JobID: 14,
+  ArrayJobID: 14,
+  ArrayTaskID: 14,
+  StateCompact: 6,
+  PriorityLong: 14,
+  Reason: requeuedAndHeld.length,
+} as const;
+/** What Slurm says of a job that is held by the command that we hold with, at first and once its scheduler has looked at it. */
+const ourReasons: readonly string[] = [requeuedAndHeld, 'JobHeldAdmin'];
 /**
  * Compact states of jobs that have no resources, or none any more. Taken out here: squeue compares the state that it filters by for equality, so that
  * a running job in the moment of a signal, or of another mark of Slurm's, would seem gone. A state that is not known here counts as a run.
@@ -102,6 +123,7 @@ const withoutResources = new Set([
   'LF',
 ]);
 const holdComment = 'leasehold: held until the credential service can be reached; released by itself';
+const releasedComment = 'leasehold: released';
 const timeoutMs = 15_000;
 /** In one command, which waits for the controller once for each: within its deadline on a busy one. */
 const mostReleased = 256;
@@ -147,15 +169,19 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
     });
 }
 
-/** Rows of jobs that wait, or end in order to wait, with our comment; rows of all others say nothing. */
-export function parseHeld(text: string): ReadonlyMap<JobName, 'waiting' | 'ending'> {
-  const held = new Map<JobName, 'waiting' | 'ending'>();
+/** Rows of jobs that are not over, with our comment; rows of all others say nothing. */
+export function parseHeld(text: string): ReadonlyMap<JobName, Held> {
+  const held = new Map<JobName, Held>();
   for (const line of text.split('\n')) {
-    const [jobId = '', arrayId = '', taskId = '', state = ''] = cut(line, heldWidths);
+    const [jobId = '', arrayId, taskId, state = '', priority, reason = ''] = cut(line, heldWidths);
     if (line.slice(widthOf(heldWidths)).trim() !== holdComment || !/^\d{1,10}$/.test(jobId)) continue;
     const name = nameOf(jobId, arrayId, taskId);
-    if (state === 'PD') held.set(name, 'waiting');
-    else if (['CG', 'RQ', 'RH'].includes(state)) held.set(name, 'ending');
+    if (state === 'PD') {
+      // A priority or a hold that is not ours is the word of a person: releasing it would overrule that.
+      const isFree = priority !== '0' || reason === 'JobHeldUser';
+      held.set(name, isFree ? 'free' : ourReasons.includes(reason) ? 'waiting' : 'ending');
+    } else if (['CG', 'RQ', 'RH'].includes(state)) held.set(name, 'ending');
+    else if (!withoutResources.has(state)) held.set(name, 'running');
   }
   return held;
 }
@@ -204,6 +230,14 @@ export function createScheduler(options: {
       ),
     );
 
+  const disown = async (names: readonly JobName[], signal: AbortSignal): Promise<void> => {
+    for (let at = 0; at < names.length; at += mostReleased) {
+      const some = names.slice(at, at + mostReleased).join(',');
+      // Some may be over by now. What keeps its comment is seen again.
+      await end(options.scontrol, ['update', `JobId=${some}`, `AdminComment=${releasedComment}`], signal);
+    }
+  };
+
   type Answer = Promise<ReadonlyMap<number, ScheduledRun>>;
   let asked: Answer = Promise.resolve(new Map());
   let next: Answer | undefined;
@@ -227,6 +261,7 @@ export function createScheduler(options: {
       const [, value = ''] = /^AccountingStorageEnforce\s*=\s*(\S*)/m.exec(text) ?? [];
       return /(^|,)(associations|limits|qos|safe|all)(,|$)/.test(value);
     },
+    // In this order: Slurm takes no comment for a job that is over, but would put it back into the queue, though its user has cancelled it.
     hold: async (name, signal) => {
       await control(['update', `JobId=${name}`, `AdminComment=${holdComment}`], signal);
       await control(['requeuehold', name], signal);
@@ -246,9 +281,15 @@ export function createScheduler(options: {
         const kept = failure === undefined ? new Map<JobName, string>() : unreleased(stderr, some);
         if (kept === undefined) throw strange('a command of the scheduler has failed', failure);
         kept.forEach((why, name) => all.set(name, why));
+        // After it: a job that has lost its comment and is held yet would wait for ever.
+        await disown(
+          some.filter((name) => !kept.has(name)),
+          signal,
+        );
       }
       return all;
     },
+    disown,
     cancel: async (name, signal) => {
       await call(scancel, [name], signal);
     },

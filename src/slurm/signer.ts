@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
@@ -11,10 +10,11 @@ import type { HookAnswer } from '../platform/hook-socket.ts';
 import { needsSecrets } from '../platform/run-matchers.ts';
 import type { RunToCancel__Output } from '../rpc/gen/leasehold/v1/RunToCancel.ts';
 import { keepFile } from './kept-file.ts';
+import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { matchersSchema, type KeptMatchers } from './matchers.ts';
 import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
-import type { JobName, ScheduledRun, Scheduler } from './scheduler.ts';
+import type { ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export interface SignerOptions {
@@ -36,35 +36,22 @@ export interface Signer {
   reconcile(): Promise<void>;
 }
 
-const heldSchema = z.array(z.string());
-
 /** Throws `config_invalid` when its state cannot be read. Slurm need not answer yet: it starts after its signer. */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
   const { config, scheduler, clock, log, signal } = options;
   const registered = await openKeptRuns(join(config.state, 'runs'));
   const ending = new Set<number>();
   const starting = new Map<number, number>();
-  /** By which hold: a job that is held again while an earlier hold is released is a job to release. */
-  const held = new Map<JobName, object>();
-  /** Held in our name, and by no hold of this signer's, when last looked at. */
-  let foreignBefore: ReadonlySet<JobName> = new Set();
-  /** Being held now: released in this moment, a job would be held a moment later, for ever. */
-  const holding = new Map<JobName, Promise<void>>();
+  const held = await openHeldJobs({ path: join(config.state, 'held.json'), scheduler, clock, log, signal });
   const cancelRuns = createCancelRuns({ scheduler, broker: options.broker, log, signal });
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
-  const heldFile = keepFile({
-    path: join(config.state, 'held.json'),
-    schema: heldSchema,
-    current: () => [...held.keys()],
-  });
   const matchersFile = keepFile<KeptMatchers | undefined>({
     path: join(config.state, 'matchers.json'),
     schema: matchersSchema,
     current: () => matchers,
   });
-  (await heldFile.read())?.forEach((name) => held.set(name, {}));
   matchers = await matchersFile.read();
 
   async function register(request: HookRequest): Promise<HookAnswer> {
@@ -126,27 +113,13 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
     if (matchers === undefined || !needsSecrets(job, matchers)) return but('is not registered');
     if (run.canBeHeld) {
-      await hold(name);
+      await held.hold(name);
       log.warn('a job is held until it can be registered', { job: jobId });
       return but('is held');
     }
     if (config.outage.unheld === 'start') return but('starts without credentials');
     await scheduler.cancel(name, signal);
     return but('is cancelled');
-  }
-
-  /** Once for all components of a heterogeneous job, which Slurm holds as one. */
-  async function hold(name: JobName): Promise<void> {
-    const underWay = holding.get(name);
-    if (underWay !== undefined) return underWay;
-    const started = (async () => {
-      // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
-      held.set(name, {});
-      await heldFile.write();
-      await scheduler.hold(name, signal);
-    })().finally(() => holding.delete(name));
-    holding.set(name, started);
-    return started;
   }
 
   async function end(jobId: number): Promise<void> {
@@ -191,29 +164,6 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     return toCancel;
   }
 
-  async function releaseHeld(): Promise<void> {
-    // Chosen before Slurm is asked: what is held meanwhile does not stand in its answer.
-    const holds = [...held].filter(([name]) => !holding.has(name));
-    const found = await scheduler.held(signal);
-    const foreign = [...found].flatMap(([name, is]) => (is === 'waiting' && !held.has(name) ? name : []));
-    // The signer that holds them had its chance since the last comparison: its controller has failed, or it has lost its state.
-    const orphans = foreign.filter((name) => foreignBefore.has(name));
-    foreignBefore = new Set(foreign);
-    // What a person has taken over, or cancelled, is that person's.
-    const ours = holds.flatMap(([name]) => (found.get(name) === 'waiting' ? name : []));
-    const waiting = [...ours, ...orphans];
-    if (holds.length + waiting.length === 0) return;
-    // One job that Slurm will not let go must not keep the others; the next comparison tries again.
-    const kept = await scheduler.release(waiting, signal);
-    kept.forEach((why, name) => log.warn('a held job could not be released', { job: name, why }));
-    for (const name of waiting) if (!kept.has(name)) log.info('a held job is released', { job: name });
-    for (const [name, which] of holds) {
-      if (found.get(name) === 'ending' || kept.has(name)) continue;
-      if (held.get(name) === which) held.delete(name);
-    }
-    await heldFile.write();
-  }
-
   return {
     answer: async (request) => {
       switch (request.verb) {
@@ -233,7 +183,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       await matchersFile.write();
       const toCancel = await report();
       await cancelRuns(toCancel);
-      await releaseHeld();
+      await held.release();
     },
   };
 }

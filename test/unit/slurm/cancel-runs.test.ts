@@ -35,6 +35,7 @@ function createParts(rows: readonly ScheduledRun[]) {
     hold: unexpected,
     held: unexpected,
     release: unexpected,
+    disown: unexpected,
     cancel: unexpected,
     cancelRun: ({ name, state }, why) => {
       told.push(`scancel ${name} ${state ?? ''}: ${why}`);

@@ -190,25 +190,39 @@ describe('the name of a job for a command', () => {
 
 describe('rows of held jobs', () => {
   const ours = 'leasehold: held until the credential service can be reached; released by itself';
-  const row = (jobId: string, array: string, task: string, state: string, comment: string) =>
-    `${jobId.padEnd(14)}${array.padEnd(14)}${task.padEnd(14)}${state.padEnd(6)}${comment}\n`;
+  const requeued = 'job requeued in held state';
+  const row = (
+    jobId: string,
+    [array, task]: readonly [string, string],
+    state: string,
+    reason: string,
+    { comment = ours, priority = '0' } = {},
+  ) =>
+    [jobId, array, task, state, priority, reason]
+      .map((value, index) => value.slice(0, 26).padEnd([14, 14, 14, 6, 14, 26][index] ?? 0))
+      .join('')
+      .concat(comment, '\n');
 
-  it('are those with our comment that wait, or end in order to wait', () => {
-    const text = [
-      row('1', '1', 'N/A', 'PD', ours),
-      row('2', '2', 'N/A', 'CG', ours),
-      row('9', '3', '4', 'PD', ours),
-      row('5', '5', 'N/A', 'R', ours),
-      row('6', '6', 'N/A', 'CA', ours),
-      row('7', '7', 'N/A', 'PD', `${ours} no more`),
-      row('8', '8', 'N/A', 'PD', 'mine'),
-      row('10', '10', 'N/A', 'PD', ''),
-    ].join('');
-    expect([...parseHeld(text)]).toEqual([
-      ['1', 'waiting'],
-      ['2', 'ending'],
-      ['3_4', 'waiting'],
-    ]);
+  it.for<[...Parameters<typeof row>, string | undefined]>([
+    ['1', ['1', 'N/A'], 'PD', requeued, {}, 'waiting'],
+    ['1', ['1', 'N/A'], 'PD', 'JobHeldAdmin', {}, 'waiting'],
+    ['1', ['1', 'N/A'], 'PD', 'JobHeldUser', {}, 'free'],
+    ['1', ['1', 'N/A'], 'PD', 'Resources', { priority: '4242' }, 'free'],
+    ['1', ['1', 'N/A'], 'PD', requeued, { priority: '4242' }, 'free'],
+    ['1', ['1', 'N/A'], 'PD', 'BadConstraints', {}, 'ending'],
+    ['1', ['1', 'N/A'], 'CG', requeued, {}, 'ending'],
+    ['1', ['1', 'N/A'], 'R', 'None', { priority: '4242' }, 'running'],
+    ['1', ['1', 'N/A'], 'CF', 'None', { priority: '4242' }, 'running'],
+    ['1', ['1', 'N/A'], 'CA', requeued, {}, undefined],
+    ['1', ['1', 'N/A'], 'PD', requeued, { comment: `${ours} no more` }, undefined],
+    ['1', ['1', 'N/A'], 'PD', requeued, { comment: 'leasehold: released' }, undefined],
+    ['1', ['1', 'N/A'], 'PD', requeued, { comment: '' }, undefined],
+  ])('are read by comment, state, reason and priority (%#)', ([job, array, state, reason, more, is]) => {
+    expect(parseHeld(row(job, array, state, reason, more)).get('1')).toBe(is);
+  });
+
+  it('name a task of an array by its array', () => {
+    expect([...parseHeld(row('9', ['3', '4'], 'PD', requeued))]).toEqual([['3_4', 'waiting']]);
   });
 });
 
