@@ -98,7 +98,7 @@ describe('a disk that fails', () => {
 
   it('that hangs does not hold up the end', async () => {
     const files = createFakeFiles();
-    const audit = await open({ files, maxWaitMs: 30 });
+    const audit = await open({ files, maxWaitMs: 500 });
     let release: () => void = () => undefined;
     files.gate = new Promise((resolve) => (release = resolve));
     await audit[Symbol.asyncDispose]();
