@@ -59,6 +59,11 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   /** The run that each job has now. */
   const current = new Map<number, NodeRun>();
   const all = new Set<NodeRun>();
+  /** Of an agent that cannot serve nothing may go on: its process would neither answer nor end. */
+  await using parts = new AsyncDisposableStack();
+  parts.defer(async () => {
+    await Promise.all([...all].map((run) => run.leave()));
+  });
   /** For each job, what is being done about it: a prolog and an epilog never overtake each other. */
   const turns = new Map<number, Promise<unknown>>();
   const renewal = createRenewal({
@@ -91,13 +96,16 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     endpoint,
     signal,
   });
-  const matchers = keepMatchers({
-    root: config.files.root,
-    fetch: (signal) => askBrokers(anyBroker(signal), options.fetchMatchers),
-    clock,
-    random: options.random,
-    log,
-  });
+  parts.defer(() => renewal.close());
+  const matchers = parts.use(
+    keepMatchers({
+      root: config.files.root,
+      fetch: (signal) => askBrokers(anyBroker(signal), options.fetchMatchers),
+      clock,
+      random: options.random,
+      log,
+    }),
+  );
   await renewal.look();
 
   function begin(
@@ -204,6 +212,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     own !== undefined && (cluster !== own.cluster || node !== own.node);
 
   async function answer(request: HookRequest): Promise<HookAnswer> {
+    // Whoever starts the agent asks that; no job is spoken of.
+    if (request.verb === 'ready') return { ok: true };
     const seen = readSeenJob(request);
     if (isOfOther(seen)) {
       log.error('a hook of another node or cluster was refused', { job: seen.job });
@@ -222,18 +232,14 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   for (const record of await store.recover()) {
     begin({ ...record, start: record.seenStart }, { record });
   }
-  const socket = await listenForHooks({ path: config.socket, group: undefined, answer, log });
+  parts.use(await listenForHooks({ path: config.socket, group: undefined, answer, log }));
   log.info('ready', { runs: all.size });
+  const owned = parts.move();
 
   return {
     runs: () => all.size,
     lookForCertificate: () => void renewal.look(),
-    [Symbol.asyncDispose]: async () => {
-      renewal.close();
-      await matchers[Symbol.asyncDispose]();
-      await socket[Symbol.asyncDispose]();
-      await Promise.all([...all].map((run) => run.leave()));
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -16,12 +16,16 @@ import { startNodeAgent } from './agent.ts';
 import { readNodeCertificate } from './certificate.ts';
 import { keepCertified } from './certification.ts';
 import { type NodeAgentConfig, parseNodeAgentConfig } from './config.ts';
+import { waitForAgent } from './wait-for-agent.ts';
 
-const usage = `usage: leasehold node-agent --config FILE [--check]
+const usage = `usage: leasehold node-agent --config FILE [--check | --wait]
 
   --config FILE  who this node is, where the broker is, and where files go
   --check        read the configuration and the certificate, say what is wrong with them, and stop
+  --wait         wait until the agent of this configuration answers hooks, a minute at most, and stop
 `;
+
+const waitMs = 60_000;
 
 export interface NodeAgentStreams {
   /** Words for people. */
@@ -43,13 +47,25 @@ export async function runNodeAgent(
   }
   try {
     const config = parseNodeAgentConfig(await readConfigFile(flags.config));
-    if (!flags.check) return await serve(config);
-    await checkFiles(config);
+    if (flags.wait)
+      await waitForAgent({ ...config, clock: systemClock, timeoutMs: waitMs, mayCome: isMainThere });
+    else if (flags.check) await checkFiles(config);
+    else return await serve(config);
     return 0;
   } catch (error) {
     const { code, message, detail } = LeaseholdError.from(error);
     stderr.write(`leasehold node-agent: ${message}${detail === undefined ? '' : `\n${detail}`}\n`);
     return code === 'config_invalid' ? 2 : 1;
+  }
+}
+
+/** As systemd tells what it runs beside an agent that it has just started: one that has ended is not waited for. */
+function isMainThere(): boolean {
+  const pid = Number(process.env['MAINPID'] ?? 0);
+  try {
+    return !(pid > 0) || process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
@@ -101,9 +117,10 @@ function readFlags(argv: readonly string[]) {
     const { values } = parseArgs({
       args: [...argv],
       strict: true,
-      options: { config: { type: 'string' }, check: { type: 'boolean' } },
+      options: { config: { type: 'string' }, check: { type: 'boolean' }, wait: { type: 'boolean' } },
     });
-    return values.config === undefined ? undefined : { config: values.config, check: values.check === true };
+    const { config, check = false, wait = false } = values;
+    return config === undefined || (check && wait) ? undefined : { config, check, wait };
   } catch {
     return undefined;
   }

@@ -75,6 +75,10 @@ export const parts: readonly CommandText[] = [
     options: {
       config: { ...configFile, help: 'node-agent.yaml' },
       check: { kind: 'switch', help: 'validate it and the certificate it names, and stop' },
+      wait: {
+        kind: 'switch',
+        help: 'wait until the agent of this configuration answers hooks, a minute at most, and stop',
+      },
     },
     examples: [
       'leasehold node-agent --config /etc/leasehold/node-agent.yaml --check',

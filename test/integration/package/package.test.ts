@@ -12,7 +12,7 @@ import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/sl
 import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 import { ask } from '../../unit/rpc/server-world.ts';
 import { createNodeWorld, slurmd } from '../sidecar/node-world.ts';
-import { brokerUser, writeBrokerSite, writeNodeSite } from './unit-sites.ts';
+import { brokerUser, writeBrokerSite, writeNodeSite, writeSlurmd } from './unit-sites.ts';
 import { dpkg, installDeb, runBare } from './installed.ts';
 import { readRpm } from './read-rpm.ts';
 
@@ -118,6 +118,7 @@ describeWith(['packages'], 'the packages', () => {
       ]),
       '/usr/share/doc/leasehold/examples/slurm.conf',
       '/usr/share/doc/leasehold/examples/leasehold-broker-login.conf',
+      '/usr/share/doc/leasehold/examples/leasehold-slurmd.conf',
       '/usr/share/doc/leasehold/examples/enroot.fstab',
       '/usr/share/doc/leasehold/examples/apptainer.conf',
     ])
@@ -309,16 +310,57 @@ describeWith(['packages'], 'the packages', () => {
   );
 
   it.runIf(missingForSystemd.length === 0)(
+    'start a node agent that answers hooks before its unit counts as started, and slurmd when jobs can be told',
+    async () => {
+      writeNodeSite(root, { isCertified: false });
+      writeSlurmd(root);
+      await using machine = await startSystemdMachine(root);
+      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
+      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
+      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
+      const ran = () => shell('cat /var/slurmd.log');
+      const state = (unit: string) => shell(`systemctl show --property=ActiveState --value ${unit}`);
+      const start = (unit: string) => machine.run(['systemctl', 'start', unit]).status;
+      const configuration = '/etc/leasehold/node-agent.yaml';
+      const socket = '/run/leasehold/agent.sock';
+
+      // Of an agent that ends at once neither is started, and nobody waits for one that could still answer.
+      shell(`mv ${configuration} ${configuration}.kept; echo 'x: 1' > ${configuration}`);
+      expect([start('leasehold-node-agent'), start('slurmd')]).toEqual([1, 1]);
+      shell(`mv ${configuration}.kept ${configuration}; systemctl stop slurmd leasehold-node-agent`);
+      expect(start('run-leasehold.mount')).toBe(0);
+      shell(`mkdir ${socket}`);
+      expect([start('leasehold-node-agent'), start('slurmd')]).toEqual([1, 1]);
+      shell(`rmdir ${socket}; systemctl stop slurmd leasehold-node-agent`);
+
+      // As it is at boot: what wants slurmd brings the agent, which has no certificate, and no broker.
+      expect(start('slurmd')).toBe(1);
+      expect(state('leasehold-node-agent')).toBe('active');
+      const hooked = machine.run([
+        ...['env', '-i', ...variables],
+        ...['/usr/libexec/leasehold/leasehold-hook', 'epilog', '--away', '0'],
+      ]);
+      expect(hooked).toEqual({ status: 0, stdout: '', stderr: '' });
+      expect(ran()).toBe('');
+      // Told once, as a broker that answers for a moment does, it comes by itself.
+      shell('echo {} > /run/leasehold/matchers.json');
+      await vi.waitFor(() => expect(ran()).toBe('started'), { timeout: 40_000, interval: 500 });
+      expect(state('slurmd')).toBe('active');
+      // The agent may go and come beneath it.
+      for (const verb of ['restart', 'stop'])
+        expect(machine.run(['systemctl', verb, 'leasehold-node-agent']).status).toBe(0);
+      expect([state('slurmd'), ran()]).toEqual(['active', 'started']);
+    },
+  );
+
+  it.runIf(missingForSystemd.length === 0)(
     'run the node agent with its mounts under a real systemd, and stopping it takes nothing away',
     async () => {
       writeNodeSite(root);
       await using machine = await startSystemdMachine(root);
       const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
       expect(machine.run(['systemctl', 'start', 'leasehold-node-agent'])).toMatchObject({ status: 0 });
-      await vi.waitFor(() => expect(shell('cat /var/node-agent.log')).toContain('"ready"'), {
-        timeout: 30_000,
-        interval: 200,
-      });
+      expect(shell('cat /var/node-agent.log')).toContain('"ready"');
       const mounts = () =>
         Object.fromEntries(
           [...shell('mount').matchAll(/ on (\/run\/leasehold\S*) type tmpfs \(([^)]+)\)/g)].map(

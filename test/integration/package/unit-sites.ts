@@ -75,12 +75,23 @@ audit: { file: /var/log/leasehold/audit.log, hmacKeyFile: audit.key }
   logTo(root, 'broker');
 }
 
+/** In place of Slurm's: a process that says that it runs, behind the drop-in that the package brings. */
+export function writeSlurmd(root: string): void {
+  const unit = `[Service]\nExecStart=/bin/sh -c 'echo started >>/var/slurmd.log; exec sleep infinity'\n`;
+  write(root, 'etc/systemd/system/slurmd.service', unit, { mode: 0o644 });
+  const shipped = join(root, 'usr/share/doc/leasehold/examples/leasehold-slurmd.conf');
+  const dropIn = 'etc/systemd/system/slurmd.service.d/leasehold.conf';
+  write(root, dropIn, readFileSync(shipped, 'utf8'), { mode: 0o644 });
+}
+
 /** Of node n1, whose broker is away. */
-export function writeNodeSite(root: string): void {
+export function writeNodeSite(root: string, { isCertified = true } = {}): void {
   const ca = createTestCa();
   const node = ca.issueClient({ commonName: 'n1', uri: 'spiffe://example.org/slurm/hpc/node/n1' });
-  write(root, 'etc/leasehold/node/tls.crt', node.certificate, { mode: 0o644 });
-  write(root, 'etc/leasehold/node/tls.key', node.key, { mode: 0o600 });
+  if (isCertified) {
+    write(root, 'etc/leasehold/node/tls.crt', node.certificate, { mode: 0o644 });
+    write(root, 'etc/leasehold/node/tls.key', node.key, { mode: 0o600 });
+  }
   write(root, 'etc/leasehold/ca.pem', ca.certificate, { mode: 0o644 });
   const folder = '/etc/leasehold';
   write(
@@ -89,7 +100,7 @@ export function writeNodeSite(root: string): void {
     `broker: { address: "127.0.0.1:8445", ca: ${folder}/ca.pem }
 certificate: ${folder}/node/tls.crt
 key: ${folder}/node/tls.key
-`,
+${isCertified ? '' : `enrolment: { address: "127.0.0.1:8443", tokenFile: ${folder}/node/token }\n`}`,
     { mode: 0o644 },
   );
   logTo(root, 'node-agent');

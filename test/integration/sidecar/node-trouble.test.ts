@@ -171,6 +171,15 @@ describe('what somebody has put in the way of an agent', () => {
     },
   );
 
+  it('ends one that cannot listen where hooks ask, rather than that it stays and answers nobody', async () => {
+    await using broker = await startFakeBroker({ wantsClients: true });
+    await using world = await createNodeWorld(broker);
+    await mkdir(world.socket);
+    const agent = world.spawn(...world.config);
+    expect(await agent.exit).toBe(2);
+    expect(agent.output()).toContain('something else is there');
+  });
+
   it('fails the run whose folder is a link or a file, and touches nothing behind it', async () => {
     for (const plant of ['link', 'file'] as const) {
       await using broker = await startFakeBroker({ wantsClients: true });
