@@ -110,9 +110,12 @@ function readMatcher(value: unknown): RunMatcher | undefined {
     readArray(found?.[key], (text) => (typeof text === 'string' ? text : undefined));
   const [users, groups, partitions] = [list('users'), list('groups'), list('partitions')];
   const [accounts, qos] = [list('accounts'), list('qos')];
+  // Earlier versions kept neither of these, which matches more.
+  const nodes = found?.['nodes'] === undefined ? [] : list('nodes');
+  const array = found?.['array'];
   // A list that is lost would match more, but one that is wrong is no word of a broker's at all.
   if (users === undefined || groups === undefined || partitions === undefined) return undefined;
-  return accounts === undefined || qos === undefined
-    ? undefined
-    : { users, groups, partitions, accounts, qos };
+  if (accounts === undefined || qos === undefined || nodes === undefined) return undefined;
+  if (array !== undefined && typeof array !== 'boolean') return undefined;
+  return { users, groups, partitions, accounts, qos, nodes, ...(array === undefined ? {} : { array }) };
 }

@@ -56,9 +56,10 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
   const het = whole('SLURM_HET_JOB_ID', 0, maxId);
   const start = whole('SLURM_JOB_START_TIME', 0, 2 ** 40);
   const uid = needed('SLURM_JOB_UID', whole('SLURM_JOB_UID', 0, maxId));
+  const node = needed('SLURMD_NODENAME', named('SLURMD_NODENAME'));
   return {
     cluster: needed('SLURM_CLUSTER_NAME', named('SLURM_CLUSTER_NAME')),
-    node: needed('SLURMD_NODENAME', named('SLURMD_NODENAME')),
+    node,
     job,
     uid,
     gid: needed('SLURM_JOB_GID', whole('SLURM_JOB_GID', 0, maxId)),
@@ -66,12 +67,15 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
     start: start === 0 ? undefined : start,
     sluid: named('SLURM_JOB_SLUID'),
     het: het === job || het === 0 ? undefined : het,
-    facts: readFacts(variables, uid),
+    facts: readFacts(variables, { uid, node }),
   };
 }
 
 /** Never refused: what does not look as it should may be anything, and that is what unknown means here. */
-function readFacts(variables: HookRequest['variables'], uid: number): MatchedJob {
+function readFacts(
+  variables: HookRequest['variables'],
+  { uid, node }: Pick<SeenJob, 'uid' | 'node'>,
+): MatchedJob {
   const known = (key: string, rule: RegExp): string | undefined => {
     const text = variables.get(key) ?? '';
     return rule.test(text) ? text : undefined;
@@ -84,6 +88,9 @@ function readFacts(variables: HookRequest['variables'], uid: number): MatchedJob
     // No Slurm tells nodes these before 26.05.
     group: undefined,
     qos: undefined,
+    nodes: [node],
+    // Told to PrologSlurmctld alone.
+    isArrayTask: undefined,
     requested: readJobWish(variables.get('SPANK_LEASEHOLD') ?? '', variables.get('SLURM_JOB_COMMENT') ?? ''),
   };
 }

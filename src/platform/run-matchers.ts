@@ -7,6 +7,10 @@ export interface RunMatcher {
   readonly partitions: readonly string[];
   readonly accounts: readonly string[];
   readonly qos: readonly string[];
+  /** Every node of the run that is known must match one. */
+  readonly nodes: readonly string[];
+  /** Only tasks of arrays, or only what is none. */
+  readonly array?: boolean | undefined;
 }
 
 /** What is known of a job where nobody but the scheduler can be asked. What is undefined may be any. */
@@ -16,6 +20,9 @@ export interface MatchedJob {
   readonly partition: string | undefined;
   readonly account: string | undefined;
   readonly qos: string | undefined;
+  /** Those that are known; a node knows itself alone. */
+  readonly nodes: readonly string[];
+  readonly isArrayTask: boolean | undefined;
   /** Bundles that the user wishes for. */
   readonly requested: readonly string[];
 }
@@ -33,7 +40,9 @@ export function needsSecrets(
         fits(one.groups, job.group) &&
         fits(one.partitions, job.partition) &&
         fits(one.accounts, job.account) &&
-        fits(one.qos, job.qos),
+        fits(one.qos, job.qos) &&
+        job.nodes.every((node) => fits(one.nodes, node)) &&
+        (one.array === undefined || job.isArrayTask === undefined || one.array === job.isArrayTask),
     )
   );
 }

@@ -108,6 +108,8 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
         partitions: [...(runs.partition ?? [])],
         accounts: [...(runs.account ?? [])],
         qos: [...(runs.qos ?? [])],
+        nodes: [...(runs.node ?? [])],
+        ...(runs.array === undefined ? {} : { array: runs.array }),
       })),
     };
   });

@@ -15,6 +15,9 @@ export const matchersSchema = z.object({
       partitions: patterns,
       accounts: patterns,
       qos: patterns,
+      // Earlier versions kept neither, which matches more.
+      nodes: patterns.default([]),
+      array: z.boolean().optional(),
     }),
   ),
 });

@@ -3,6 +3,7 @@ import { LeaseholdError } from '../platform/error.ts';
 import { expandHostlist } from '../platform/hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import { readJobWish } from '../platform/job-wish.ts';
+import type { MatchedJob } from '../platform/run-matchers.ts';
 import type { JobName, ScheduledRun } from './scheduler.ts';
 
 /** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */
@@ -67,6 +68,11 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
     requested: readJobWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
   };
+}
+
+/** What tells whether it needs secrets. */
+export function matchedJob(job: StartingJob): MatchedJob {
+  return { ...job, isArrayTask: job.array !== undefined };
 }
 
 export function hasNames(job: StartingJob): job is NamedJob {

@@ -13,7 +13,15 @@ import { keepFile } from './kept-file.ts';
 import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { matchersSchema, type KeptMatchers } from './matchers.ts';
-import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import {
+  claimsOf,
+  hasNames,
+  jobName,
+  matchedJob,
+  readJobId,
+  readStartingJob,
+  type StartingJob,
+} from './registration.ts';
 import type { ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -111,7 +119,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       why: `job ${jobId} ${becomes}: ${trouble.message}`,
     });
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
-    if (matchers === undefined || !needsSecrets(job, matchers)) return but('is not registered');
+    if (matchers === undefined || !needsSecrets(matchedJob(job), matchers)) return but('is not registered');
     if (run.canBeHeld) {
       await held.hold(name);
       log.warn('a job is held until it can be registered', { job: jobId });

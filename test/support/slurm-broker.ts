@@ -48,6 +48,7 @@ bundles:
     files: { api-key: { secret: api, field: key, mode: '0400' } }
 grants:
   - { name: gpu, allow: db, runs: { cluster: hpc, partition: gpu } }
+  - { name: elsewhere, allow: db, runs: { cluster: hpc, node: 'gpu*', array: false } }
   - { name: wish, allow: key, deliver: on_request, runs: { cluster: hpc, user: alice } }
 `;
 

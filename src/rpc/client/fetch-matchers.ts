@@ -1,6 +1,6 @@
 import type { RunMatcher } from '../../platform/run-matchers.ts';
 import type { BrokerEndpoint } from './endpoint.ts';
-import { messagesAt, readFields, textsAt } from './protobuf.ts';
+import { flagAt, hasField, messagesAt, readFields, textsAt } from './protobuf.ts';
 import { callOnce } from './unary-call.ts';
 
 /**
@@ -24,5 +24,7 @@ export function decodeRunMatchers(bytes: Uint8Array): readonly RunMatcher[] {
     partitions: textsAt(matcher, 4),
     accounts: textsAt(matcher, 5),
     qos: textsAt(matcher, 6),
+    nodes: textsAt(matcher, 7),
+    ...(hasField(matcher, 8) ? { array: flagAt(matcher, 8) } : {}),
   }));
 }

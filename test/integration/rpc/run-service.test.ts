@@ -499,7 +499,7 @@ describe('an explanation', () => {
     });
     expect((await explain({ ...described, partition: 'cpu' })).response).toMatchObject({
       allowed: false,
-      rules: [{ failed: 'partition' }],
+      rules: [{ failed: 'partition' }, { failed: 'node' }],
     });
     expect(await explain({ ...described, user: '' })).toMatchObject({ code: 'request_invalid' });
   });
@@ -507,14 +507,18 @@ describe('an explanation', () => {
 
 describe('the matchers', () => {
   const matchers = (certificate?: KeyAndCertificate) =>
-    ask<{ matchers: { grant: string; partitions: string[] }[] }>((deadline, answer) =>
+    ask<{ matchers: { grant: string; partitions: string[]; nodes: string[] }[] }>((deadline, answer) =>
       runClient(certificate).getRunMatchers({}, deadline, answer),
     );
 
   it('tell the signer and the nodes of a cluster which runs need secrets', async () => {
     for (const certificate of [broker.signerCertificate(), broker.nodeCertificate('n1')]) {
       const { response } = await matchers(certificate);
-      expect(response?.matchers).toMatchObject([{ grant: 'gpu', partitions: ['gpu'], users: [] }]);
+      expect(response?.matchers).toMatchObject([
+        { grant: 'gpu', partitions: ['gpu'], users: [], nodes: [] },
+        { grant: 'elsewhere', partitions: [], nodes: ['gpu*'], array: false },
+      ]);
+      expect(response?.matchers[0]).not.toHaveProperty('array');
     }
   });
 
@@ -542,8 +546,11 @@ describe('the matchers', () => {
         timeoutMs: 10_000,
         signal: new AbortController().signal,
       });
-    const none = { users: [], groups: [], accounts: [], qos: [] };
-    expect(await fetch(broker.nodeCertificate('n1'))).toEqual([{ ...none, partitions: ['gpu'] }]);
+    const none = { users: [], groups: [], accounts: [], qos: [], nodes: [] };
+    expect(await fetch(broker.nodeCertificate('n1'))).toEqual([
+      { ...none, partitions: ['gpu'] },
+      { ...none, partitions: [], nodes: ['gpu*'], array: false },
+    ]);
     const stranger = broker.ca.issueClient({ commonName: 'n1', uri: 'spiffe://test/slurm/other/node/n1' });
     await expect(fetch(stranger)).rejects.toMatchObject({ code: 'credential_unknown_issuer' });
     await expect(fetch(broker.nodeCertificate('n1'), '127.0.0.1:1')).rejects.toMatchObject({

@@ -173,7 +173,10 @@ describe('leasehold node-agent', () => {
   it('lets in with nothing, while no broker answers, what no grant can be for, and nothing else', async () => {
     const settings = 'prolog: { seconds: 1 }';
     const matcher = { grant: 'gpu', partitions: ['gpu'], users: ['kim', 'z*'] };
-    const broker = await startFakeBroker({ ...clients, matchers: [matcher] });
+    // For another node, and for this one only with arrays, of which a node is not told.
+    const elsewhere = { grant: 'elsewhere', nodes: ['gpu*', 'n10'] };
+    const arrays = { grant: 'arrays', nodes: ['n*'], users: ['ann'], array: true };
+    const broker = await startFakeBroker({ ...clients, matchers: [matcher, elsewhere, arrays] });
     await using world = await createNodeWorld(broker, settings);
     const agent = await world.start();
     await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true), {
@@ -185,7 +188,12 @@ describe('leasehold node-agent', () => {
     const prolog = (id: number, more: Readonly<Record<string, string>>) =>
       world.hook('prolog', slurmd({ ...job, ...more, SLURM_JOB_ID: id }));
     // What a node cannot tell may be anything.
-    const may = [{}, { SLURM_JOB_USER: 'nobody' }, { SLURM_JOB_PARTITION: '' }];
+    const may = [
+      {},
+      { SLURM_JOB_USER: 'nobody' },
+      { SLURM_JOB_PARTITION: '' },
+      { SLURM_JOB_USER: 'ann', SLURM_JOB_PARTITION: 'cpu' },
+    ];
     const wishes = [
       { SLURM_JOB_PARTITION: 'cpu', SLURM_JOB_COMMENT: 'leasehold=db' },
       { SLURM_JOB_PARTITION: 'cpu', SPANK_LEASEHOLD: 'db' },

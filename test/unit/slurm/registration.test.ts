@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { HookRequest } from '../../../src/platform/hook-request.ts';
-import { needsSecrets } from '../../../src/platform/run-matchers.ts';
+import { needsSecrets, type RunMatcher } from '../../../src/platform/run-matchers.ts';
 import {
   claimsOf,
   hasNames,
   jobName,
+  matchedJob,
   readJobId,
   readStartingJob,
   type NamedJob,
 } from '../../../src/slurm/registration.ts';
+import { matchersSchema } from '../../../src/slurm/matchers.ts';
 import { createScheduler, parseHeld, parseRuns } from '../../../src/slurm/scheduler.ts';
 
 const variables = {
@@ -165,14 +167,24 @@ describe('the names of a job', () => {
     const key = 'SLURM_JOB_USER' in changes ? 'user' : 'group';
     expect(job[key]).toBeUndefined();
     // It may be anybody's: held too often rather than started without.
-    const matcher = { grant: 'g', users: ['kim'], groups: ['kim'], partitions: [], accounts: [], qos: [] };
+    const matcher = {
+      grant: 'g',
+      users: ['kim'],
+      groups: ['kim'],
+      partitions: [],
+      accounts: [],
+      qos: [],
+      nodes: [],
+    };
     const matchers = (more: object) => ({
       received: 0,
       policyRevision: '',
       matchers: [{ ...matcher, ...more }],
     });
-    expect(needsSecrets(job, matchers(key === 'user' ? { groups: [] } : { users: [] }))).toBe(true);
-    expect(needsSecrets(job, matchers({ partitions: ['cpu'] }))).toBe(false);
+    expect(needsSecrets(matchedJob(job), matchers(key === 'user' ? { groups: [] } : { users: [] }))).toBe(
+      true,
+    );
+    expect(needsSecrets(matchedJob(job), matchers({ partitions: ['cpu'] }))).toBe(false);
   });
 });
 
@@ -285,15 +297,9 @@ describe('rows of squeue', () => {
 
 describe('matchers', () => {
   const job = readStartingJob(request(), 'hpc');
-  const any: Record<'users' | 'groups' | 'partitions' | 'accounts' | 'qos', string[]> = {
-    users: [],
-    groups: [],
-    partitions: [],
-    accounts: [],
-    qos: [],
-  };
-  const needs = (matcher: Readonly<Partial<Record<keyof typeof any, string[]>>>) =>
-    needsSecrets(job, { matchers: [{ ...any, ...matcher }] });
+  const any: RunMatcher = { users: [], groups: [], partitions: [], accounts: [], qos: [], nodes: [] };
+  const needs = (matcher: Partial<RunMatcher>, of = job) =>
+    needsSecrets(matchedJob(of), { matchers: [{ ...any, ...matcher }] });
 
   it('ask for every list that is not empty, with * for any run of characters', () => {
     expect(needs({})).toBe(true);
@@ -304,9 +310,34 @@ describe('matchers', () => {
     expect(needs({ accounts: ['*'] })).toBe(true);
   });
 
+  it('ask for all nodes of a run, and for tasks of arrays or what is none', () => {
+    expect(needs({ nodes: ['n*'] })).toBe(true);
+    expect(needs({ nodes: ['n2', 'n1'] })).toBe(true);
+    expect(needs({ nodes: ['n1'] })).toBe(false);
+    expect(needs({ nodes: ['gpu*'] })).toBe(false);
+    const task = readStartingJob(request({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' }), 'hpc');
+    expect([needs({ array: true }), needs({ array: false })]).toEqual([false, true]);
+    expect([needs({ array: true }, task), needs({ array: false }, task)]).toEqual([true, false]);
+    // What a node is not told may be.
+    const unknown = { ...matchedJob(task), isArrayTask: undefined };
+    for (const array of [true, false])
+      expect(needsSecrets(unknown, { matchers: [{ ...any, array }] })).toBe(true);
+  });
+
+  it('that an earlier version kept match more', () => {
+    const { nodes, ...earlier } = any;
+    const kept = matchersSchema.parse({
+      received: 0,
+      policyRevision: '1',
+      matchers: [{ ...earlier, grant: 'g', partitions: ['gpu'] }],
+    });
+    expect(nodes).toEqual([]);
+    expect(needsSecrets(matchedJob(job), kept)).toBe(true);
+  });
+
   it('leave jobs alone that nothing is granted to, unless they ask', () => {
     const none = { received: 0, policyRevision: '1', matchers: [] };
-    expect(needsSecrets(job, none)).toBe(false);
-    expect(needsSecrets({ ...job, requested: ['db'] }, none)).toBe(true);
+    expect(needsSecrets(matchedJob(job), none)).toBe(false);
+    expect(needsSecrets({ ...matchedJob(job), requested: ['db'] }, none)).toBe(true);
   });
 });

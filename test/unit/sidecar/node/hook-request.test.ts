@@ -142,6 +142,8 @@ describe('readSeenJob', () => {
         partition: undefined,
         account: undefined,
         qos: undefined,
+        nodes: ['n1'],
+        isArrayTask: undefined,
         requested: [],
       },
     });

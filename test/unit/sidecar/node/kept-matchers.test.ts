@@ -14,14 +14,20 @@ import { createManualClock } from '../../backend/manual-clock.ts';
 
 const text = fc.string({ unit: 'grapheme' }).filter((value) => value.isWellFormed());
 const list = fc.array(text, { maxLength: 4 });
-const matcher = fc.record({ users: list, groups: list, partitions: list, accounts: list, qos: list });
-const gpu: RunMatcher = { users: [], groups: [], partitions: ['gpu'], accounts: [], qos: [] };
+const lists = { users: list, groups: list, partitions: list, accounts: list, qos: list, nodes: list };
+const matcher = fc.record(
+  { ...lists, array: fc.boolean() },
+  { requiredKeys: ['users', 'groups', 'partitions', 'accounts', 'qos', 'nodes'] },
+);
+const gpu: RunMatcher = { users: [], groups: [], partitions: ['gpu'], accounts: [], qos: [], nodes: [] };
 const job = {
   user: 'kim',
   group: undefined,
   partition: 'cpu',
   account: undefined,
   qos: undefined,
+  nodes: ['n1'],
+  isArrayTask: undefined,
   requested: [],
 };
 
@@ -44,10 +50,24 @@ describe('the matchers that a node keeps', () => {
         expect(decodeMatchers(Buffer.from(written.slice(0, -3)))).toBeUndefined();
       }),
     );
-    for (const other of [{ ...gpu, qos: [1] }, { ...gpu, users: undefined }, 'gpu', null])
+    for (const other of [
+      { ...gpu, qos: [1] },
+      { ...gpu, users: undefined },
+      { ...gpu, nodes: [1] },
+      { ...gpu, array: 1 },
+      'gpu',
+      null,
+    ])
       expect(
         decodeMatchers(Buffer.from(JSON.stringify({ version: 1, received: 1, matchers: [other] }))),
       ).toBeUndefined();
+  });
+
+  it('of an earlier version, without nodes and arrays, match more', () => {
+    const { nodes, ...earlier } = gpu;
+    const text = JSON.stringify({ version: 1, received: 1, matchers: [earlier] });
+    expect(nodes).toEqual([]);
+    expect(decodeMatchers(Buffer.from(text))).toEqual({ received: 1, matchers: [gpu] });
   });
 
   it('tell nothing before a broker has, after a week, and of another clock', async () => {

@@ -18,7 +18,7 @@ import { generation, opened, runWelcome, sessionA } from '../messages.ts';
 const user = { uid: 12_345, gid: 12_346 };
 const hour = 3_600_000;
 const files = 'run/runs/7-1700000000';
-const gpuOnly = { users: [], groups: [], partitions: ['gpu'], accounts: [], qos: [] };
+const gpuOnly = { users: [], groups: [], partitions: ['gpu'], accounts: [], qos: [], nodes: [] };
 
 /** A node, where nothing is but what a test puts there. */
 async function createNode({ address = '127.0.0.1:1', seconds = 8 } = {}) {

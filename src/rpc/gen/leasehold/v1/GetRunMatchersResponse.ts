@@ -16,8 +16,8 @@ export interface GetRunMatchersResponse {
    */
   'issuedAtMs'?: (number | string | Long);
   /**
-   * A run that any of these matches, and that no deny of all its bundles is known for, needs secrets. Over-matching is meant: a run that is
-   * held for nothing is released, one that starts without its secrets fails.
+   * A run that any of these matches needs secrets. Over-matching is meant: a run that is held for nothing is released, one that starts without
+   * its secrets fails. So what deny rules take away is not said here, and what is not known of a run matches.
    */
   'matchers'?: (_leasehold_v1_RunMatcher)[];
 }
@@ -35,8 +35,8 @@ export interface GetRunMatchersResponse__Output {
    */
   'issuedAtMs': (number);
   /**
-   * A run that any of these matches, and that no deny of all its bundles is known for, needs secrets. Over-matching is meant: a run that is
-   * held for nothing is released, one that starts without its secrets fails.
+   * A run that any of these matches needs secrets. Over-matching is meant: a run that is held for nothing is released, one that starts without
+   * its secrets fails. So what deny rules take away is not said here, and what is not known of a run matches.
    */
   'matchers': (_leasehold_v1_RunMatcher__Output)[];
 }

@@ -29,6 +29,15 @@ export interface RunMatcher {
    * Qualities of service.
    */
   'qos'?: (string)[];
+  /**
+   * Node names; every node of the run that is known must match one. Of an older broker there are none, which matches more.
+   */
+  'nodes'?: (string)[];
+  /**
+   * Only tasks of arrays, or only what is none; absent for both.
+   */
+  'array'?: (boolean);
+  '_array'?: "array";
 }
 
 /**
@@ -59,4 +68,13 @@ export interface RunMatcher__Output {
    * Qualities of service.
    */
   'qos': (string)[];
+  /**
+   * Node names; every node of the run that is known must match one. Of an older broker there are none, which matches more.
+   */
+  'nodes': (string)[];
+  /**
+   * Only tasks of arrays, or only what is none; absent for both.
+   */
+  'array'?: (boolean);
+  '_array'?: "array";
 }
