@@ -15,6 +15,7 @@ import { keepMatchers } from './kept-matchers.ts';
 import { type Outcome, reasons } from './marker.ts';
 import { prepareRoot } from './memory-root.ts';
 import { findNotifyRun } from './notify-run.ts';
+import { endForgottenRuns } from './forgotten-runs.ts';
 import { createNodeRun, type NodeRun } from './node-run.ts';
 import { createRenewal } from './renewal.ts';
 import type { RunRecord } from './run-record.ts';
@@ -233,6 +234,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     begin({ ...record, start: record.seenStart }, { record });
   }
   parts.use(await listenForHooks({ path: config.socket, group: undefined, answer, log }));
+  const runs = () => current.values();
+  parts.use(endForgottenRuns({ runs, clock, random: options.random, log }));
   log.info('ready', { runs: all.size });
   const owned = parts.move();
 

@@ -3,6 +3,7 @@ import type { HoldCommand } from '../../src/rpc/client/hold-messages.ts';
 import { createHoldLoop } from '../hold.ts';
 import type { Welcome } from '../link.ts';
 import type { RunSubject } from './seen-job.ts';
+import { askWhetherOver } from './ask-whether-over.ts';
 import { createFarewell } from './farewell.ts';
 import { failedFor, markerOf, type Outcome, reasons } from './marker.ts';
 import type { NodeRunOptions } from './node-run-options.ts';
@@ -31,6 +32,11 @@ export interface NodeRun {
   giveUp(outcome: Outcome): Promise<void>;
   /** Resolves when no file and no marker is left; the broker is told then or later. Any number of times. */
   end(): Promise<void>;
+  /**
+   * Asks whether it is over, and ends it then. Undefined where a stream or an answer to come tells that anyway, or where no broker has named it, so that
+   * none could tell.
+   */
+  endIfOver(signal: AbortSignal): Promise<'over' | 'alive' | undefined>;
   /** Opens its stream anew, with the certificate of now. */
   renew(): void;
   /** Leaves the files, for the next process. */
@@ -227,6 +233,22 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     });
   }
 
+  /** Its stream is closed, as there is nothing to hold. */
+  const hasNoStream = () =>
+    phase === 'failed' || (phase === 'live' && wasServed && bundles.all().length === 0);
+
+  async function endIfOver(signal: AbortSignal): Promise<'over' | 'alive' | undefined> {
+    if (record === undefined || !hasNoStream()) return undefined;
+    const prove = () => options.prove(() => referenceOf(subject, record));
+    const isOver = await askWhetherOver({ ...options, log, prove }, signal);
+    if (!isOver || isEnded()) return 'alive';
+    isGone = true;
+    log.info('the broker says that the run is over, and no epilog has', {});
+    await end();
+    options.onEnded();
+    return 'over';
+  }
+
   async function close(): Promise<void> {
     await loop.stop();
     await bundles[Symbol.asyncDispose]();
@@ -278,6 +300,7 @@ export function createNodeRun(options: NodeRunOptions): NodeRun {
     unserved: () => failedFor(trouble ?? 'deadline_exceeded'),
     giveUp,
     end,
+    endIfOver,
     renew: () => loop.renew(),
     leave: async () => {
       stream = undefined;

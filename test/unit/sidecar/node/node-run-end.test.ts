@@ -1,52 +1,12 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createCounters } from '../../../../sidecar/counters.ts';
-import { createNodeRun, type NodeRun } from '../../../../sidecar/node/node-run.ts';
 import type { RunRecord } from '../../../../sidecar/node/run-record.ts';
 import { openRunStore, type RunStore } from '../../../../sidecar/node/run-store.ts';
-import { silentLog } from '../../../../src/platform/log.ts';
-import { dialHold } from '../../../../src/rpc/client/hold-client.ts';
-import { createFastClock } from '../fast-clock.ts';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../fake-broker.ts';
 import { createMemoryFolder } from '../memory-folder.ts';
 import { generation, opened, runWelcome, sessionA } from '../messages.ts';
-
-const subject = {
-  job: 7,
-  uid: 12_345,
-  gid: 12_346,
-  restarts: 0,
-  start: undefined,
-  sluid: undefined,
-  het: undefined,
-};
-
-function start(broker: FakeBroker, store: RunStore, record?: RunRecord): NodeRun {
-  return createNodeRun({
-    subject,
-    ...(record === undefined ? {} : { record }),
-    store,
-    addresses: [broker.address],
-    serverName: undefined,
-    prove: async (reference) => ({
-      credential: reference(),
-      endpoint: { ca: Buffer.from(broker.ca) },
-      keep: () => ({ expiresAt: () => undefined, sendNow: () => undefined, close: () => undefined }),
-    }),
-    agent: 'test/1',
-    dial: dialHold,
-    clock: createFastClock(20),
-    random: () => 0.5,
-    log: silentLog,
-    counters: createCounters(),
-    notifyRun: undefined,
-    tellUndelivered: () => Promise.resolve(false),
-    allowDisk: false,
-    onUnreachable: () => undefined,
-    onEnded: () => undefined,
-  });
-}
+import { startNodeRun as start } from './start-node-run.ts';
 
 /** What an earlier process has left of a run that has its files. */
 async function deliver(broker: FakeBroker, store: RunStore): Promise<RunRecord> {
