@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import direct, { existsSync, readFileSync } from 'node:fs';
 import * as live from 'node:fs/promises';
 import files from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -34,4 +34,15 @@ const handle = await live.open('/dev/null');
 count(Object.getPrototypeOf(handle) as object, ['writeFile', 'chmod', 'chown']);
 await handle.close();
 count(files, ['chmod', 'link', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'symlink', 'unlink']);
+const atOnce = [
+  'chmodSync',
+  'linkSync',
+  'mkdirSync',
+  'openSync',
+  'renameSync',
+  'rmSync',
+  'symlinkSync',
+  'unlinkSync',
+];
+count(direct, [...atOnce, 'fchmodSync', 'fchownSync', 'writeFileSync']);
 syncBuiltinESMExports();
