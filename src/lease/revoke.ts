@@ -1,4 +1,4 @@
-import type { Credential, LeaseSet, Settlement } from '../ledger/ledger.ts';
+import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
 import { leaseSetFacts, reasonOf, sessionFacts, settlementOf } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
@@ -105,22 +105,28 @@ async function settleOne(
   { createdAt }: LeaseSet,
 ): Promise<number | undefined> {
   const { ledger, backend } = parts;
+  let request: 'none' | 'sent' | 'done' = 'none';
   const settle = (settlement: Settlement, why: ErrorCode | undefined, nextTryAt: number | undefined) =>
     ledger.settleCredential({
       credential: credential.id,
       settlement,
       why,
       nextTryAt,
+      maybeRevoked: settlement === 'outstanding' && mayHaveRevoked(request, why),
       at: backend.now(),
     });
   try {
     const before = await lookUp(parts, credential);
     if (!before.present) {
-      await settle(await absence(parts, credential, createdAt), undefined, undefined);
+      const settlement = await absence(parts, credential, createdAt);
+      const isUnclear = settlement === 'vanished' && credential.maybeRevoked;
+      await settle(settlement, isUnclear ? (credential.why ?? 'cancelled') : undefined, undefined);
       parts.revoked.delete(credential.id);
       return undefined;
     }
+    request = 'sent';
     await revokeAtBackend(parts, credential);
+    request = 'done';
     parts.revoked.add(credential.id);
     const after = await lookUp(parts, credential);
     if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
@@ -130,7 +136,12 @@ async function settleOne(
     await parts.reach('revoke.settled', credential.id);
     return undefined;
   } catch (error) {
-    if (hasCode(error, 'ledger_conflict', 'ledger_unavailable', 'ledger_unusable', 'cancelled')) throw error;
+    if (hasCode(error, 'ledger_conflict', 'ledger_unavailable', 'ledger_unusable')) throw error;
+    if (hasCode(error, 'cancelled')) {
+      // This broker ends, and the backend may carry the request out: who goes on must not blame another for it.
+      if (request !== 'none') await settle('outstanding', 'cancelled', undefined).catch(() => undefined);
+      throw error;
+    }
     const known = LeaseholdError.from(error);
     const nextTryAt = backend.now() + pauseAfter(parts, known, credential);
     if (known.code !== 'backend_changed') parts.pathProbes.failed(credential.path, credential);
@@ -144,10 +155,21 @@ async function settleOne(
   }
 }
 
+/** Answers by which the backend says that it has not done it. */
+const refusals: readonly (ErrorCode | undefined)[] = [
+  'backend_denied',
+  'backend_rejected',
+  'backend_sealed',
+  'backend_throttled',
+];
+
+const mayHaveRevoked = (request: 'none' | 'sent' | 'done', failure: ErrorCode | undefined): boolean =>
+  request === 'done' || (request === 'sent' && !refusals.includes(failure));
+
 /** What it means that the backend has not got a credential. Throws `backend_changed` when it means nothing. */
 async function absence(
   parts: Parts,
-  { id, path, expiresAt }: Credential,
+  { id, path, expiresAt, maybeRevoked }: Credential,
   createdAt: number,
 ): Promise<Settlement> {
   const lapsed = parts.backend.now() >= expiresAt - clockToleranceMs;
@@ -160,6 +182,11 @@ async function absence(
   }
   // Seen, revoked by us without an error, and now not seen: only the look-up after the revocation had failed.
   if (revoked) return 'confirmed';
+  // By an earlier try, or by somebody else meanwhile: nobody can tell, so it is neither called confirmed nor an alarm.
+  if (maybeRevoked) {
+    parts.log.info('a credential is gone after a revocation whose outcome is not on record', { path });
+    return 'vanished';
+  }
   // Not by our doing: somebody else did it, or the backend was restored to an earlier state.
   parts.events.count('vanished');
   parts.log.warn('a credential was gone before it was revoked', { path });
@@ -212,11 +239,21 @@ async function recordSettled(parts: Parts, leaseSetId: string): Promise<boolean>
     outcome: 'ok',
     actor: 'broker',
     ...sessionFacts(session),
-    ...(session.end === undefined ? {} : { reason: reasonOf(session.end) }),
+    ...reasonFacts(session, leaseSet),
     ...leaseSetFacts(leaseSet, parts.audit),
     settlement: settlementOf(leaseSet),
   });
   return true;
+}
+
+/** Why the session has ended, and what is not known of how its credentials did. */
+function reasonFacts({ end }: Session, { credentials }: LeaseSet): { readonly reason?: string } {
+  const isUnclear = credentials.some((one) => one.settlement === 'vanished' && one.maybeRevoked);
+  const said = [
+    ...(end === undefined ? [] : [reasonOf(end)]),
+    ...(isUnclear ? ['vanished after a revocation by the broker whose outcome is not known'] : []),
+  ];
+  return said.length === 0 ? {} : { reason: said.join('; ') };
 }
 
 const isOpen = (settlement: Credential['settlement']): boolean =>

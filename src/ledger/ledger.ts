@@ -138,6 +138,8 @@ export interface Ledger
     readonly settlement: Settlement;
     readonly why: ErrorCode | undefined;
     readonly nextTryAt: number | undefined;
+    /** From now on it is. */
+    readonly maybeRevoked?: boolean;
     readonly at: number;
   }): Promise<void>;
   /**
@@ -270,11 +272,13 @@ export interface Credential {
   readonly since: number;
   readonly nextTryAt: number | undefined;
   readonly attempts: number;
+  /** An earlier try asked the backend to revoke it, or may have, and its outcome is not on record. */
+  readonly maybeRevoked: boolean;
 }
 
 /**
  * held: in use. outstanding: must go, not yet seen gone. confirmed: seen, revoked by us, then not seen. vanished: not seen, and
- * not by our doing. lapsed: ended with its token or by its own ttl. expires: the backend cannot revoke it, it ends at `expiresAt`.
+ * not by our doing as far as anybody knows. lapsed: ended with its token or by its own ttl. expires: the backend cannot revoke it, it ends at `expiresAt`.
  * written_off: a person gave up on it.
  */
 export type Settlement =

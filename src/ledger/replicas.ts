@@ -17,7 +17,7 @@ export interface ReplicaLedger {
   }): Promise<readonly Replica[]>;
   /**
    * Ends its claims on work, which is due again at its old time, and its ownerships, as `removeReplica` does; it stays. What it still does
-   * about that work changes nothing that others do.
+   * about that work changes nothing that others do. What is outstanding of lease sets whose `revoke` item it had claimed is `maybeRevoked`.
    */
   releaseClaims(replica: string): Promise<void>;
   /**

@@ -39,7 +39,11 @@ function outcomeNotes(credential: WireCredential, look: Look): readonly string[]
     case 'lapsed':
       return ['ended by itself'];
     case 'vanished':
-      return ['not seen at the backend, not by our doing'];
+      return [
+        credential.why === ''
+          ? 'not seen at the backend, not by our doing'
+          : `not seen at the backend, after a try of ours whose outcome is not known (${credential.why})`,
+      ];
     case 'written_off':
       return ['given up by a person'];
     default:

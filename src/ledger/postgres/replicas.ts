@@ -44,6 +44,12 @@ export async function removeReplica(sql: Sql, { id, beats }: LedgerInput<'remove
 export async function releaseClaims(sql: Sql, replica: string): Promise<void> {
   await Promise.all([
     sql.run('UPDATE session SET owner_replica = NULL WHERE owner_replica = $1', replica),
+    // It may be in the middle of a revocation, whose outcome nobody is told.
+    sql.run(
+      `UPDATE credential SET maybe_revoked = true WHERE settlement = 'outstanding' AND lease_set IN
+         (SELECT subject FROM work WHERE kind = 'revoke' AND claimed_by = $1)`,
+      replica,
+    ),
     sql.run(
       `UPDATE work SET claimed_by = NULL, available_at = due_at, version = nextval('work_version') WHERE claimed_by = $1`,
       replica,

@@ -115,12 +115,14 @@ export async function settleCredential(sql: Sql, input: LedgerInput<'settleCrede
   if (settlement === 'held' && before !== 'held') conflict('what must go is not held again');
   await sql.run(
     `UPDATE credential SET settlement = $1, why = $2, next_try_at = $3, attempts = attempts + 1,
+       maybe_revoked = maybe_revoked OR $6,
        since = CASE settlement WHEN $1 THEN since ELSE $4 END WHERE id = $5`,
     settlement,
     input.why ?? null,
     input.nextTryAt ?? null,
     input.at,
     input.credential,
+    input.maybeRevoked === true,
   );
 }
 

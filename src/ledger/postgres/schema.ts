@@ -254,4 +254,9 @@ export const migrations: readonly Migration[] = [
     minimumReader: 1,
     sql: `ALTER TABLE enrolment ADD COLUMN made_by text NOT NULL DEFAULT ''`,
   },
+  // A try to revoke it has ended, or its broker has, and nobody knows what became of the request.
+  {
+    minimumReader: 1,
+    sql: 'ALTER TABLE credential ADD COLUMN maybe_revoked boolean NOT NULL DEFAULT false',
+  },
 ];

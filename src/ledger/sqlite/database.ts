@@ -75,7 +75,11 @@ function migrate(database: DatabaseSync, from: number): void {
       database.exec(`PRAGMA application_id = ${applicationId}`);
       database.exec(`PRAGMA user_version = ${migrations.length}`);
     }
-    // The lock on the file proves that whoever held a claim is gone.
+    // The lock on the file proves that whoever held a claim is gone, maybe in the middle of a revocation.
+    database.exec(
+      `UPDATE credential SET maybe_revoked = 1 WHERE settlement = 'outstanding' AND lease_set IN
+         (SELECT subject FROM work WHERE kind = 'revoke' AND claimed_by IS NOT NULL)`,
+    );
     database.exec('UPDATE work SET claimed_by = NULL, available_at = due_at WHERE claimed_by IS NOT NULL');
     database.exec('DELETE FROM replica');
     database.exec('UPDATE session SET owner_replica = NULL WHERE owner_replica IS NOT NULL');

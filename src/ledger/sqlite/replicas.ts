@@ -40,6 +40,12 @@ export function releaseClaims(sql: Sql, replica: string): void {
   const claimed = sql
     .all('SELECT version, kind, subject, due_at FROM work WHERE claimed_by = ? ORDER BY version', replica)
     .map((row) => parseRow(workRow, row, 'work item'));
+  // It may be in the middle of a revocation, whose outcome nobody is told.
+  for (const { subject } of claimed.filter(({ kind }) => kind === 'revoke'))
+    sql.run(
+      `UPDATE credential SET maybe_revoked = 1 WHERE lease_set = ? AND settlement = 'outstanding'`,
+      subject,
+    );
   putWork(
     sql,
     claimed.map(({ kind, subject, due_at: dueAt }) => ({ kind, subject, dueAt })),

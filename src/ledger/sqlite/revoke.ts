@@ -66,12 +66,14 @@ export function settleCredential(sql: Sql, input: LedgerInput<'settleCredential'
   if (settlement === 'held' && before !== 'held') conflict('what must go is not held again');
   sql.run(
     `UPDATE credential SET settlement = ?1, why = ?2, next_try_at = ?3, attempts = attempts + 1,
+       maybe_revoked = max(maybe_revoked, ?6),
        since = CASE settlement WHEN ?1 THEN since ELSE ?4 END WHERE id = ?5`,
     settlement,
     input.why ?? null,
     input.nextTryAt ?? null,
     input.at,
     input.credential,
+    input.maybeRevoked === true ? 1 : 0,
   );
 }
 

@@ -223,4 +223,6 @@ export const migrations: readonly string[] = [
   `,
   // Who made an enrolment token.
   `ALTER TABLE enrolment ADD COLUMN made_by TEXT NOT NULL DEFAULT ''`,
+  // A try to revoke it has ended, or its broker has, and nobody knows what became of the request.
+  `ALTER TABLE credential ADD COLUMN maybe_revoked INTEGER NOT NULL DEFAULT 0 CHECK (maybe_revoked IN (0, 1))`,
 ];

@@ -95,6 +95,7 @@ export function toCredential(stored: unknown): Credential {
     since: row.since,
     nextTryAt: row.next_try_at ?? undefined,
     attempts: row.attempts,
+    maybeRevoked: row.maybe_revoked,
   };
 }
 

@@ -77,6 +77,7 @@ export const credentialRow = z.object({
   since: instant,
   next_try_at: instant.nullable(),
   attempts: z.int(),
+  maybe_revoked: flag,
 });
 
 export const outstandingRow = z

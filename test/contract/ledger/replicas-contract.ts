@@ -269,6 +269,38 @@ export function replicasContract(open: OpenLedgerWorld): void {
       expect(await beat('rep_a')).toHaveLength(2);
     });
 
+    it.each([
+      ['is released', () => ledger.releaseClaims('rep_a')],
+      ['is removed', () => ledger.removeReplica({ id: 'rep_a' })],
+    ] as const)('leaves what it may have revoked in doubt when it %s', async (_name, go) => {
+      await join('rep_a', 'rep_b');
+      const [mine, others] = [
+        await anActiveSession(ledger),
+        await anActiveSession(ledger, { bundle: 'other' }),
+      ];
+      for (const [{ leaseSet }, claimer] of [
+        [mine, 'rep_a'],
+        [others, 'rep_b'],
+      ] as const) {
+        await ledger.beginRevokeLeaseSet({ leaseSet, at: start });
+        const due = { now: start, claimUntil: start + 60_000, limit: 1 };
+        await ledger.claimWork({ owner: claimer, kinds: ['revoke'], ...due });
+      }
+      const doubts = async (leaseSet: string) =>
+        (await ledger.findLeaseSet(leaseSet))?.credentials.map(({ maybeRevoked }) => maybeRevoked);
+      const [first] = (await ledger.findLeaseSet(mine.leaseSet))?.credentials ?? [];
+      await ledger.settleCredential({
+        credential: first?.id ?? '',
+        settlement: 'confirmed',
+        why: undefined,
+        nextTryAt: undefined,
+        at: start,
+      });
+      await go();
+      expect(await doubts(mine.leaseSet)).toEqual([false, true]);
+      expect(await doubts(others.leaseSet)).toEqual([false, false]);
+    });
+
     it('ends with its replica, and with the session', async () => {
       await join('rep_a');
       const first = await anActiveSession(ledger, { owner: owner('rep_a') });

@@ -83,6 +83,93 @@ describe('confirmed', () => {
   });
 });
 
+describe('what is gone after a revocation of our own that was interrupted', () => {
+  const vanished = (world: World, replica: number) => world.engine(replica).events.counters().vanished;
+
+  it('is neither confirmed nor an alarm when the broker that revoked it dies before it says so', async () => {
+    await using world = await createWorld({ replicas: 2 });
+    await world.pass(6_000);
+    const [holder, other] = [await world.holder(), await world.holder(aVerified(aPod('u2')))];
+    await holder.take('db');
+    await other.take('db');
+    const hanging: PromiseWithResolvers<undefined>[] = [];
+    world.setReach((step) => {
+      if (step !== 'revoke.lease') return undefined;
+      const gate = Promise.withResolvers<undefined>();
+      hanging.push(gate);
+      return gate.promise;
+    });
+    await revoke(world, { session: sessionOf(holder) });
+    await world.pass(2_000);
+    expect(hanging).toHaveLength(1);
+    world.setReach(() => undefined);
+    // Whichever of the two is at it.
+    for (const replica of [0, 1]) world.cut(replica, true);
+    const deaths = Promise.all([world.kill(0), world.kill(1)]);
+    for (const gate of hanging) gate.reject(new LeaseholdError('cancelled'));
+    await deaths;
+    for (const replica of [0, 1]) world.cut(replica, false);
+    await world.restart();
+    await world.pass(300_000);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'vanished']);
+    expect(vanished(world, 0)).toBe(0);
+    expect(world.records.findLast(({ action }) => action === 'settle')).toMatchObject({
+      settlement: 'confirmed,vanished',
+      reason: 'admin: x; vanished after a revocation by the broker whose outcome is not known',
+    });
+    // Nobody had begun with these.
+    const { accessor } = await tokenOf(world, sessionOf(other));
+    await world.backend.revokeToken({ accessor, signal: new AbortController().signal });
+    await revoke(world, { session: sessionOf(other) });
+    await world.pass(5_000);
+    expect(vanished(world, 0)).toBe(2);
+  });
+
+  it('is no alarm either when only the answer of the backend was lost', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    let lost = 0;
+    world.setAround(async ({ method }, proceed) => {
+      const result = await proceed();
+      if (method !== 'revokeLease') return result;
+      lost += 1;
+      throw new LeaseholdError('backend_timeout');
+    });
+    await revoke(world);
+    await world.pass(60_000);
+    expect(lost).toBe(1);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['confirmed', 'vanished']);
+    expect(vanished(world, 0)).toBe(0);
+    const found = await world.ledger.findSession(sessionOf(holder));
+    expect(found?.leaseSets[0]?.credentials.find(({ kind }) => kind === 'lease')?.why).toBe(
+      'backend_timeout',
+    );
+  });
+
+  it('is an alarm when earlier tries only looked, or were refused', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    const { accessor } = await tokenOf(world, sessionOf(holder));
+    let faults = 0;
+    world.backend.setFault(({ operation }) => {
+      if (operation !== 'lookupLease' && operation !== 'revokeLease') return undefined;
+      faults += 1;
+      if (faults === 1) return { fail: 'backend_unavailable' };
+      return operation === 'revokeLease' ? { fail: 'backend_rejected' } : undefined;
+    });
+    await revoke(world);
+    await world.pass(30_000);
+    expect(faults).toBeGreaterThan(2);
+    world.backend.setFault(undefined);
+    await world.backend.revokeToken({ accessor, signal: new AbortController().signal });
+    await world.pass(60_000);
+    expect(await settlements(world, sessionOf(holder))).toEqual(['vanished', 'vanished']);
+    expect(vanished(world, 0)).toBe(2);
+  });
+});
+
 describe('a backend that was wiped or replaced', () => {
   it('is not believed about what the one before made: only its own end or a person settles that', async () => {
     await using world = await createWorld();

@@ -24,6 +24,7 @@ function session(
       since: 0,
       nextTryAt: undefined,
       attempts: 1,
+      maybeRevoked: false,
     };
   });
   return {
