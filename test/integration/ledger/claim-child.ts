@@ -32,6 +32,10 @@ async function carryOut({ config, owner, claimers, workloads }: Order): Promise<
     random: Math.random,
     signal: AbortSignal.timeout(30_000),
   });
+  // Nothing is left for one whose start takes longer than all the work.
+  const all = new Promise((resolve) => process.once('message', resolve));
+  process.send?.('ready');
+  await all;
   const claimed: string[] = [];
   const claim = async () => {
     for (;;) {

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type Serializable } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -27,15 +27,25 @@ describeWith(['postgres'], 'several brokers on one PostgreSQL', () => {
   });
   afterAll(() => world[Symbol.asyncDispose]());
 
-  const inProcess = async (order: Order): Promise<Got> => {
-    const child = fork(join(import.meta.dirname, 'claim-child.ts'), [], { stdio: 'inherit' });
+  /** Each in a process of its own, all at once. */
+  const inProcesses = async (orders: readonly Order[]): Promise<readonly Got[]> => {
+    const children = orders.map((order) => ({
+      order,
+      child: fork(join(import.meta.dirname, 'claim-child.ts'), [], { stdio: 'inherit' }),
+    }));
+    const answers = async (word: (one: (typeof children)[number]) => Serializable) =>
+      Promise.all(
+        children.map(async (one) => {
+          const answer = once(one.child, 'message') as Promise<[unknown]>;
+          one.child.send(word(one));
+          return (await answer)[0];
+        }),
+      );
     try {
-      const answer = once(child, 'message');
-      child.send(order);
-      const [got] = (await answer) as [Got];
-      return got;
+      await answers(({ order }) => order);
+      return (await answers(() => 'go')) as readonly Got[];
     } finally {
-      child.kill('SIGKILL');
+      for (const { child } of children) child.kill('SIGKILL');
     }
   };
 
@@ -48,10 +58,13 @@ describeWith(['postgres'], 'several brokers on one PostgreSQL', () => {
       dueAt: start - index,
     }));
     await ledger.putWork(work);
-    const got = await Promise.all(
-      Array.from({ length: 4 }, (_, index) =>
-        inProcess({ config, owner: `broker-${index}`, claimers: 6, workloads }),
-      ),
+    const got = await inProcesses(
+      Array.from({ length: 4 }, (_, index) => ({
+        config,
+        owner: `broker-${index}`,
+        claimers: 6,
+        workloads,
+      })),
     );
     const claimed = got.flatMap((one) => one.claimed).filter((subject) => subject.startsWith('item-'));
     expect(claimed).toHaveLength(items);
