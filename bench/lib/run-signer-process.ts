@@ -45,6 +45,7 @@ async function serve(ready: RunServerReady): Promise<void> {
     keys: () => keys,
     scheduler,
     clock: systemClock,
+    random: Math.random,
     log: silentLog,
     signal: new AbortController().signal,
   });

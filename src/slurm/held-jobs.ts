@@ -2,14 +2,19 @@ import * as z from 'zod';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { keepFile } from './kept-file.ts';
+import { createReleasePace } from './release-pace.ts';
 import type { JobName, Scheduler } from './scheduler.ts';
 
 /** The jobs that wait for the broker, held in our name. */
 export interface HeldJobs {
   /** Once for all components of a heterogeneous job, which Slurm holds as one. */
   hold(name: JobName): Promise<void>;
-  /** Asks Slurm what is held, and releases it. */
+  /** Asks Slurm what is held, and releases as many as may go now. To be called once in each comparison. */
   release(): Promise<void>;
+  /** A job could not be registered. */
+  failed(): void;
+  /** A job is registered: what is held is released at once. */
+  succeeded(name: JobName): void;
 }
 
 const heldSchema = z.array(z.string());
@@ -21,6 +26,8 @@ export async function openHeldJobs(options: {
   readonly path: string;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** 0 up to but not including 1. */
+  readonly random: () => number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }): Promise<HeldJobs> {
@@ -36,11 +43,22 @@ export async function openHeldJobs(options: {
   /** With our comment though they run, and since when that is seen. */
   let marked: ReadonlyMap<JobName, number> = new Map();
 
+  const pace = createReleasePace({ monotonic: () => clock.monotonic(), random: options.random });
+
   const file = keepFile({
     path: options.path,
     schema: heldSchema,
     current: () => [...held.keys()],
   });
+  /** What is on disk for sure. */
+  let written: string | undefined;
+  const write = async (): Promise<void> => {
+    const now = [...held.keys()].join();
+    if (now === written) return;
+    written = undefined;
+    await file.write();
+    written = now;
+  };
   (await file.read())?.forEach((name) => held.set(name, {}));
 
   async function letGo<Value>(names: readonly JobName[], work: () => Promise<Value>): Promise<Value> {
@@ -69,14 +87,69 @@ export async function openHeldJobs(options: {
     if (names.length > 0) await letGo(names, () => scheduler.disown(names, signal));
   }
 
+  /** Released in one command. One job that Slurm will not let go must not keep the others; the next comparison tries again. */
+  async function releaseSome(names: readonly JobName[]): Promise<ReadonlySet<JobName>> {
+    const kept = await letGo(names, () => scheduler.release(names, signal));
+    kept.forEach((why, name) => log.warn('a held job could not be released', { job: name, why }));
+    const gone = names.filter((name) => !kept.has(name));
+    for (const name of gone) log.info('a held job is released', { job: name });
+    pace.released(gone.length);
+    return new Set(gone);
+  }
+
+  async function pass({ isComparison }: { readonly isComparison: boolean }): Promise<void> {
+    if (!isComparison && held.size === 0) return;
+    const wasHeld = new Set(held.keys());
+    // Chosen before Slurm is asked: what is held meanwhile does not stand in its answer.
+    const holds = new Map([...held].filter(([name]) => !holding.has(name)));
+    const found = await scheduler.held(signal);
+    if (isComparison) {
+      const foreign = [...found].flatMap(([name, is]) =>
+        is === 'waiting' && !wasHeld.has(name) && !held.has(name) ? name : [],
+      );
+      // The signer that holds them had its chance since the last comparison: its controller has failed, or it has lost its state.
+      for (const name of foreign.filter((one) => foreignBefore.has(one))) {
+        const which = {};
+        held.set(name, which);
+        holds.set(name, which);
+      }
+      foreignBefore = new Set(foreign);
+    }
+    const isSame = (name: JobName) => held.get(name) === holds.get(name) && !holding.has(name);
+    let waiting = [...holds.keys()].filter((name) => found.get(name) === 'waiting' && isSame(name));
+    // What a person has taken over, or cancelled, is that person's.
+    for (const name of holds.keys())
+      if (isSame(name) && !['waiting', 'ending'].includes(found.get(name) ?? '')) held.delete(name);
+    for (;;) {
+      const chosen = pace.choose(waiting);
+      if (chosen.length === 0) break;
+      const gone = await releaseSome(chosen);
+      for (const name of gone) if (held.get(name) === holds.get(name)) held.delete(name);
+      if (gone.size > 0) break;
+      waiting = waiting.filter((name) => !chosen.includes(name));
+    }
+    await write();
+    if (isComparison) await disown(found);
+  }
+
+  /** One after the other. */
+  let passing: Promise<void> = Promise.resolve();
+  const release = (how: { readonly isComparison: boolean }): Promise<void> => {
+    passing = passing.catch(() => undefined).then(() => pass(how));
+    return passing;
+  };
+
   return {
     hold: async (name) => {
       const underWay = holding.get(name);
       if (underWay !== undefined) return underWay;
       const started = (async () => {
-        // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
+        // Last of all, as the one that was tried last.
+        held.delete(name);
         held.set(name, {});
-        await file.write();
+        pace.held(name);
+        // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
+        await write();
         // The comment of its release, coming after that of this hold, would make a job that nobody releases.
         await lettingGo.get(name);
         await scheduler.hold(name, signal);
@@ -84,29 +157,13 @@ export async function openHeldJobs(options: {
       holding.set(name, started);
       return started;
     },
-    release: async () => {
-      // Chosen before Slurm is asked: what is held meanwhile does not stand in its answer.
-      const holds = [...held].filter(([name]) => !holding.has(name));
-      const found = await scheduler.held(signal);
-      const foreign = [...found].flatMap(([name, is]) => (is === 'waiting' && !held.has(name) ? name : []));
-      // The signer that holds them had its chance since the last comparison: its controller has failed, or it has lost its state.
-      const orphans = foreign.filter((name) => foreignBefore.has(name));
-      foreignBefore = new Set(foreign);
-      // What a person has taken over, or cancelled, is that person's.
-      const ours = holds.flatMap(([name]) => (found.get(name) === 'waiting' ? name : []));
-      const waiting = [...ours, ...orphans];
-      if (holds.length + waiting.length > 0) {
-        // One job that Slurm will not let go must not keep the others; the next comparison tries again.
-        const kept = await letGo(waiting, () => scheduler.release(waiting, signal));
-        kept.forEach((why, name) => log.warn('a held job could not be released', { job: name, why }));
-        for (const name of waiting) if (!kept.has(name)) log.info('a held job is released', { job: name });
-        for (const [name, which] of holds) {
-          if (found.get(name) === 'ending' || kept.has(name)) continue;
-          if (held.get(name) === which) held.delete(name);
-        }
-        await file.write();
-      }
-      await disown(found);
+    release: () => release({ isComparison: true }),
+    failed: () => pace.failed(),
+    succeeded: (name) => {
+      if (!pace.succeeded(name)) return;
+      release({ isComparison: false }).catch((error: unknown) => {
+        if (!signal.aborted) log.warn('held jobs could not be released yet', {}, error);
+      });
     },
   };
 }

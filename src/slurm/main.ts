@@ -63,6 +63,7 @@ async function serve(options: {
     keys: () => keys,
     scheduler: createScheduler(config.slurm),
     clock,
+    random: Math.random,
     log,
     signal,
   });

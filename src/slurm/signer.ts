@@ -31,6 +31,8 @@ export interface SignerOptions {
   readonly keys: () => SigningKeys;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** 0 up to but not including 1. */
+  readonly random: () => number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -50,7 +52,14 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   const registered = await openKeptRuns(join(config.state, 'runs'));
   const ending = new Set<number>();
   const starting = new Map<number, number>();
-  const held = await openHeldJobs({ path: join(config.state, 'held.json'), scheduler, clock, log, signal });
+  const held = await openHeldJobs({
+    path: join(config.state, 'held.json'),
+    scheduler,
+    clock,
+    random: options.random,
+    log,
+    signal,
+  });
   const cancelRuns = createCancelRuns({ scheduler, broker: options.broker, log, signal });
   let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
@@ -97,6 +106,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       return withoutBroker(job, run, LeaseholdError.from(error));
     }
     await registered.set(job.jobId, run.start);
+    held.succeeded(jobName(job));
     log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
     if (ending.has(job.jobId)) await end(job.jobId);
     const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
@@ -113,6 +123,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   ): Promise<HookAnswer> {
     const { jobId } = job;
     const name = jobName(job);
+    held.failed();
     log.error('a run could not be registered', { job: jobId }, trouble);
     const but = (becomes: string): HookAnswer => ({
       ok: false,

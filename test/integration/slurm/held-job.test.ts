@@ -20,6 +20,7 @@ describeWith(['slurm'], 'a job that was held and released in a real Slurm', () =
       path: join(slurm.folder, 'held.json'),
       scheduler,
       clock: systemClock,
+      random: Math.random,
       log: silentLog,
       signal,
     });

@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
+import type { Clock } from '../../../src/platform/clock.ts';
+import type { LeaseholdError } from '../../../src/platform/error.ts';
+import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
+import { silentLog } from '../../../src/platform/log.ts';
+import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
+import { parseSignerConfig } from '../../../src/slurm/config.ts';
+import type { Held, JobName, ScheduledRun, Scheduler } from '../../../src/slurm/scheduler.ts';
+import { createSigner, type Signer } from '../../../src/slurm/signer.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
+
+const bySecond = 1_700_000_000;
+
+/** A signer between a controller and a broker that do as they are told, and a clock that a test moves. Every job of partition gpu needs secrets. */
+export async function createSignerParts() {
+  const folder = await createTempFolder({ name: 'signer' });
+  onTestFinished(() => folder[Symbol.asyncDispose]());
+  const told: string[] = [];
+  const held = new Map<JobName, Held>();
+  const trouble: {
+    register?: LeaseholdError | undefined;
+    report?: LeaseholdError | undefined;
+    squeue?: LeaseholdError | undefined;
+    hold?: LeaseholdError | undefined;
+  } = {};
+  let runs: readonly ScheduledRun[] = [];
+  let passed = 0;
+  let asked = 0;
+  const clock: Clock = {
+    now: () => bySecond * 1000 + passed,
+    monotonic: () => passed,
+    sleep: (ms) => {
+      passed += ms;
+      return Promise.resolve();
+    },
+    after: () => () => undefined,
+  };
+  const row = (jobId: number): ScheduledRun => ({
+    jobId,
+    uid: 5,
+    start: bySecond,
+    endsAt: 0,
+    submitted: bySecond - 10,
+    restarts: 0,
+    isStarting: true,
+    canBeHeld: true,
+    name: String(jobId),
+    state: undefined,
+  });
+  const scheduler: Scheduler = {
+    runs: () => Promise.resolve(runs),
+    run: (jobId) => {
+      asked += 1;
+      return trouble.squeue === undefined ? Promise.resolve(row(jobId)) : Promise.reject(trouble.squeue);
+    },
+    enforcesAccounting: () => Promise.resolve(false),
+    hold: (name) => {
+      if (trouble.hold !== undefined) return Promise.reject(trouble.hold);
+      told.push(`hold ${name}`);
+      held.set(name, 'waiting');
+      return Promise.resolve();
+    },
+    held: () => Promise.resolve(new Map(held)),
+    release: (names) => {
+      told.push(`release ${names.join()}`);
+      for (const name of names) held.delete(name);
+      return Promise.resolve(new Map());
+    },
+    disown: () => Promise.resolve(),
+    cancel: (name) => Promise.resolve(void told.push(`cancel ${name}`)),
+    cancelRun: () => Promise.resolve(false),
+  };
+  const anyone = { users: [], groups: [], accounts: [], qos: [] };
+  const broker: BrokerClient = {
+    filesId: '',
+    register: () =>
+      trouble.register === undefined
+        ? Promise.resolve({ workload: '', bundles: ['db'], refused: [] })
+        : Promise.reject(trouble.register),
+    report: () =>
+      trouble.report === undefined
+        ? Promise.resolve({ ended: 0, toCancel: [] })
+        : Promise.reject(trouble.report),
+    matchers: () =>
+      Promise.resolve({
+        policyRevision: '1',
+        issuedAtMs: clock.now(),
+        matchers: [{ grant: 'g', partitions: ['gpu'], ...anyone }],
+      }),
+    end: () => Promise.resolve({ known: true }),
+    [Symbol.dispose]: () => undefined,
+  };
+  const config = parseSignerConfig(
+    JSON.stringify({
+      cluster: 'hpc',
+      audience: 'a',
+      broker: { addresses: ['a:1'], ca: '/ca', certificate: '/c', key: '/k' },
+      keys: ['/s'],
+      state: folder.path,
+    }),
+  );
+  const signer: Signer = await createSigner({
+    config,
+    broker: () => broker,
+    keys: () => ({ published: [], sign: () => Promise.resolve('') }),
+    scheduler,
+    clock,
+    random: () => 0,
+    log: silentLog,
+    signal: new AbortController().signal,
+  });
+  return {
+    signer,
+    trouble,
+    at: (name: string) => join(folder.path, name),
+    /** What the controller was told since the last look. */
+    told: () => told.splice(0),
+    /** How often squeue was asked for one run. */
+    asked: () => asked,
+    setRuns: (all: readonly ScheduledRun[]) => (runs = all),
+    row,
+    wait: (seconds: number) => (passed += seconds * 1000),
+    passed: () => passed,
+    until: (check: () => void) => vi.waitFor(check),
+    /** The hook of a job that starts. */
+    start: (jobId: number, changes: Readonly<Record<string, string>> = {}): Promise<HookAnswer> =>
+      signer.answer({
+        verb: 'register',
+        variables: new Map(
+          Object.entries({
+            SLURM_CLUSTER_NAME: 'hpc',
+            SLURM_JOB_ID: String(jobId),
+            SLURM_JOB_UID: '5',
+            SLURM_JOB_GID: '60',
+            SLURM_JOB_USER: 'games',
+            SLURM_JOB_GROUP: 'games',
+            SLURM_JOB_ACCOUNT: '(null)',
+            SLURM_JOB_PARTITION: 'gpu',
+            SLURM_JOB_NODELIST: 'n1',
+            ...changes,
+          }),
+        ),
+      }),
+  };
+}
