@@ -60,6 +60,7 @@ export async function openHeldJobs(options: {
     written = now;
   };
   (await file.read())?.forEach((name) => held.set(name, {}));
+  written = [...held.keys()].join();
 
   async function letGo<Value>(names: readonly JobName[], work: () => Promise<Value>): Promise<Value> {
     const done = work();
@@ -128,8 +129,8 @@ export async function openHeldJobs(options: {
       if (gone.size > 0) break;
       waiting = waiting.filter((name) => !chosen.includes(name));
     }
-    await write();
     if (isComparison) await disown(found);
+    await write();
   }
 
   /** One after the other. */
@@ -148,8 +149,11 @@ export async function openHeldJobs(options: {
         held.delete(name);
         held.set(name, {});
         pace.held(name);
-        // Written first: a job that is held and forgotten would wait for ever, one that is not held loses nothing here.
-        await write();
+        // Written first: a job that is held and forgotten waits for two comparisons more, one that is not held loses nothing here.
+        await write().catch((error: unknown) => {
+          // Of all that could go wrong the least: a job that starts without its secrets fails.
+          log.warn('a job is held without a note of it', { job: name }, error);
+        });
         // The comment of its release, coming after that of this hold, would make a job that nobody releases.
         await lettingGo.get(name);
         await scheduler.hold(name, signal);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { askAgain } from './ask-again.ts';
 import { type BrokerClient, isDecision } from './broker-client.ts';
 import { createCancelRuns } from './cancel-runs.ts';
 import type { SignerConfig } from './config.ts';
@@ -46,6 +47,10 @@ export interface Signer {
   reconcile(): Promise<void>;
 }
 
+/** Of the 30 s that the hook waits, what is left for asking Slurm and the broker when a hold has its part. */
+const hookMs = 25_000;
+const leastAskMs = 5_000;
+
 /** Throws `config_invalid` when its state cannot be read. Slurm need not answer yet: it starts after its signer. */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
   const { config, scheduler, clock, log, signal } = options;
@@ -75,11 +80,13 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const job = readStartingJob(request, config.cluster);
     starting.set(job.jobId, (starting.get(job.jobId) ?? 0) + 1);
     try {
-      const run = await scheduler.run(job.jobId, signal);
+      const seen = await ask(job.jobId);
+      if (seen instanceof LeaseholdError) return await unregistered(job, undefined, seen);
+      const { run, isEnforced } = seen;
       // Its end has overtaken it, or the hook was killed and asks late.
       if (run?.isStarting !== true)
         throw new LeaseholdError('workload_ended', { detail: 'the controller has no such run that starts' });
-      return await registerRun(job, run);
+      return await registerRun(job, run, isEnforced);
     } finally {
       const others = (starting.get(job.jobId) ?? 1) - 1;
       if (others > 0) starting.set(job.jobId, others);
@@ -90,12 +97,31 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     }
   }
 
-  async function registerRun(job: StartingJob, run: ScheduledRun): Promise<HookAnswer> {
-    accountingEnforced ??= await scheduler.enforcesAccounting(signal);
+  /** What the controller has, or what it was in trouble with until the hook had to know. */
+  async function ask(jobId: number) {
+    const look = async () => {
+      const run = await scheduler.run(jobId, signal);
+      accountingEnforced ??= await scheduler.enforcesAccounting(signal);
+      return { run, isEnforced: accountingEnforced };
+    };
+    const ms = Math.max(leastAskMs, hookMs - config.outage.giveUp * 1000);
+    try {
+      return await askAgain({ ask: look, ms, clock, signal });
+    } catch (error) {
+      if (hasCode(error, 'workload_stale')) return LeaseholdError.from(error);
+      throw error;
+    }
+  }
+
+  async function registerRun(
+    job: StartingJob,
+    run: ScheduledRun,
+    accountingEnforced: boolean,
+  ): Promise<HookAnswer> {
     const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
     if (!hasNames(job)) {
       const detail = 'Slurm could not look up the name of its user or group';
-      return withoutBroker(job, run, new LeaseholdError('identity_unavailable', { detail }));
+      return unregistered(job, run.canBeHeld, new LeaseholdError('identity_unavailable', { detail }));
     }
     const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
     let answer;
@@ -103,7 +129,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       answer = await options.broker().register({ assertion, requestedBundles: [...job.requested] }, signal);
     } catch (error) {
       if (isDecision(error) || hasCode(error, 'cancelled')) throw error;
-      return withoutBroker(job, run, LeaseholdError.from(error));
+      return unregistered(job, run.canBeHeld, LeaseholdError.from(error));
     }
     await registered.set(job.jobId, run.start);
     held.succeeded(jobName(job));
@@ -115,10 +141,10 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       : { ok: false, why: `refused to job ${job.jobId}: ${refused.join(', ')}` };
   }
 
-  /** A job that would fail for want of its secrets waits; whatever needs none is left alone. */
-  async function withoutBroker(
+  /** A job that would fail for want of its secrets waits; whatever needs none is left alone. Undefined where nobody knows whether Slurm can hold it. */
+  async function unregistered(
     job: StartingJob,
-    run: ScheduledRun,
+    canBeHeld: boolean | undefined,
     trouble: LeaseholdError,
   ): Promise<HookAnswer> {
     const { jobId } = job;
@@ -131,10 +157,17 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     });
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
     if (matchers === undefined || !needsSecrets(matchedJob(job), matchers)) return but('is not registered');
-    if (run.canBeHeld) {
-      await held.hold(name);
-      log.warn('a job is held until it can be registered', { job: jobId });
-      return but('is held');
+    if (canBeHeld !== false) {
+      try {
+        await held.hold(name);
+        log.warn('a job is held until it can be registered', { job: jobId });
+        return but('is held');
+      } catch (error) {
+        if (hasCode(error, 'cancelled')) throw error;
+        log.error('a job could not be held', { job: jobId }, error);
+        // The controller may yet do as it was told, and a job that waits is better than one that is gone.
+        if (canBeHeld === true) return but('could not be held');
+      }
     }
     if (config.outage.unheld === 'start') return but('starts without credentials');
     await scheduler.cancel(name, signal);

@@ -13,7 +13,7 @@ import { createTempFolder } from '../../support/temp-folder.ts';
 const bySecond = 1_700_000_000;
 
 /** A signer between a controller and a broker that do as they are told, and a clock that a test moves. Every job of partition gpu needs secrets. */
-export async function createSignerParts() {
+export async function createSignerParts(yaml: Readonly<Record<string, unknown>> = {}) {
   const folder = await createTempFolder({ name: 'signer' });
   onTestFinished(() => folder[Symbol.asyncDispose]());
   const told: string[] = [];
@@ -21,7 +21,8 @@ export async function createSignerParts() {
   const trouble: {
     register?: LeaseholdError | undefined;
     report?: LeaseholdError | undefined;
-    squeue?: LeaseholdError | undefined;
+    /** Undefined as what it answers with is the job. */
+    squeue?: () => Promise<never> | undefined;
     hold?: LeaseholdError | undefined;
   } = {};
   let runs: readonly ScheduledRun[] = [];
@@ -34,7 +35,14 @@ export async function createSignerParts() {
       passed += ms;
       return Promise.resolve();
     },
-    after: () => () => undefined,
+    // As if nothing else happened until then.
+    after: (ms, callback) => {
+      const timer = setTimeout(() => {
+        passed += ms;
+        callback();
+      }, 20);
+      return () => clearTimeout(timer);
+    },
   };
   const row = (jobId: number): ScheduledRun => ({
     jobId,
@@ -52,7 +60,7 @@ export async function createSignerParts() {
     runs: () => Promise.resolve(runs),
     run: (jobId) => {
       asked += 1;
-      return trouble.squeue === undefined ? Promise.resolve(row(jobId)) : Promise.reject(trouble.squeue);
+      return trouble.squeue?.() ?? Promise.resolve(row(jobId));
     },
     enforcesAccounting: () => Promise.resolve(false),
     hold: (name) => {
@@ -98,6 +106,7 @@ export async function createSignerParts() {
       broker: { addresses: ['a:1'], ca: '/ca', certificate: '/c', key: '/k' },
       keys: ['/s'],
       state: folder.path,
+      ...yaml,
     }),
   );
   const signer: Signer = await createSigner({

@@ -1,13 +1,16 @@
+import { mkdir } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { createSignerParts } from './signer-parts.ts';
+
+const containing = (text: string) => expect.stringContaining(text) as string;
 
 it('what a broker in trouble cannot register is held, and tried one at a time while it answers everything else', async () => {
   const parts = await createSignerParts();
   await parts.signer.reconcile();
   parts.trouble.register = new LeaseholdError('audit_unavailable');
   for (const id of [1, 2, 3])
-    expect(await parts.start(id)).toEqual({ ok: false, why: expect.stringContaining(`job ${id} is held`) });
+    expect(await parts.start(id)).toEqual({ ok: false, why: containing(`job ${id} is held`) });
   await parts.signer.reconcile();
   expect(parts.told()).toEqual(['hold 1', 'hold 2', 'hold 3', 'release 1']);
   await parts.start(1);
@@ -30,4 +33,81 @@ it('once another job is registered, what is held goes at once and as one', async
   parts.trouble.register = undefined;
   expect(await parts.start(4)).toEqual({ ok: true });
   await parts.until(() => expect(parts.told()).toEqual(['release 1,2,3']));
+});
+
+it.each([
+  ['fails', () => Promise.reject(new LeaseholdError('workload_stale'))],
+  ['says nothing', () => new Promise<never>(() => undefined)],
+])(
+  'a job that needs secrets is held when squeue %s until the hook has no more time',
+  async (_how, answer) => {
+    const parts = await createSignerParts();
+    await parts.signer.reconcile();
+    parts.trouble.squeue = answer;
+    const before = parts.passed();
+    expect(await parts.start(1)).toEqual({ ok: false, why: containing('job 1 is held') });
+    expect(parts.told()).toEqual(['hold 1']);
+    // 30 s are the hook's, and 10 s the broker's.
+    expect(parts.passed() - before).toBeLessThanOrEqual(20_000);
+    expect(parts.passed() - before).toBeGreaterThan(10_000);
+  },
+);
+
+it('squeue is asked again, and the job is registered when it answers', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.squeue = () =>
+    parts.asked() < 4 ? Promise.reject(new LeaseholdError('workload_stale')) : undefined;
+  expect(await parts.start(1)).toEqual({ ok: true });
+  expect(parts.asked()).toBe(4);
+  expect(parts.told()).toEqual([]);
+});
+
+it('a job that needs nothing starts when squeue does not answer', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.squeue = () => Promise.reject(new LeaseholdError('workload_stale'));
+  expect(await parts.start(1, { SLURM_JOB_PARTITION: 'cpu' })).toEqual({
+    ok: false,
+    why: containing('job 1 is not registered'),
+  });
+  expect(parts.told()).toEqual([]);
+});
+
+it.each([
+  ['start', 'starts without credentials', []],
+  ['cancel', 'is cancelled', ['cancel 1']],
+] as const)(
+  'what Slurm cannot hold either has what the site says for it (%s)',
+  async (unheld, becomes, calls) => {
+    const parts = await createSignerParts({ outage: { unheld } });
+    await parts.signer.reconcile();
+    parts.trouble.squeue = () => Promise.reject(new LeaseholdError('workload_stale'));
+    parts.trouble.hold = new LeaseholdError('workload_stale');
+    expect(await parts.start(1)).toEqual({ ok: false, why: containing(`job 1 ${becomes}`) });
+    expect(parts.told()).toEqual(calls);
+  },
+);
+
+it('a job that may be held is not cancelled because the command has failed', async () => {
+  const parts = await createSignerParts({ outage: { unheld: 'cancel' } });
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  parts.trouble.hold = new LeaseholdError('workload_stale');
+  expect(await parts.start(1)).toEqual({
+    ok: false,
+    why: containing('job 1 could not be held'),
+  });
+  expect(parts.told()).toEqual([]);
+});
+
+it('a job is held though the state folder cannot be written, and released after that', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  await mkdir(parts.at('held.json'));
+  expect(await parts.start(1)).toEqual({ ok: false, why: containing('job 1 is held') });
+  expect(parts.told()).toEqual(['hold 1']);
+  await expect(parts.signer.reconcile()).rejects.toMatchObject({ code: 'internal' });
+  expect(parts.told()).toEqual(['release 1']);
 });
