@@ -13,16 +13,8 @@ import type { RunToCancel__Output } from '../rpc/gen/leasehold/v1/RunToCancel.ts
 import { keepFile } from './kept-file.ts';
 import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
-import { matchersSchema, type KeptMatchers } from './matchers.ts';
-import {
-  claimsOf,
-  hasNames,
-  jobName,
-  matchedJob,
-  readJobId,
-  readStartingJob,
-  type StartingJob,
-} from './registration.ts';
+import { areTooOld, matchersSchema, type KeptMatchers } from './matchers.ts';
+import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
 import type { ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -156,7 +148,9 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       why: `job ${jobId} ${becomes}: ${trouble.message}`,
     });
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
-    if (matchers === undefined || !needsSecrets(matchedJob(job), matchers)) return but('is not registered');
+    const isOld = matchers !== undefined && areTooOld(matchers, clock.now());
+    if (isOld) log.warn('the matchers of runs are too old to hold a job by them', { job: jobId });
+    if (matchers === undefined || isOld || !needsSecrets(matchedJob(job), matchers)) return but('is not registered');
     if (canBeHeld !== false) {
       try {
         await held.hold(name);

@@ -3,7 +3,7 @@ import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../../src/platform/clock.ts';
 import type { LeaseholdError } from '../../../src/platform/error.ts';
 import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
-import { silentLog } from '../../../src/platform/log.ts';
+import { createLog } from '../../../src/platform/log.ts';
 import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
 import { parseSignerConfig } from '../../../src/slurm/config.ts';
 import type { Held, JobName, ScheduledRun, Scheduler } from '../../../src/slurm/scheduler.ts';
@@ -17,6 +17,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   const folder = await createTempFolder({ name: 'signer' });
   onTestFinished(() => folder[Symbol.asyncDispose]());
   const told: string[] = [];
+  const logged: string[] = [];
   const held = new Map<JobName, Held>();
   const trouble: {
     register?: LeaseholdError | undefined;
@@ -116,7 +117,11 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     scheduler,
     clock,
     random: () => 0,
-    log: silentLog,
+    log: createLog({
+      level: 'debug',
+      name: 'signer',
+      destination: { write: (line) => void logged.push(line) },
+    }),
     signal: new AbortController().signal,
   });
   return {
@@ -125,6 +130,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     at: (name: string) => join(folder.path, name),
     /** What the controller was told since the last look. */
     told: () => told.splice(0),
+    logged: () => logged.join(''),
     /** How often squeue was asked for one run. */
     asked: () => asked,
     setRuns: (all: readonly ScheduledRun[]) => (runs = all),

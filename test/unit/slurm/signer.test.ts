@@ -111,3 +111,24 @@ it('a job is held though the state folder cannot be written, and released after 
   await expect(parts.signer.reconcile()).rejects.toMatchObject({ code: 'internal' });
   expect(parts.told()).toEqual(['release 1']);
 });
+
+it('matchers that came more than seven days ago hold nothing, and the log says so', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  const day = 86_400;
+  parts.wait(7 * day);
+  expect(await parts.start(1)).toMatchObject({ why: containing('job 1 is held') });
+  expect(parts.logged()).not.toContain('too old');
+  parts.wait(1);
+  expect(await parts.start(2)).toMatchObject({ why: containing('job 2 is not registered') });
+  expect(parts.logged()).toContain('too old');
+  // Nor does a clock that was set back say how old they are.
+  parts.wait(-15 * day);
+  expect(await parts.start(3)).toMatchObject({ why: containing('job 3 is not registered') });
+  parts.trouble.register = undefined;
+  parts.wait(8 * day);
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  expect(await parts.start(4)).toMatchObject({ why: containing('job 4 is held') });
+});
