@@ -30,7 +30,8 @@ export interface RunServiceOptions extends Pick<ReportUndeliveredOptions, 'verif
   readonly clock: Clock;
 }
 
-const mostReported = 1_000_000;
+/** In one report: the message limit of the listener comes first, and a signer with more sends several. */
+const mostReported = 200_000;
 
 /**
  * What signers say. Every call is refused to anybody but the signer of a configured cluster, with a record; which runs need secrets is told to its
@@ -74,7 +75,7 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
   handlers.unary(methods.ReportUndelivered, (request, context) =>
     reportUndelivered(options, request, context),
   );
-  handlers.unary(methods.ReportRuns, async ({ runs, asOfMs }, context) => {
+  handlers.unary(methods.ReportRuns, async ({ runs, asOfMs, fromJobId, toJobId }, context) => {
     const { cluster } = await signerOf(context);
     if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
     const reported = runs.map(({ run, endsAtMs, submitted, restarts }) => ({
@@ -83,10 +84,15 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
       submitted: submitted > 0 ? submitted : undefined,
       restarts,
     }));
+    const jobs = { from: fromJobId, to: toJobId > 0 ? toJobId : Infinity };
+    // A row outside would be a signer that cuts its reports wrongly, and ends what it does not mean.
+    if (reported.some(({ jobId }) => jobId < jobs.from || jobId > jobs.to))
+      throw refuse('runs: a job is not in the range');
     const { ended, toCancel } = await registry.report({
       cluster: cluster.name,
       runs: reported,
       asOf: asOfMs,
+      jobs,
     });
     return {
       ended,

@@ -15,6 +15,7 @@ import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { areTooOld, matchersSchema, type KeptMatchers } from './matchers.ts';
 import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import { partsOf } from './report-parts.ts';
 import type { ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -185,20 +186,22 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const asOfMs = Math.floor(clock.now() / 1000) * 1000;
     const runs = await scheduler.runs(signal);
     const submitted = new Map(runs.map((run) => [run.jobId, run.submitted]));
-    const { ended, toCancel } = await options.broker().report(
-      {
-        asOfMs,
-        runs: runs
-          .filter(({ start }) => start > 0)
-          .map(({ jobId, start, endsAt, submitted, restarts }) => ({
-            run: { jobId, start },
-            endsAtMs: endsAt * 1000,
-            submitted,
-            restarts,
-          })),
-      },
-      signal,
-    );
+    const rows = runs
+      .filter(({ start }) => start > 0)
+      .map(({ jobId, start, endsAt, submitted, restarts }) => ({
+        run: { jobId, start },
+        endsAtMs: endsAt * 1000,
+        submitted,
+        restarts,
+      }));
+    let ended = 0;
+    let toCancel: readonly RunToCancel__Output[] = [];
+    for (const part of partsOf(rows)) {
+      const answer = await options.broker().report({ asOfMs, ...part }, signal);
+      ended += answer.ended;
+      // Of the whole cluster in each answer.
+      ({ toCancel } = answer);
+    }
     if (ended > 0) log.warn('runs have ended without a word of their hooks', { runs: ended });
     // Not by the start that Slurm tells now: it sets another one when the nodes of a run had to boot first.
     await registered.delete(
@@ -227,9 +230,12 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       const { policyRevision, matchers: fresh } = await options.broker().matchers(signal);
       matchers = { received: clock.now(), policyRevision, matchers: fresh };
       await matchersFile.write();
-      const toCancel = await report();
-      await cancelRuns(toCancel);
-      await held.release();
+      try {
+        await cancelRuns(await report());
+      } finally {
+        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that.
+        await held.release();
+      }
     },
   };
 }

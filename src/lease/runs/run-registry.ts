@@ -45,6 +45,8 @@ export interface RunRegistry extends AsyncDisposable {
     readonly runs: readonly ReportedRun[];
     /** When the scheduler was asked, by the signer's clock; milliseconds since the Unix epoch. */
     readonly asOf: number;
+    /** The job ids that it speaks of, both included; all without it. */
+    readonly jobs?: { readonly from: number; readonly to: number };
   }): Promise<{ readonly ended: number; readonly toCancel: readonly Run[] }>;
 }
 
@@ -249,13 +251,14 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         });
       return true;
     },
-    report: async ({ cluster, runs, asOf }) => {
+    report: async ({ cluster, runs, asOf, jobs }) => {
       await requireOurTime(cluster, asOf);
       const rows = new Map(runs.map((row) => [row.jobId, row]));
       const settledBefore = Math.min(asOf, now()) - reportMarginMs;
       let ended = 0;
       for (const run of await ledger.listRuns({ cluster })) {
         const { workload, jobId } = run.identity;
+        if (jobs !== undefined && (jobId < jobs.from || jobId > jobs.to)) continue;
         const row = rows.get(jobId);
         if (row === undefined || !isRowOf(run, row)) {
           if (run.registeredAt > settledBefore) continue;

@@ -203,9 +203,13 @@ describe('registration', () => {
 describe('a report, compared', () => {
   const identity = aRunIdentity();
   const { jobId, start, workload } = identity;
-  const report = (runs: readonly ReportedRun[], asOfMs = Date.now()) =>
+  const report = (
+    runs: readonly ReportedRun[],
+    asOfMs = Date.now(),
+    jobs: { readonly fromJobId?: number; readonly toJobId?: number } = {},
+  ) =>
     ask<{ ended: number }>((deadline, answer) =>
-      runClient().reportRuns({ runs: [...runs], asOfMs }, deadline, answer),
+      runClient().reportRuns({ runs: [...runs], asOfMs, ...jobs }, deadline, answer),
     );
   beforeEach(async () => {
     const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
@@ -227,6 +231,18 @@ describe('a report, compared', () => {
   it('made long ago says nothing of what was registered since', async () => {
     expect((await report([], Date.now() - 300_000)).response).toEqual({ ended: 0, toCancel: [] });
     expect((await report([])).response).toEqual({ ended: 1, toCancel: [] });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'ended' });
+  });
+
+  it('of a range of jobs says nothing of any other', async () => {
+    const outside = await report([{ run: { jobId, start } }], Date.now(), { fromJobId: jobId + 1 });
+    expect(outside).toMatchObject({ code: 'request_invalid' });
+    for (const range of [{ fromJobId: jobId + 1 }, { toJobId: jobId - 1 }])
+      expect((await report([], Date.now(), range)).response).toEqual({ ended: 0, toCancel: [] });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active' });
+    const its = { fromJobId: jobId, toJobId: jobId };
+    expect((await report([{ run: { jobId, start } }], Date.now(), its)).response).toMatchObject({ ended: 0 });
+    expect((await report([], Date.now(), its)).response).toEqual({ ended: 1, toCancel: [] });
     expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'ended' });
   });
 

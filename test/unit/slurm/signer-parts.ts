@@ -4,6 +4,7 @@ import type { Clock } from '../../../src/platform/clock.ts';
 import type { LeaseholdError } from '../../../src/platform/error.ts';
 import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
 import { createLog } from '../../../src/platform/log.ts';
+import type { ReportRunsRequest } from '../../../src/rpc/gen/leasehold/v1/ReportRunsRequest.ts';
 import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
 import { parseSignerConfig } from '../../../src/slurm/config.ts';
 import type { Held, JobName, ScheduledRun, Scheduler } from '../../../src/slurm/scheduler.ts';
@@ -17,6 +18,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   const folder = await createTempFolder({ name: 'signer' });
   onTestFinished(() => folder[Symbol.asyncDispose]());
   const told: string[] = [];
+  const reports: ReportRunsRequest[] = [];
   const logged: string[] = [];
   const held = new Map<JobName, Held>();
   const trouble: {
@@ -87,10 +89,12 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
       trouble.register === undefined
         ? Promise.resolve({ workload: '', bundles: ['db'], refused: [] })
         : Promise.reject(trouble.register),
-    report: () =>
-      trouble.report === undefined
+    report: (request) => {
+      reports.push(request);
+      return trouble.report === undefined
         ? Promise.resolve({ ended: 0, toCancel: [] })
-        : Promise.reject(trouble.report),
+        : Promise.reject(trouble.report);
+    },
     matchers: () =>
       Promise.resolve({
         policyRevision: '1',
@@ -130,6 +134,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     at: (name: string) => join(folder.path, name),
     /** What the controller was told since the last look. */
     told: () => told.splice(0),
+    reports,
     logged: () => logged.join(''),
     /** How often squeue was asked for one run. */
     asked: () => asked,

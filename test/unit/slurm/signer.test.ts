@@ -132,3 +132,37 @@ it('matchers that came more than seven days ago hold nothing, and the log says s
   parts.trouble.register = new LeaseholdError('broker_unavailable');
   expect(await parts.start(4)).toMatchObject({ why: containing('job 4 is held') });
 });
+
+it('what is held is released also when the broker takes no report', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  await parts.start(1);
+  expect(parts.told()).toEqual(['hold 1']);
+  parts.trouble.report = new LeaseholdError('internal');
+  await expect(parts.signer.reconcile()).rejects.toMatchObject({ code: 'internal' });
+  expect(parts.told()).toEqual(['release 1']);
+});
+
+it('runs that do not fit one message are reported by ranges of job ids, without a gap', async () => {
+  const parts = await createSignerParts();
+  const ids = Array.from({ length: 120_000 }, (_, index) => 3 * (120_000 - index));
+  parts.setRuns(ids.map((id) => parts.row(id)));
+  await parts.signer.reconcile();
+  expect(parts.reports.map(({ fromJobId, toJobId, runs }) => [fromJobId, toJobId, runs?.length])).toEqual([
+    [0, 150_000, 50_000],
+    [150_001, 300_000, 50_000],
+    [300_001, 0, 20_000],
+  ]);
+  for (const { fromJobId = 0, toJobId, runs = [] } of parts.reports)
+    for (const { run } of runs) {
+      const id = Number(run?.jobId);
+      if (id < Number(fromJobId) || id > (Number(toJobId) || Infinity)) expect.unreachable(String(id));
+    }
+});
+
+it('an empty cluster is reported as one', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  expect(parts.reports).toMatchObject([{ fromJobId: 0, toJobId: 0, runs: [] }]);
+});

@@ -15,6 +15,14 @@ export interface ReportRunsRequest {
    * When the scheduler was asked; milliseconds since the Unix epoch.
    */
   'asOfMs'?: (number | string | Long);
+  /**
+   * Of a cluster whose runs do not fit one message, each report is the whole truth about the jobs from this id on,
+   */
+  'fromJobId'?: (number | string | Long);
+  /**
+   * up to this one, both included; 0 for no bound. Nothing is said about any other job.
+   */
+  'toJobId'?: (number | string | Long);
 }
 
 /**
@@ -29,4 +37,12 @@ export interface ReportRunsRequest__Output {
    * When the scheduler was asked; milliseconds since the Unix epoch.
    */
   'asOfMs': (number);
+  /**
+   * Of a cluster whose runs do not fit one message, each report is the whole truth about the jobs from this id on,
+   */
+  'fromJobId': (number);
+  /**
+   * up to this one, both included; 0 for no bound. Nothing is said about any other job.
+   */
+  'toJobId': (number);
 }

@@ -69,7 +69,7 @@ export interface RunServiceClient extends grpc.Client {
   registerRun(argument: _leasehold_v1_RegisterRunRequest, callback: grpc.requestCallback<_leasehold_v1_RegisterRunResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The scheduler's whole truth about one cluster, at one instant. Registered runs that are clearly older than that instant and not among
+   * The scheduler's whole truth about one cluster, or a range of its jobs, at one instant. Registered runs that are clearly older than that instant and not among
    * these have ended. Refused when that instant is ahead of the broker's clock.
    */
   ReportRuns(argument: _leasehold_v1_ReportRunsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
@@ -77,7 +77,7 @@ export interface RunServiceClient extends grpc.Client {
   ReportRuns(argument: _leasehold_v1_ReportRunsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
   ReportRuns(argument: _leasehold_v1_ReportRunsRequest, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The scheduler's whole truth about one cluster, at one instant. Registered runs that are clearly older than that instant and not among
+   * The scheduler's whole truth about one cluster, or a range of its jobs, at one instant. Registered runs that are clearly older than that instant and not among
    * these have ended. Refused when that instant is ahead of the broker's clock.
    */
   reportRuns(argument: _leasehold_v1_ReportRunsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_leasehold_v1_ReportRunsResponse__Output>): grpc.ClientUnaryCall;
@@ -128,7 +128,7 @@ export interface RunServiceHandlers extends grpc.UntypedServiceImplementation {
   RegisterRun: grpc.handleUnaryCall<_leasehold_v1_RegisterRunRequest__Output, _leasehold_v1_RegisterRunResponse>;
   
   /**
-   * The scheduler's whole truth about one cluster, at one instant. Registered runs that are clearly older than that instant and not among
+   * The scheduler's whole truth about one cluster, or a range of its jobs, at one instant. Registered runs that are clearly older than that instant and not among
    * these have ended. Refused when that instant is ahead of the broker's clock.
    */
   ReportRuns: grpc.handleUnaryCall<_leasehold_v1_ReportRunsRequest__Output, _leasehold_v1_ReportRunsResponse>;
