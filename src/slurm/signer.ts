@@ -14,7 +14,15 @@ import { keepFile } from './kept-file.ts';
 import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
 import { areTooOld, matchersSchema, type KeptMatchers } from './matchers.ts';
-import { claimsOf, hasNames, jobName, readJobId, readStartingJob, type StartingJob } from './registration.ts';
+import {
+  claimsOf,
+  hasNames,
+  jobName,
+  matchedJob,
+  readJobId,
+  readStartingJob,
+  type StartingJob,
+} from './registration.ts';
 import { partsOf } from './report-parts.ts';
 import type { ScheduledRun, Scheduler } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
@@ -151,7 +159,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
     const isOld = matchers !== undefined && areTooOld(matchers, clock.now());
     if (isOld) log.warn('the matchers of runs are too old to hold a job by them', { job: jobId });
-    if (matchers === undefined || isOld || !needsSecrets(matchedJob(job), matchers)) return but('is not registered');
+    if (matchers === undefined || isOld || !needsSecrets(matchedJob(job), matchers))
+      return but('is not registered');
     if (canBeHeld !== false) {
       try {
         await held.hold(name);

@@ -82,7 +82,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     cancel: (name) => Promise.resolve(void told.push(`cancel ${name}`)),
     cancelRun: () => Promise.resolve(false),
   };
-  const anyone = { users: [], groups: [], accounts: [], qos: [] };
+  const anyone = { users: [], groups: [], accounts: [], qos: [], nodes: [] };
   const broker: BrokerClient = {
     filesId: '',
     register: () =>
