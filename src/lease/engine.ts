@@ -98,6 +98,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     serial,
     issuing: new Set(),
     revoked: new Set(),
+    recorded: new Set(),
     pathSlots: createPathSlots({ ...options, slots: options.settings.workConcurrency }),
     pathProbes: createPathProbes({ ...options, ...options.settings, onOpen: (path) => probes.open(path) }),
     trouble: createTrouble(hub),

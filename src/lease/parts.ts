@@ -62,6 +62,8 @@ export interface Parts extends LeaseOptions {
   readonly issuing: Set<string>;
   /** Credentials whose revocation the backend has confirmed to us, while their absence is not yet seen. */
   readonly revoked: Set<string>;
+  /** Lease sets whose settlement is in the audit log, while the ledger does not have their end. */
+  readonly recorded: Set<string>;
   readonly pathSlots: PathSlots;
   readonly pathProbes: PathProbes;
   readonly events: LeaseEvents;

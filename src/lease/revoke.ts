@@ -40,10 +40,15 @@ export async function revokeWork(
     parts.events.changed(current.session);
     return retryAt;
   }
-  // A credential came while the others were settled.
-  if (!(await recordSettled(parts, leaseSetId))) return parts.backend.now();
-  await parts.reach('revoke.recorded', leaseSetId);
+  // A ledger that cannot take the end, on a full disk for one, must not fill the audit log.
+  if (!parts.recorded.has(leaseSetId)) {
+    // A credential came while the others were settled.
+    if (!(await recordSettled(parts, leaseSetId))) return parts.backend.now();
+    parts.recorded.add(leaseSetId);
+    await parts.reach('revoke.recorded', leaseSetId);
+  }
   const session = await parts.ledger.finishLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
+  parts.recorded.delete(leaseSetId);
   if (session.leaseSets.some(({ id }) => id === leaseSetId)) return parts.backend.now();
   await parts.reach('revoke.finished', leaseSetId);
   parts.events.changed(session.id);
