@@ -2,7 +2,7 @@ import type { Admission } from '../backend/admission.ts';
 import type { Clock } from '../platform/clock.ts';
 
 /**
- * How many revocations may be under way. Alone, as many as there are slots. While many sessions are being made, one for each four of those, so
+ * How many revocations may be under way. Alone, as many as there are slots. While many sessions are being made, one for each five of those, so
  * that a queue of any length costs new sessions no more than a fifth of what they have without it. While few are, four slots are left for each: a
  * trickle of sessions must not hold up the revocation of thousands.
  */
@@ -11,7 +11,7 @@ export interface ShareBesideIssuing {
   readonly room: (begun: Iterable<number>) => number;
 }
 
-const issuesForEach = 4;
+const issuesForEach = 5;
 const slotsForEach = 4;
 /** What takes longer waits for an engine that does not answer: it takes nothing from anybody, and must not hold up the queues of others. */
 const hangsMs = 3_000;

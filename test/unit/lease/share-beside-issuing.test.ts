@@ -20,11 +20,11 @@ describe('revocations beside new sessions', () => {
     expect([1, 2, 4, 7].map((issuing) => start(issuing).share.room([]))).toEqual([28, 24, 16, 4]);
   });
 
-  it('are one for each four sessions that are being made, while those are many, and never none', () => {
+  it('are one for each five sessions that are being made, while those are many, and never none', () => {
     const many = start(16);
-    expect(many.share.room([])).toBe(4);
-    expect(many.share.room(many.begun(4))).toBe(0);
-    expect(start(8).share.room([])).toBe(2);
+    expect(many.share.room([])).toBe(3);
+    expect(many.share.room(many.begun(3))).toBe(0);
+    expect(start(8).share.room([])).toBe(1);
     expect(start(1_000).share.room([])).toBe(32);
   });
 
@@ -35,10 +35,10 @@ describe('revocations beside new sessions', () => {
 
   it('of an engine that does not answer hold up no others, until they have all slots', () => {
     const { clock, share, begun } = start(8);
-    const hanging = begun(2);
+    const hanging = begun(1);
     expect(share.room(hanging)).toBe(0);
     clock.advance(3_000);
-    expect(share.room(hanging)).toBe(2);
+    expect(share.room(hanging)).toBe(1);
     const many = begun(31);
     clock.advance(3_000);
     expect(share.room(many)).toBe(1);
