@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { MetaLedger } from '../ledger/meta.ts';
+import { createCoalesced } from '../platform/coalesced.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuditHead } from './audit-tail.ts';
 import type { NameClaim } from './claim-name.ts';
@@ -46,25 +47,21 @@ export async function openKeptHead(options: {
   const text = await ledger.readMeta(key);
   const row = createOwnRow({ ...options, key, found: text });
   let next: AuditHead | undefined;
-  let writing = false;
-  const write = async () => {
-    writing = true;
-    while (next !== undefined) {
-      const { chain, seq, hash } = next;
-      next = undefined;
-      try {
-        await row.write(JSON.stringify({ chain, seq, hash }));
-      } catch (error) {
-        log.warn('the head of the audit chain could not be kept', { seq }, error);
-      }
-    }
-    writing = false;
-  };
+  let seq = 0;
+  const writing = createCoalesced(
+    async () => {
+      if (next === undefined) return;
+      const { chain, hash } = next;
+      ({ seq } = next);
+      await row.write(JSON.stringify({ chain, seq, hash }));
+    },
+    { failed: (error) => log.warn('the head of the audit chain could not be kept', { seq }, error) },
+  );
   return {
     found: parseHead(text),
     keep: (head) => {
       next = head;
-      if (!writing) void write();
+      writing.ask();
     },
   };
 }

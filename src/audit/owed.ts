@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { createCoalesced } from '../platform/coalesced.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { currentTrace } from '../platform/trace.ts';
@@ -42,26 +43,18 @@ export function createOwedRecords(options: {
   let lost = 0;
   let cancel: (() => void) | undefined;
   let paying: Promise<void> | undefined;
-  let storing: Promise<void> | undefined;
-  let isStored = true;
 
-  const keep = async (): Promise<void> => {
-    while (!isStored) {
-      isStored = true;
+  const stored = createCoalesced(
+    async () => {
       const unstored = Math.max(0, owed.length - mostStored);
       const debt = { events: owed.slice(0, mostStored), lost: lost + unstored };
-      try {
-        await store.write(debt.events.length === 0 && debt.lost === 0 ? undefined : debt);
-      } catch (error) {
-        log.error('owed audit records could not be kept in the ledger', { count: owed.length }, error);
-      }
-    }
-    storing = undefined;
-  };
-  const changed = (): void => {
-    isStored = false;
-    storing ??= keep();
-  };
+      await store.write(debt.events.length === 0 && debt.lost === 0 ? undefined : debt);
+    },
+    {
+      failed: (error) =>
+        log.error('owed audit records could not be kept in the ledger', { count: owed.length }, error),
+    },
+  );
 
   /** Many at once, so that they share writes; the log keeps them in this order. */
   const payMany = async (): Promise<void> => {
@@ -82,7 +75,7 @@ export function createOwedRecords(options: {
     } catch (error) {
       log.warn('audit records are still owed', { count: owed.length + lost }, error);
     }
-    changed();
+    stored.ask();
     paying = undefined;
     if (owed.length > 0 || lost > 0) later();
   };
@@ -115,7 +108,7 @@ export function createOwedRecords(options: {
       if (owed.length < mostKept)
         owed.push({ ...event, ...(trace === undefined ? {} : { trace }), happenedAt });
       else lost += 1;
-      changed();
+      stored.ask();
       later();
       return false;
     },
@@ -124,7 +117,7 @@ export function createOwedRecords(options: {
       cancel?.();
       if (owed.length > 0 || lost > 0) await payNow();
       cancel?.();
-      await storing;
+      await stored.idle();
     },
   };
 }

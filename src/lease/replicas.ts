@@ -1,10 +1,10 @@
 import type { Identity } from '../identity/identity.ts';
 import type { Ledger, Owner, Session } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
+import { createCoalesced } from '../platform/coalesced.ts';
 import { type ErrorCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import { type AuditAnswers, auditPart, auditSilentLooks } from './audit-answers.ts';
-import { createCatchUp } from './catch-up.ts';
 import { createCutOff } from './cut-off.ts';
 
 /** host:port at which the holders of each kind of workload reach this replica; what is missing is not redirected to. */
@@ -66,7 +66,7 @@ export async function joinReplicas(options: ReplicasOptions): Promise<Replicas> 
   const { signal } = stopping;
   let missed = 0;
   // A beat that waited for it would make others take this one for dead: it may take as long as the slowest database.
-  const changed = createCatchUp(options.onChanged, {
+  const changed = createCoalesced(options.onChanged, {
     failed: (error) => log.warn('what follows from a change of replicas is left to a sweep', {}, error),
   });
 

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { createCatchUp } from '../../../src/lease/catch-up.ts';
+import { createCoalesced } from '../../../src/platform/coalesced.ts';
 
 function start() {
   const runs: PromiseWithResolvers<undefined>[] = [];
   const failures: unknown[] = [];
-  const catchUp = createCatchUp(
+  const task = createCoalesced(
     async () => {
       const run = Promise.withResolvers<undefined>();
       runs.push(run);
@@ -12,17 +12,17 @@ function start() {
     },
     { failed: (error) => failures.push(error) },
   );
-  return { catchUp, runs, failures };
+  return { task, runs, failures };
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it('asked for many times while it runs, the task runs once more', async () => {
-  const { catchUp, runs } = start();
-  for (let times = 0; times < 5; times += 1) catchUp.ask();
+  const { task, runs } = start();
+  for (let times = 0; times < 5; times += 1) task.ask();
   await turn();
   expect(runs).toHaveLength(1);
-  catchUp.ask();
-  catchUp.ask();
+  task.ask();
+  task.ask();
   runs[0]?.resolve(undefined);
   await turn();
   expect(runs).toHaveLength(2);
@@ -32,27 +32,42 @@ it('asked for many times while it runs, the task runs once more', async () => {
 });
 
 it('a failure is told, and the next one is asked for as before', async () => {
-  const { catchUp, runs, failures } = start();
-  catchUp.ask();
+  const { task, runs, failures } = start();
+  task.ask();
   runs[0]?.reject(new Error('away'));
   await turn();
   expect(failures).toHaveLength(1);
-  catchUp.ask();
+  task.ask();
   await turn();
   expect(runs).toHaveLength(2);
 });
 
 it('stopping waits for what runs and begins nothing more', async () => {
-  const { catchUp, runs } = start();
-  catchUp.ask();
-  catchUp.ask();
+  const { task, runs } = start();
+  task.ask();
+  task.ask();
   let isStopped = false;
-  const stopped = catchUp.stop().then(() => (isStopped = true));
+  const stopped = task.stop().then(() => (isStopped = true));
   await turn();
   expect(isStopped).toBe(false);
   runs[0]?.resolve(undefined);
   await stopped;
-  catchUp.ask();
+  task.ask();
   await turn();
   expect(runs).toHaveLength(1);
+});
+
+it('is idle when nothing runs and nothing is asked for', async () => {
+  const { task, runs } = start();
+  await task.idle();
+  task.ask();
+  task.ask();
+  let isIdle = false;
+  const idle = task.idle().then(() => (isIdle = true));
+  runs[0]?.resolve(undefined);
+  await turn();
+  expect(isIdle).toBe(false);
+  runs[1]?.resolve(undefined);
+  await idle;
+  expect(runs).toHaveLength(2);
 });
