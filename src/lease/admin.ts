@@ -1,20 +1,25 @@
 import type { AuditAction } from '../audit/audit.ts';
 import { longestText } from '../audit/record.ts';
-import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
+import {
+  heldStates,
+  liveStates,
+  type Session,
+  type SessionState,
+  type SessionWithHolders,
+} from '../ledger/ledger.ts';
 import { isCanaryWorkload } from '../platform/canary-workload.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isEmptySelector, type Selector } from '../policy/selector.ts';
 import { sessionFacts } from './audit-facts.ts';
 import type { Canaries } from './canary/canaries.ts';
 import { endSession } from './end-session.ts';
+import { everySession } from './every-session.ts';
 import type { Parts } from './parts.ts';
 import type { SessionAdmin } from './sessions.ts';
 import { watchSessions } from './watch-sessions.ts';
 import { withHolders } from './with-holders.ts';
 import { recordAnyway } from './record-anyway.ts';
 
-const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
-const endableStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 const pageSize = 500;
 const endedAtOnce = 64;
 
@@ -34,17 +39,8 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
     states: readonly SessionState[],
   ): Promise<Session[]> => {
     const found: Session[] = [];
-    for (let after: string | undefined; ;) {
-      const page = await ledger.listSessions({
-        ...(selector === undefined ? {} : { selector }),
-        states,
-        limit: pageSize,
-        ...(after === undefined ? {} : { after }),
-      });
-      found.push(...page);
-      after = page.at(-1)?.id;
-      if (page.length < pageSize) return found;
-    }
+    for await (const page of everySession(ledger, { selector, states })) found.push(...page);
+    return found;
   };
 
   const read = (by: string, selector?: Selector) =>
@@ -112,7 +108,7 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
   const withSuccessors = async (sessions: readonly Session[]): Promise<readonly Session[]> => {
     const all = new Map(sessions.map((session) => [session.id, session]));
     for (const { workload, bundle } of sessions) {
-      for (const other of await ledger.listSessions({ workload, states: endableStates, limit: pageSize }))
+      for (const other of await ledger.listSessions({ workload, states: heldStates, limit: pageSize }))
         if (other.bundle === bundle) all.set(other.id, other);
     }
     return [...all.values()];
@@ -138,7 +134,7 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
       watchSessions(parts, isRecorded === true ? async () => undefined : read, { selector, by, signal }),
     revoke: async ({ selector, reason, by, dryRun }) => {
       require(selector);
-      const found = await matching(selector, endableStates);
+      const found = await matching(selector, heldStates);
       const sessions = selector.session === undefined ? found : await withSuccessors(found);
       const known = new Set(sessions.map(({ id }) => id));
       const revoking = (await matching(selector, ['revoking'])).filter(({ id }) => !known.has(id));
@@ -173,11 +169,11 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
         by,
         createdAt: parts.backend.now(),
       };
-      if (dryRun) return { lock, sessions: await shown(await matching(selector, endableStates)) };
+      if (dryRun) return { lock, sessions: await shown(await matching(selector, heldStates)) };
       // First the lock, then the revocations: what opens in between is refused.
       await ledger.addLock(lock);
       locks.reread();
-      const sessions = await matching(selector, endableStates);
+      const sessions = await matching(selector, heldStates);
       await wrote('lock_add', { by, reason, lock: lock.id, selector, count: sessions.length });
       const ended = await endAll(sessions, { reason: 'locked', note: reason, by });
       return { lock, sessions: await shown(ended) };

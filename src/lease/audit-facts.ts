@@ -1,6 +1,12 @@
 import type { Audit, AuditEvent } from '../audit/audit.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { Credential, LeaseSet, Session, SessionEnd } from '../ledger/ledger.ts';
+import {
+  type Credential,
+  endReasons,
+  type LeaseSet,
+  type Session,
+  type SessionEnd,
+} from '../ledger/ledger.ts';
 import { isCanaryWorkload } from '../platform/canary-workload.ts';
 
 type IdentityFacts = Pick<
@@ -42,6 +48,13 @@ export function sessionFacts(
 /** Why a session has ended, with what a person said of it. */
 export function reasonOf({ reason, note }: Pick<SessionEnd, 'reason' | 'note'>): string {
   return note === '' ? reason : `${reason}: ${note}`;
+}
+
+/** The inverse of `reasonOf`; undefined for what it did not write. */
+export function endOf(said: string): Pick<SessionEnd, 'reason' | 'note'> | undefined {
+  const [word = '', ...rest] = said.split(': ');
+  const reason = endReasons.find((one) => one === word);
+  return reason === undefined ? undefined : { reason, note: rest.join(': ') };
 }
 
 /** Token first, then leases; ids only as keyed hashes. */

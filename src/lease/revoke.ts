@@ -1,4 +1,4 @@
-import type { Credential, LeaseSet, Session, Settlement } from '../ledger/ledger.ts';
+import { type Credential, isOpen, type LeaseSet, type Session, type Settlement } from '../ledger/ledger.ts';
 import { type ErrorCode, hasCode, LeaseholdError } from '../platform/error.ts';
 import { leaseSetFacts, reasonOf, sessionFacts, settlementOf } from './audit-facts.ts';
 import { endSession } from './end-session.ts';
@@ -260,9 +260,6 @@ function reasonFacts({ end }: Session, { credentials }: LeaseSet): { readonly re
   ];
   return said.length === 0 ? {} : { reason: said.join('; ') };
 }
-
-const isOpen = (settlement: Credential['settlement']): boolean =>
-  settlement === 'held' || settlement === 'outstanding';
 
 /**
  * An intent or token that never became current: its broker died in the middle. The session that waited for it cannot

@@ -1,10 +1,8 @@
-import type { SessionState } from '../ledger/ledger.ts';
+import { heldStates } from '../ledger/ledger.ts';
 import { withdrawRefused } from './decide.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
-
-const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
 
 /** Ends what a workload still holds, once its cluster has said that it is over. */
 export async function endWorkload(parts: Parts, workload: string): Promise<void> {

@@ -1,10 +1,9 @@
-import type { Session, SessionState, SessionWithHolders } from '../ledger/ledger.ts';
+import { liveStates, type Session, type SessionWithHolders } from '../ledger/ledger.ts';
 import { matchesSelector, type Selector } from '../policy/selector.ts';
+import { everySession } from './every-session.ts';
 import type { Parts } from './parts.ts';
 import { withHolders } from './with-holders.ts';
 
-const liveStates: readonly SessionState[] = ['opening', 'active', 'superseded', 'revoking'];
-const pageSize = 500;
 /** How often, and how many at once. */
 const lookMs = 1_000;
 const lookedAtOnce = 200;
@@ -61,17 +60,8 @@ export function watchSessions(
   async function* steps(): AsyncGenerator<SessionWithHolders> {
     try {
       await read(query.by, query.selector);
-      for (let after: string | undefined; ;) {
-        const page = await parts.ledger.listSessions({
-          ...(query.selector === undefined ? {} : { selector: query.selector }),
-          states: liveStates,
-          limit: pageSize,
-          ...(after === undefined ? {} : { after }),
-        });
-        yield* await shown(page);
-        after = page.at(-1)?.id;
-        if (page.length < pageSize) break;
-      }
+      const found = everySession(parts.ledger, { selector: query.selector, states: liveStates });
+      for await (const page of found) yield* await shown(page);
       while (!query.signal.aborted) {
         if (await wait()) await lookAtRevoking();
         for (const id of [...changed]) {

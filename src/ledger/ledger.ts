@@ -180,6 +180,11 @@ export interface Ledger
  */
 export type SessionState = 'opening' | 'active' | 'superseded' | 'revoking' | 'ended';
 
+/** Those that may still be revoked. */
+export const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
+/** All but what is over. */
+export const liveStates: readonly SessionState[] = [...heldStates, 'revoking'];
+
 /**
  * What is the same for all holders of a session. They are not part of it: a run may have ten thousand, and what one of them does must not cost a
  * look at all.
@@ -283,6 +288,10 @@ export interface Credential {
  */
 export type Settlement =
   'held' | 'outstanding' | 'confirmed' | 'vanished' | 'lapsed' | 'expires' | 'written_off';
+
+/** Not settled: alive, or not known to be gone. */
+export const isOpen = (settlement: Settlement): boolean =>
+  settlement === 'held' || settlement === 'outstanding';
 
 export interface OutstandingPath {
   readonly path: string;

@@ -1,4 +1,5 @@
 import type { Selector } from '../policy/selector.ts';
+import type { SessionEnd } from './ledger.ts';
 
 /** What must not come back, and what is refused from now on. */
 export interface LockLedger {
@@ -26,6 +27,10 @@ export interface Tombstone {
   readonly by: string;
   readonly createdAt: number;
 }
+
+/** What a person said of it, where one did. */
+export const tombstoneReason = ({ reason, note }: Pick<SessionEnd, 'reason' | 'note'>): string =>
+  note === '' ? reason : note;
 
 export interface Lock {
   /** `loc_` and 26 characters of `randomId`. */

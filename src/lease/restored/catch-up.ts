@@ -1,5 +1,6 @@
-import type { Ledger, Lock, SessionEnd, SessionState, Tombstone } from '../../ledger/ledger.ts';
+import { heldStates, type Ledger, type Lock, type SessionEnd, type Tombstone } from '../../ledger/ledger.ts';
 import type { Log } from '../../platform/log.ts';
+import { everySession } from '../every-session.ts';
 import type { HoldWord, ToldSince } from './told-since.ts';
 
 /** What a ledger lacks of what its broker's own records say. */
@@ -14,8 +15,6 @@ export interface Lacking {
   readonly endedRuns: readonly string[];
 }
 
-const heldStates: readonly SessionState[] = ['opening', 'active', 'superseded'];
-const pageSize = 500;
 /** The record has the broker's clock, the ledger the backend's: one and the same revocation has two instants. */
 const sameMs = 60_000;
 const atOnce = 64;
@@ -42,16 +41,9 @@ async function heldOf(ledger: Ledger, asked: readonly string[]): Promise<Readonl
 
 async function listHeld(ledger: Ledger): Promise<ReadonlySet<string>> {
   const held = new Set<string>();
-  for (let after: string | undefined; ;) {
-    const page = await ledger.listSessions({
-      states: heldStates,
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
+  for await (const page of everySession(ledger, { states: heldStates }))
     for (const { id } of page) held.add(id);
-    after = page.at(-1)?.id;
-    if (page.length < pageSize) return held;
-  }
+  return held;
 }
 
 /** Nothing of it is lacking in a ledger that was only left by a crash. */

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { AuditAction } from '../../audit/audit.ts';
 import { auditRecordSchema, type ReadRecord } from '../../audit/record.ts';
-import { endReasons, type Lock, type SessionEnd, type Tombstone } from '../../ledger/ledger.ts';
+import type { Lock, SessionEnd, Tombstone } from '../../ledger/ledger.ts';
+import { tombstoneReason } from '../../ledger/locks.ts';
 import { parseSelector } from '../../ledger/stored/stored-json.ts';
 import { isCanaryWorkload } from '../../platform/canary-workload.ts';
+import { endOf } from '../audit-facts.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import { isEmptySelector, type Selector } from '../../policy/selector.ts';
 
@@ -54,12 +56,14 @@ export async function toldSince(records: AsyncIterable<ReadRecord>): Promise<Tol
       // Who revokes by a selector has a record of the wish, and one for each session that it met.
       if (record.session === undefined) return;
       const { session, workload, bundle, actor: by, reason: said } = factsOf(sessionEnded, record);
-      const { reason, note } = endOf(record, said);
+      const end = endOf(said);
+      if (end === undefined) throw unclear(record);
+      const { reason } = end;
       // A later one only added a tombstone to it.
-      if (!ends.has(session)) ends.set(session, { reason, note, by });
+      if (!ends.has(session)) ends.set(session, { ...end, by });
       const isByPeople = reason === 'admin' || reason === 'locked';
       if (!isByPeople || isCanaryWorkload(workload)) return;
-      const tombstone = { workload, bundle, reason: note === '' ? reason : note, by, createdAt };
+      const tombstone = { workload, bundle, reason: tombstoneReason(end), by, createdAt };
       holds.set(holdOf(workload, bundle), { kind: 'tombstone', tombstone });
     },
     tombstone_lift: (record, at) => {
@@ -93,14 +97,6 @@ function selectorOf(record: ReadRecord, json: string): Selector {
   }
   if (isEmptySelector(selector)) throw unclear(record);
   return selector;
-}
-
-/** As `endSession` writes it: the reason, and what a person said after it. */
-function endOf(record: ReadRecord, said: string): Pick<SessionEnd, 'reason' | 'note'> {
-  const [word = '', ...rest] = said.split(': ');
-  const reason = endReasons.find((one) => one === word);
-  if (reason === undefined) throw unclear(record);
-  return { reason, note: rest.join(': ') };
 }
 
 function unclear({ seq, action }: ReadRecord): LeaseholdError {

@@ -1,6 +1,7 @@
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
-import type { Credential, Session } from '../ledger.ts';
+import { isOpen, type Session } from '../ledger.ts';
+import { tombstoneReason } from '../locks.ts';
 import { toCredential } from '../stored/assemble.ts';
 import type { SessionRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
@@ -34,7 +35,7 @@ async function writeTombstone(
      ON CONFLICT (workload, bundle) DO NOTHING`,
     workload,
     bundle,
-    note === '' ? reason : note,
+    tombstoneReason({ reason, note }),
     by,
     at,
   );
@@ -95,8 +96,6 @@ export async function beginRevokeSets(sql: Sql, ids: readonly string[], at: numb
   ]);
 }
 
-const open: readonly Credential['settlement'][] = ['held', 'outstanding'];
-
 export async function settleCredential(sql: Sql, input: LedgerInput<'settleCredential'>): Promise<void> {
   const [, row] = await Promise.all([
     sql.get(
@@ -110,7 +109,7 @@ export async function settleCredential(sql: Sql, input: LedgerInput<'settleCrede
   const before = toCredential(row).settlement;
   const { settlement } = input;
   // A name once given is proof and stays; only what is left to expire by itself may still get a better one.
-  const final = !open.includes(before) && (before !== 'expires' || open.includes(settlement));
+  const final = !isOpen(before) && (before !== 'expires' || isOpen(settlement));
   if (final && before !== settlement) conflict(`the credential is settled as ${before}`);
   if (settlement === 'held' && before !== 'held') conflict('what must go is not held again');
   await sql.run(

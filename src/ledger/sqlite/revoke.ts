@@ -1,4 +1,5 @@
-import type { Credential, Session } from '../ledger.ts';
+import { isOpen, type Session } from '../ledger.ts';
+import { tombstoneReason } from '../locks.ts';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
 import { toCredential } from '../stored/assemble.ts';
@@ -15,7 +16,7 @@ export function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Sessio
       'INSERT OR IGNORE INTO tombstone (workload, bundle, reason, by, created_at) VALUES (?, ?, ?, ?, ?)',
       session.workload,
       session.bundle,
-      note === '' ? reason : note,
+      tombstoneReason({ reason, note }),
       by,
       input.at,
     );
@@ -53,15 +54,13 @@ export function beginRevokeLeaseSet(sql: Sql, input: LedgerInput<'beginRevokeLea
   putWork(sql, [{ kind: 'revoke', subject: input.leaseSet, dueAt: input.at }]);
 }
 
-const open: readonly Credential['settlement'][] = ['held', 'outstanding'];
-
 export function settleCredential(sql: Sql, input: LedgerInput<'settleCredential'>): void {
   const row = sql.get('SELECT * FROM credential WHERE id = ?', input.credential);
   if (row === undefined) conflict('no such credential');
   const before = toCredential(row).settlement;
   const { settlement } = input;
   // A name once given is proof and stays; only what is left to expire by itself may still get a better one.
-  const final = !open.includes(before) && (before !== 'expires' || open.includes(settlement));
+  const final = !isOpen(before) && (before !== 'expires' || isOpen(settlement));
   if (final && before !== settlement) conflict(`the credential is settled as ${before}`);
   if (settlement === 'held' && before !== 'held') conflict('what must go is not held again');
   sql.run(
