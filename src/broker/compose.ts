@@ -21,6 +21,7 @@ import { openLedger } from './open-ledger.ts';
 import { startAudit } from './start-audit.ts';
 import { startEngine } from './start-engine.ts';
 import { openStatusEndpoint } from './status-endpoint.ts';
+import { whyNotServing } from './why-not-serving.ts';
 
 /** A broker that serves. */
 export interface RunningBroker {
@@ -155,12 +156,19 @@ export async function composeBroker(options: {
       metrics,
     }),
   );
-  const sayServing = () => rpc.setServing(engine.cutOffFrom() === undefined && !audit.nameLost.aborted);
+  const whyNot = () => whyNotServing({ engine, audit });
+  const sayServing = () => rpc.setServing(whyNot() === undefined);
   engine.whenCutOffChanges(sayServing);
   audit.nameLost.addEventListener('abort', sayServing);
   sayServing();
   const http = building.use(
-    await openStatusEndpoint({ listen: config.http.listen, metrics, clusters, engine, audit, log }),
+    await openStatusEndpoint({
+      listen: config.http.listen,
+      metrics,
+      clusters,
+      whyNotServing: whyNot,
+      log,
+    }),
   );
   const owned = building.move();
   return {

@@ -65,7 +65,7 @@ export async function startAudit(options: {
   );
   const recording = new AsyncDisposableStack();
   building.defer(async () => {
-    if (!(await endsWithin(recording.disposeAsync(), { clock, ms: closeMs(config) })))
+    if ((await endsWithin(recording.disposeAsync(), { clock, ms: closeMs(config) })) === undefined)
       log.error('the audit log could not be closed in time', {});
   });
   const head = await openKeptHead({ ledger, replica, claim, log });

@@ -1,8 +1,5 @@
 import { createServer } from 'node:http';
 import type { Clusters } from '../identity/clusters.ts';
-import type { LeaseEngine } from '../lease/engine.ts';
-import type { CutOffCode } from '../lease/replicas.ts';
-import type { StartedAudit } from './start-audit.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -13,28 +10,20 @@ export interface StatusEndpoint {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const cutOffWords: Readonly<Record<CutOffCode, string>> = {
-  ledger_unavailable: 'cut off from the ledger, which other brokers reach',
-  backend_unavailable: 'cut off from the secret backend, which other brokers reach',
-  audit_unavailable: 'cut off from its audit log, while other brokers write theirs',
-};
-
 export async function openStatusEndpoint(options: {
   readonly listen: { readonly host: string; readonly port: number };
   readonly metrics: Metrics;
   readonly clusters: Pick<Clusters, 'status'>;
-  readonly engine: Pick<LeaseEngine, 'cutOffFrom'>;
-  readonly audit: Pick<StartedAudit, 'nameLost'>;
+  /** Why callers are better served by another broker. */
+  readonly whyNotServing: () => string | undefined;
   readonly log: Log;
 }): Promise<StatusEndpoint> {
-  const { clusters, engine, audit, log, metrics } = options;
+  const { clusters, whyNotServing, log, metrics } = options;
   const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5_000 });
   /** A load balancer sends holders where they are served. */
   const unready = (): string | undefined => {
     if (!clusters.status().every(({ freshness }) => freshness === 'fresh')) return 'waiting for the clusters';
-    if (audit.nameLost.aborted) return 'another broker has taken the name of this replica';
-    const code = engine.cutOffFrom();
-    return code === undefined ? undefined : cutOffWords[code];
+    return whyNotServing();
   };
   server.on('request', (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {

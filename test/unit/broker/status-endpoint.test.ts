@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openStatusEndpoint } from '../../../src/broker/status-endpoint.ts';
+import { whyNotServing } from '../../../src/broker/why-not-serving.ts';
 import type { CutOffCode } from '../../../src/lease/replicas.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { createMetrics } from '../../../src/platform/metrics.ts';
@@ -17,8 +18,8 @@ async function openWorld() {
     clusters: {
       status: () => [{ name: 'east', freshness: now.freshness, watchAgeSeconds: 1, pods: 0, keys: 1 }],
     },
-    engine: { cutOffFrom: () => now.cutOff },
-    audit: { nameLost: lost.signal },
+    whyNotServing: () =>
+      whyNotServing({ engine: { cutOffFrom: () => now.cutOff }, audit: { nameLost: lost.signal } }),
     log: silentLog,
   });
   const ready = async () => {
