@@ -63,7 +63,6 @@ export function createFollow(parts: Parts, sweepRules: () => Promise<void>): Fol
 
   /** Ends it here when it is over; else returns what has to wait for its turn. */
   const look = async (id: string): Promise<Session | undefined> => {
-    parts.events.changed(id);
     const session = await ledger.findSession(id);
     if (session !== undefined && !isOver(session)) return session;
     await followEnd(parts, id, session);
@@ -71,10 +70,8 @@ export function createFollow(parts: Parts, sweepRules: () => Promise<void>): Fol
   };
 
   const one = async (id: string): Promise<void> => {
-    if (!hub.isAttached(id) && !values.has(id)) {
-      parts.events.changed(id);
-      return;
-    }
+    parts.events.changed(id);
+    if (!hub.isAttached(id) && !values.has(id)) return;
     const session = await look(id);
     if (session !== undefined) await startHeld(session);
   };
@@ -89,6 +86,7 @@ export function createFollow(parts: Parts, sweepRules: () => Promise<void>): Fol
     for (const id of new Set([...hub.sessions(), ...values.sessions(), ...held.keys()])) {
       if (isStopped) return;
       if (!isBehind(id)) continue;
+      parts.events.changed(id);
       const session = await look(id).catch(leftToSweep(id));
       if (session !== undefined) live.push(session);
     }

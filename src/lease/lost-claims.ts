@@ -7,8 +7,8 @@ import type { Log } from '../platform/log.ts';
 export interface LostClaims {
   /** A claim was not answered. */
   note(): void;
-  /** Gives back what may have been claimed so, but for what is handled here. Never rejects: what cannot be given back now is tried again. */
-  release(known: readonly Pick<NewWork, 'kind' | 'subject'>[]): Promise<void>;
+  /** Gives back what may have been claimed so, but for what is known. Never rejects: what cannot be given back now is tried again. */
+  release(): Promise<void>;
 }
 
 /** The ledger may carry a claim out after its connection is gone, so that once is not enough. */
@@ -19,6 +19,8 @@ export function createLostClaims(options: {
   readonly ledger: Pick<Ledger, 'releaseLostClaims'>;
   readonly owner: string;
   readonly kinds: readonly WorkKind[];
+  /** What is handled here. */
+  readonly known: () => Iterable<Pick<NewWork, 'kind' | 'subject'>>;
   /** How long a claim lasts. */
   readonly claimMs: number;
   readonly clock: Clock;
@@ -32,11 +34,11 @@ export function createLostClaims(options: {
       nextAt = clock.monotonic();
       until = nextAt + options.claimMs;
     },
-    release: async (known) => {
+    release: async () => {
       const now = clock.monotonic();
       if (now >= until || now < nextAt) return;
       try {
-        await ledger.releaseLostClaims({ owner, kinds, known });
+        await ledger.releaseLostClaims({ owner, kinds, known: [...options.known()] });
         nextAt = now + againMs;
       } catch (error) {
         nextAt = now + failedPauseMs;

@@ -61,7 +61,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
   /** Each with when it began. */
   const tasks = new Map<Promise<void>, number>();
   const running = new Map<string, Running>();
-  const lostClaims = createLostClaims({ ...options, claimMs });
+  const lostClaims = createLostClaims({ ...options, claimMs, known: () => running.values() });
   const stopping = new AbortController();
   const isStopped = () => stopping.signal.aborted;
   let looking: Promise<void> | undefined;
@@ -131,7 +131,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
   const claim = async (): Promise<number> => {
     const limit = room();
     if (limit <= 0) {
-      await lostClaims.release([...running.values()]);
+      await lostClaims.release();
       return crowdedMs;
     }
     const now = options.now();
@@ -155,7 +155,7 @@ export function startWorkLoop(options: WorkLoopOptions): WorkLoop {
     }
     for (const work of claimed) begin(work);
     // After an answer: while the ledger is away, one question in vain is enough.
-    await lostClaims.release([...running.values()]);
+    await lostClaims.release();
     if (claimed.length === limit) return 0;
     const next = await ledger.nextWorkAt({ kinds });
     if (next === undefined) return idleMs;

@@ -48,6 +48,13 @@ function createItems(
   return { put, ledger, list: () => [...items.values()] };
 }
 
+/** Does the work by putting it on the list. */
+const into =
+  (handled: string[]): WorkHandler =>
+  async (subject) => {
+    handled.push(subject);
+    return undefined;
+  };
 const never: WorkHandler = () => Promise.reject(new Error('not expected'));
 
 function start(
@@ -192,10 +199,7 @@ describe('a claim whose answer was lost', () => {
         handled.push(subject);
         return long.promise;
       },
-      renew: async (subject) => {
-        handled.push(subject);
-        return undefined;
-      },
+      renew: into(handled),
     });
     await pass(500);
     items.put({ kind: 'renew', subject: 'a', dueAt: clock.now() });
@@ -215,10 +219,7 @@ describe('a claim whose answer was lost', () => {
     let isAway = true;
     const handled: string[] = [];
     const { loop, pass, clock } = start(items, {
-      renew: async (subject) => {
-        handled.push(subject);
-        return undefined;
-      },
+      renew: into(handled),
     });
     await pass(1_000);
     isAway = false;
@@ -236,10 +237,7 @@ describe('a claim whose answer was lost', () => {
     });
     const handled: string[] = [];
     const { loop, pass, clock } = start(items, {
-      renew: async (subject) => {
-        handled.push(subject);
-        return undefined;
-      },
+      renew: into(handled),
     });
     await pass(1_000);
     items.put({ kind: 'renew', subject: 'a', dueAt: clock.now() });
