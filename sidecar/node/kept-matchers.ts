@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import type { Clock } from '../../src/platform/clock.ts';
 import { hasCode, LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
-import { type MatchedJob, needsSecrets, type RunMatcher } from '../../src/platform/run-matchers.ts';
+import {
+  areTooOld,
+  type MatchedJob,
+  needsSecrets,
+  type RunMatcher,
+} from '../../src/platform/run-matchers.ts';
 import { createBackoff } from '../backoff.ts';
 import { parseJson, readArray, readRecord } from '../deliver/json-shape.ts';
 import { replaceFile } from './replace-file.ts';
@@ -24,8 +29,6 @@ const renewMs = 1_800_000;
 const retryMs = { firstMs: 5_000, capMs: 300_000 };
 /** Markers of jobs have their place beside it. */
 const mostBytes = 2 * 1024 * 1024;
-/** Longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
-const longestMs = 7 * 86_400_000;
 
 export function keepMatchers(options: {
   readonly root: string;
@@ -67,8 +70,7 @@ export function keepMatchers(options: {
   return {
     mayNeed: async (job) => {
       const kept = await readFile(path).then(decodeMatchers, () => undefined);
-      // A clock that was set back says nothing about the age either.
-      if (kept === undefined || Math.abs(clock.now() - kept.received) > longestMs) return undefined;
+      if (kept === undefined || areTooOld(kept, clock.now())) return undefined;
       return needsSecrets(job, kept);
     },
     ask: () => {

@@ -27,6 +27,13 @@ export interface MatchedJob {
   readonly requested: readonly string[];
 }
 
+/** Longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
+const longestMs = 7 * 86_400_000;
+
+/** Whether a broker's word of then says nothing any more. A clock that was set back says nothing about the age either. */
+export const areTooOld = ({ received }: { readonly received: number }, now: number): boolean =>
+  Math.abs(now - received) > longestMs;
+
 /** Whether a grant delivers something to this job, or its user asked for something. */
 export function needsSecrets(
   job: MatchedJob,

@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { endsWithin } from '../platform/ends-within.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 
 /** Far enough apart for a controller that is busy. */
@@ -18,23 +19,12 @@ export async function askAgain<Value>(options: {
   const until = clock.monotonic() + options.ms;
   for (;;) {
     try {
-      return await within(ask(), Math.max(0, until - clock.monotonic()), clock);
+      const ended = await endsWithin(ask(), { clock, ms: Math.max(0, until - clock.monotonic()) });
+      if (ended !== undefined) return ended.value;
+      throw new LeaseholdError('workload_stale', { detail: 'the scheduler does not answer in time' });
     } catch (error) {
       if (!hasCode(error, 'workload_stale') || clock.monotonic() + pauseMs >= until) throw error;
     }
     await clock.sleep(pauseMs, signal);
-  }
-}
-
-async function within<Value>(work: Promise<Value>, ms: number, clock: Clock): Promise<Value> {
-  let cancel: () => void = () => undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const detail = 'the scheduler does not answer in time';
-    cancel = clock.after(ms, () => reject(new LeaseholdError('workload_stale', { detail })));
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    cancel();
   }
 }

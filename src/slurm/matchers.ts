@@ -23,10 +23,3 @@ export const matchersSchema = z.object({
 });
 
 export type KeptMatchers = z.infer<typeof matchersSchema>;
-
-/** As a node agent has it: longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
-const longestMs = 7 * 86_400_000;
-
-/** Whether they say nothing any more. A clock that was set back says nothing about the age either. */
-export const areTooOld = ({ received }: KeptMatchers, now: number): boolean =>
-  Math.abs(now - received) > longestMs;

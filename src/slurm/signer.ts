@@ -8,12 +8,12 @@ import { createCancelRuns } from './cancel-runs.ts';
 import type { SignerConfig } from './config.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
-import { needsSecrets } from '../platform/run-matchers.ts';
+import { areTooOld, needsSecrets } from '../platform/run-matchers.ts';
 import type { RunToCancel__Output } from '../rpc/gen/leasehold/v1/RunToCancel.ts';
 import { keepFile } from './kept-file.ts';
 import { openHeldJobs } from './held-jobs.ts';
 import { openKeptRuns } from './kept-runs.ts';
-import { areTooOld, matchersSchema, type KeptMatchers } from './matchers.ts';
+import { matchersSchema, type KeptMatchers } from './matchers.ts';
 import {
   claimsOf,
   hasNames,
