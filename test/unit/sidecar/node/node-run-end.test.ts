@@ -5,19 +5,14 @@ import type { RunRecord } from '../../../../sidecar/node/run-record.ts';
 import { openRunStore, type RunStore } from '../../../../sidecar/node/run-store.ts';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../fake-broker.ts';
 import { createMemoryFolder } from '../memory-folder.ts';
-import { generation, opened, runWelcome, sessionA } from '../messages.ts';
+import { runWelcome, sessionA } from '../messages.ts';
+import { deliverRun } from './deliver-run.ts';
 import { startNodeRun as start } from './start-node-run.ts';
 
 /** What an earlier process has left of a run that has its files. */
 async function deliver(broker: FakeBroker, store: RunStore): Promise<RunRecord> {
   const run = start(broker, store);
-  const stream = await broker.nextStream();
-  await stream.next('hello');
-  stream.send(runWelcome());
-  await stream.next('open');
-  stream.send(opened({}));
-  stream.send(generation({ login: { user: 'u', password: 'p' } }));
-  await stream.next('delivered');
+  const stream = await deliverRun(broker);
   expect(await run.outcome).toEqual({ state: 'delivered' });
   const left = run.leave();
   await stream.over;

@@ -13,7 +13,8 @@ import { askHook } from '../../../support/ask-hook.ts';
 import { createTestCa } from '../../../support/certificates.ts';
 import { type FakeBroker, startFakeBroker } from '../fake-broker.ts';
 import { createMemoryFolder } from '../memory-folder.ts';
-import { generation, opened, runWelcome, sessionA } from '../messages.ts';
+import { sessionA } from '../messages.ts';
+import { deliverRun } from './deliver-run.ts';
 
 const user = { uid: 12_345, gid: 12_346 };
 const hour = 3_600_000;
@@ -97,13 +98,7 @@ prolog: { seconds: ${seconds} }
 }
 
 async function deliver(broker: FakeBroker): Promise<void> {
-  const stream = await broker.nextStream();
-  await stream.next('hello');
-  stream.send(runWelcome());
-  await stream.next('open');
-  stream.send(opened({}));
-  stream.send(generation({ login: { user: 'u', password: 'p' } }));
-  await stream.next('delivered');
+  const stream = await deliverRun(broker);
   void stream.over.then(() => stream.end());
 }
 
