@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { MetaLedger } from '../ledger/meta.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
+import { parseJson } from '../platform/json-text.ts';
 import type { Log } from '../platform/log.ts';
 import { randomId } from '../platform/random-id.ts';
 
@@ -145,12 +146,4 @@ function isGone(
   }: { readonly host: string; readonly pid: number; readonly isAlive: (pid: number) => boolean },
 ): boolean {
   return found.host === host && found.pid !== pid && !isAlive(found.pid);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isErrorCode } from '../platform/error.ts';
+import { parseJson } from '../platform/json-text.ts';
 import type { AuditEvent } from './audit.ts';
 import { auditRecordSchema } from './record.ts';
 
@@ -66,12 +67,4 @@ function toEvent({ code, ...rest }: z.infer<typeof debtSchema>['events'][number]
   const present = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const known = code !== undefined && isErrorCode(code) ? { code } : {};
   return { ...present, action: rest.action, outcome: rest.outcome, ...known };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MetaLedger } from '../ledger/meta.ts';
 import { createCoalesced } from '../platform/coalesced.ts';
+import { parseJson } from '../platform/json-text.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuditHead } from './audit-tail.ts';
 import type { NameClaim } from './claim-name.ts';
@@ -67,11 +68,6 @@ export async function openKeptHead(options: {
 }
 
 function parseHead(kept: string | undefined): AuditHead | undefined {
-  if (kept === undefined) return undefined;
-  try {
-    return headSchema.parse(JSON.parse(kept));
-  } catch {
-    // A fact that cannot be read proves nothing; the next head replaces it.
-    return undefined;
-  }
+  // A fact that cannot be read proves nothing; the next head replaces it.
+  return kept === undefined ? undefined : headSchema.safeParse(parseJson(kept)).data;
 }
