@@ -83,6 +83,13 @@ export function startBackground(
   track('gone holders again', () =>
     every(parts.settings.retryMinMs, 'gone holders again', () => goneHolders.retry()),
   );
+  track('records of ends', () =>
+    every(parts.settings.retryMinMs, 'records of ends', () => parts.endRecords.settle()),
+  );
+  track('ends of other brokers', () => parts.endRecords.recordOthers());
+  track('ends of other brokers again', () =>
+    every(parts.settings.sweepMs, 'ends of other brokers', () => parts.endRecords.recordOthers()),
+  );
   track('other replicas', () => every(parts.settings.sweepMs, 'other replicas', () => follow.sweep()));
   track('detachments', () =>
     every(parts.settings.retryMinMs, 'detachments', () => parts.detachments.retry()),

@@ -6,7 +6,7 @@ import { recordAnyway } from './record-anyway.ts';
 
 /**
  * Step 8, first part, whoever asked for it: the ledger refuses renewals from now on, the holders are told to wipe, and work
- * items carry the rest. A missing audit record does not stop a revocation; the ledger holds it, and it is counted.
+ * items carry the rest. A missing audit record does not stop a revocation; the ledger holds that it is missing, and it is counted.
  */
 export async function endSession(
   parts: Parts,
@@ -20,10 +20,12 @@ export async function endSession(
   },
 ): Promise<Session> {
   const { session: id, reason, note = '', by = 'broker' } = options;
+  const unrecorded = { id: parts.randomId('end_'), replica: parts.replica };
   const session = await parts.ledger.beginRevoke({
     session: id,
     end: { reason, note, by },
     tombstone: options.tombstone,
+    unrecorded,
     at: parts.backend.now(),
   });
   await parts.reach('revoke.begun', id);
@@ -39,6 +41,8 @@ export async function endSession(
     ...sessionFacts(session),
     reason: reasonOf({ reason, note }),
   });
+  parts.endRecords.written(unrecorded.id);
+  await parts.reach('revoke.told', id);
   return session;
 }
 

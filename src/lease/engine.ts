@@ -10,6 +10,7 @@ import { startBackground } from './background.ts';
 import { createBackendIdentity } from './backend-identity.ts';
 import { createCanaries, type Canaries } from './canary/canaries.ts';
 import { createDetachments } from './detachments.ts';
+import { createEndRecords } from './end-records.ts';
 import { endSession } from './end-session.ts';
 import { createLeaseEvents, type LeaseEvents } from './events.ts';
 import { createFollow } from './follow.ts';
@@ -99,6 +100,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     issuing: new Set(),
     revoked: new Set(),
     recorded: new Set(),
+    endRecords: createEndRecords({ ...options, events }),
     pathSlots: createPathSlots({ ...options, slots: options.settings.workConcurrency }),
     pathProbes: createPathProbes({ ...options, ...options.settings, onOpen: (path) => probes.open(path) }),
     trouble: createTrouble(hub),
@@ -174,6 +176,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   replicasChanged = async () => {
     await goneHolders.detach();
     await follow.sweep();
+    await parts.endRecords.recordOthers();
   };
   const feed = await parts.ledger.subscribe((change) => void follow.change(change));
   let draining = false;
@@ -238,6 +241,11 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
       await follow.stop();
       await background.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
+      try {
+        await parts.endRecords.settle();
+      } catch (error) {
+        parts.log.warn('ends that were recorded will be recorded again by another broker', {}, error);
+      }
       await replicas.leave();
     },
   };

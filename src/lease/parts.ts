@@ -9,6 +9,7 @@ import type { PolicySource } from '../policy/policy-source.ts';
 import type { BackendIdentity } from './backend-identity.ts';
 import type { Detachments } from './detachments.ts';
 import type { Hub } from './hub.ts';
+import type { EndRecords } from './end-records.ts';
 import type { LeaseCounter, LeaseEvents } from './events.ts';
 import type { Locks } from './locks.ts';
 import type { OwnedValues } from './owned-values.ts';
@@ -64,6 +65,7 @@ export interface Parts extends LeaseOptions {
   readonly revoked: Set<string>;
   /** Lease sets whose settlement is in the audit log, while the ledger does not have their end. */
   readonly recorded: Set<string>;
+  readonly endRecords: EndRecords;
   readonly pathSlots: PathSlots;
   readonly pathProbes: PathProbes;
   readonly events: LeaseEvents;

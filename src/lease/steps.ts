@@ -18,6 +18,7 @@ export const steps = [
   'renewal.lease',
   'renewal.recorded',
   'revoke.begun',
+  'revoke.told',
   'revoke.lease',
   'revoke.token',
   'revoke.settled',

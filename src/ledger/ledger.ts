@@ -8,6 +8,7 @@ import type { MetaLedger } from './meta.ts';
 import type { ReplicaLedger } from './replicas.ts';
 import type { RunLedger } from './runs.ts';
 import type { UndeliveredLedger } from './undelivered.ts';
+import type { UnrecordedEndLedger } from './unrecorded-ends.ts';
 import type { NewWork, WorkLedger } from './work.ts';
 
 export type { Delivered, Holder, Lacking, SessionWithHolders } from './holders.ts';
@@ -27,6 +28,7 @@ export interface Ledger
     LockLedger,
     RunLedger,
     UndeliveredLedger,
+    UnrecordedEndLedger,
     EnrolmentLedger,
     ReplicaLedger,
     MetaLedger {
@@ -119,12 +121,14 @@ export interface Ledger
    * Step 8, first part. The session becomes revoking, all its lease sets too, their credentials outstanding, with a `revoke`
    * work item due now for each; without lease sets it ends at once. All its other work is removed. Writes the tombstone when asked,
    * with the note, or the reason where there is none; an earlier tombstone stays. A session that is revoking or ended
-   * already is returned as it is (the tombstone is still written).
+   * already is returned as it is (the tombstone is still written). With `unrecorded`, what it changed, or the tombstone, is an unrecorded end of that
+   * replica from now on.
    */
   beginRevoke(input: {
     readonly session: string;
     readonly end: SessionEnd;
     readonly tombstone: boolean;
+    readonly unrecorded?: { readonly id: string; readonly replica: string };
     readonly at: number;
   }): Promise<Session>;
   /** One lease set only (a retiring one, or one whose issue failed); its session goes on. */

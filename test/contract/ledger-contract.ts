@@ -7,6 +7,7 @@ import { revocationContract } from './ledger/revocation-contract.ts';
 import { runsContract } from './ledger/runs-contract.ts';
 import { sessionsContract } from './ledger/sessions-contract.ts';
 import { undeliveredContract } from './ledger/undelivered-contract.ts';
+import { unrecordedEndsContract } from './ledger/unrecorded-ends-contract.ts';
 import { workContract } from './ledger/work-contract.ts';
 
 /** What every store of the ledger port does. `open` gives an empty one each time. */
@@ -18,6 +19,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     runsContract(open);
     enrolmentsContract(open);
     undeliveredContract(open);
+    unrecordedEndsContract(open);
     replicasContract(open);
     propertiesContract(open);
   });

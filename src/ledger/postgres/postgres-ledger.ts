@@ -26,6 +26,7 @@ import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } fr
 import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
 import * as undelivered from './undelivered.ts';
+import * as unrecordedEnds from './unrecorded-ends.ts';
 import { configureSession } from './session-settings.ts';
 import type { Sql } from './statements.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
@@ -169,6 +170,10 @@ function createLedger(
       change('record undelivered', (sql) => undelivered.recordUndelivered(sql, input)),
     listRunsToCancel: (query) =>
       each('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
+    takeUnrecordedEnds: (input) =>
+      change('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
+    removeUnrecordedEnds: (ids) =>
+      each('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.
     beatReplica: (input) => each('beat replica', (sql) => replicas.beatReplica(sql, input)),

@@ -7,6 +7,7 @@ import type { SessionRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
 import { tell } from './notify.ts';
 import type { Row, Sql } from './statements.ts';
+import { addUnrecordedEnd } from './unrecorded-ends.ts';
 import { putWork, removeAllWork } from './work-items.ts';
 
 export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Promise<Session> {
@@ -19,8 +20,9 @@ export async function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): 
   ]);
   const tombstone = input.tombstone ? writeTombstone(sql, session, input) : undefined;
   const isOver = session.state === 'revoking' || session.state === 'ended';
+  const unrecorded = input.tombstone || !isOver ? addUnrecordedEnd(sql, input) : undefined;
   const ending = isOver ? undefined : endAll(sql, input, open);
-  const [, , after] = await Promise.all([tombstone, ending, readSession(sql, input.session)]);
+  const [, , , after] = await Promise.all([tombstone, unrecorded, ending, readSession(sql, input.session)]);
   return after;
 }
 

@@ -259,4 +259,19 @@ export const migrations: readonly Migration[] = [
     minimumReader: 1,
     sql: 'ALTER TABLE credential ADD COLUMN maybe_revoked boolean NOT NULL DEFAULT false',
   },
+  // Ends that the audit log may not have yet.
+  {
+    minimumReader: 1,
+    sql: `
+    CREATE TABLE unrecorded_end (
+      id text PRIMARY KEY,
+      session text NOT NULL,
+      replica text NOT NULL,
+      reason text NOT NULL,
+      note text NOT NULL,
+      by text NOT NULL,
+      at bigint NOT NULL
+    );
+    `,
+  },
 ];

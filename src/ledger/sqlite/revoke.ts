@@ -5,6 +5,7 @@ import type { LedgerInput } from '../input.ts';
 import { toCredential } from '../stored/assemble.ts';
 import { readSession, requireLeaseSetRow, requireSessionRow } from './read-session.ts';
 import type { Sql } from './statements.ts';
+import { addUnrecordedEnd } from './unrecorded-ends.ts';
 import { putWork, removeAllWork } from './work-items.ts';
 
 export function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Session {
@@ -21,8 +22,9 @@ export function beginRevoke(sql: Sql, input: LedgerInput<'beginRevoke'>): Sessio
       input.at,
     );
   }
-  if (session.state === 'revoking' || session.state === 'ended')
-    return readSession(sql, input.session, { withEnded: false });
+  const isOver = session.state === 'revoking' || session.state === 'ended';
+  if (input.tombstone || !isOver) addUnrecordedEnd(sql, input);
+  if (isOver) return readSession(sql, input.session, { withEnded: false });
   sql.run(
     `UPDATE session SET state = 'revoking', end_reason = ?, end_note = ?, end_by = ?, owner_replica = NULL WHERE id = ?`,
     reason,

@@ -225,4 +225,16 @@ export const migrations: readonly string[] = [
   `ALTER TABLE enrolment ADD COLUMN made_by TEXT NOT NULL DEFAULT ''`,
   // A try to revoke it has ended, or its broker has, and nobody knows what became of the request.
   `ALTER TABLE credential ADD COLUMN maybe_revoked INTEGER NOT NULL DEFAULT 0 CHECK (maybe_revoked IN (0, 1))`,
+  // Ends that the audit log may not have yet.
+  `
+  CREATE TABLE unrecorded_end (
+    id TEXT PRIMARY KEY NOT NULL,
+    session TEXT NOT NULL,
+    replica TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    note TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

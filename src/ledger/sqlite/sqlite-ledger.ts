@@ -22,6 +22,7 @@ import { hastenRevocations, listOutstanding } from './outstanding.ts';
 import * as replicas from './replicas.ts';
 import * as runs from './runs.ts';
 import * as undelivered from './undelivered.ts';
+import * as unrecordedEnds from './unrecorded-ends.ts';
 import { beginRevoke, beginRevokeLeaseSet, finishLeaseSet, settleCredential } from './revoke.ts';
 import { createStatements, type Sql } from './statements.ts';
 import { claimWork, finishWork, nextWorkAt, putWork, releaseLostClaims } from './work-items.ts';
@@ -154,6 +155,10 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       run('record undelivered', (sql) => undelivered.recordUndelivered(sql, input)),
     listRunsToCancel: (query) =>
       read('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
+    takeUnrecordedEnds: (input) =>
+      run('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
+    removeUnrecordedEnds: (ids) =>
+      run('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (input) => run('beat replica', (sql) => replicas.beatReplica(sql, input)),
     releaseClaims: (replica) => run('release claims', (sql) => replicas.releaseClaims(sql, replica)),

@@ -2,6 +2,7 @@ import { LeaseholdError } from '../../platform/error.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { Credential, Holder, LeaseSet, Lock, Owner, Session, Tombstone } from '../ledger.ts';
 import type { Run } from '../runs.ts';
+import type { UnrecordedEnd } from '../unrecorded-ends.ts';
 import {
   credentialRow,
   holderRow,
@@ -11,6 +12,7 @@ import {
   type RunRow,
   type SessionRow,
   tombstoneRow,
+  unrecordedEndRow,
 } from './rows.ts';
 import { parseSelector, parseTexts } from './stored-json.ts';
 
@@ -50,6 +52,11 @@ function toEnd(row: SessionRow): Session['end'] {
   if (row.end_note === null || row.end_by === null)
     throw new LeaseholdError('ledger_unusable', { detail: 'a stored session has half an end' });
   return { reason: row.end_reason, note: row.end_note, by: row.end_by };
+}
+
+export function toUnrecordedEnd(stored: unknown): UnrecordedEnd {
+  const { id, session, reason, note, by, at } = parseRow(unrecordedEndRow, stored, 'unrecorded end');
+  return { id, session, end: { reason, note, by }, at };
 }
 
 function toOwner(row: SessionRow): Owner | undefined {

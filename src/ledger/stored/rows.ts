@@ -41,6 +41,15 @@ export const sessionRow = z.object({
 
 export type SessionRow = z.infer<typeof sessionRow>;
 
+export const unrecordedEndRow = z.object({
+  id: text,
+  session: text,
+  reason: z.enum(endReasons),
+  note: text,
+  by: text,
+  at: instant,
+});
+
 export const holderRow = z.object({
   name: text,
   attached: flag,

@@ -85,9 +85,10 @@ async function start(command: StartCommand): Promise<void> {
   };
   const audit: Audit = {
     record: async () => undefined,
-    recordAnyway: async ({ action, leaseSet }) => {
+    recordAnyway: async ({ action, leaseSet, session }) => {
       // Written when this returns, as a record that is durable, whatever becomes of the process.
-      if (action === 'settle') appendFileSync(command.settled, `${leaseSet ?? ''}\n`);
+      if (action === 'settle') appendFileSync(command.recorded, `${leaseSet ?? ''}\n`);
+      if (action === 'revoke') appendFileSync(command.recorded, `${session ?? ''}\n`);
       return true;
     },
     owed: () => 0,

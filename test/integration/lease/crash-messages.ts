@@ -37,7 +37,7 @@ export type Command =
       readonly store: LedgerConfig;
       readonly holders: readonly string[];
       /** The file that it appends the lease sets to whose end is in the audit log. */
-      readonly settled: string;
+      readonly recorded: string;
       readonly times: CrashTimes;
       /** Without it the backend is in the parent. */
       readonly vault: OwnVault | undefined;

@@ -42,7 +42,7 @@ const passes: Readonly<Record<Operation, readonly Step[]>> = {
   issue: ['session.begun', ...issuing],
   rotate: ['lease_set.begun', ...issuing, ...revoking],
   renew: ['renewal.token', 'renewal.lease', 'renewal.recorded'],
-  revoke: revoking,
+  revoke: ['revoke.told', ...revoking],
 };
 
 /** A small generator of repeatable numbers from 0 up to 1 (mulberry32). */

@@ -40,7 +40,10 @@ async function unsettled(world: CrashWorld, inForce: 0 | 1): Promise<readonly st
   const sets = sessions.flatMap(({ leaseSets }) => leaseSets).filter(({ state }) => state !== 'ended');
   if (sets.length !== inForce) problems.push(`lease sets are ${sets.map(({ state }) => state).join(', ')}`);
   const known = new Set(sets.flatMap(({ credentials }) => credentials.map(({ reference }) => reference)));
-  const recorded = await world.settled();
+  const recorded = await world.recorded();
+  for (const { id, state } of sessions)
+    if (state === 'ended' && !recorded.has(id))
+      problems.push(`${id} has ended, and no record says who did it`);
   for (const { id, state } of sessions.flatMap(({ leaseSets }) => leaseSets))
     if (state === 'ended' && !recorded.has(id)) problems.push(`${id} has ended, and no record says so`);
   const { leases, tokens, users } = await world.alive();

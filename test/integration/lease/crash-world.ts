@@ -39,7 +39,7 @@ export interface CrashWorld extends AsyncDisposable {
   forsake(): void;
   known(): Promise<readonly KnownSession[]>;
   /** Lease sets whose end is in the audit log. */
-  settled(): Promise<ReadonlySet<string>>;
+  recorded(): Promise<ReadonlySet<string>>;
   /** Without the tokens that read static secrets: no session holds those, and they end at once. */
   alive(): Promise<AliveThings>;
   canLogin(login: Login | undefined): Promise<boolean>;
@@ -143,14 +143,14 @@ export async function createCrashWorld(
     expectKnown(seen, await current().sessions(), latest);
   };
 
-  const settled = join(folder.path, 'settled');
-  await writeFile(settled, '');
+  const recorded = join(folder.path, 'recorded');
+  await writeFile(recorded, '');
   let diedAt: number | undefined;
   const start = async () => {
     const life = startCrashProcess({ backend: memory, onEvent });
     process = life;
     const { times } = backend;
-    await life.command({ kind: 'start', store, holders, settled, times, vault: vaultOf(backend) });
+    await life.command({ kind: 'start', store, holders, recorded, times, vault: vaultOf(backend) });
     if (diedAt !== undefined) await expectBoundedBy(diedAt);
   };
   return {
@@ -191,7 +191,7 @@ export async function createCrashWorld(
       for (const own of files.values()) own.wants = false;
     },
     known: () => current().sessions(),
-    settled: async () => new Set((await readFile(settled, 'utf8')).split('\n')),
+    recorded: async () => new Set((await readFile(recorded, 'utf8')).split('\n')),
     alive,
     canLogin: async (login) => login !== undefined && (await backend.canLogin(login)),
     [Symbol.asyncDispose]: async () => {

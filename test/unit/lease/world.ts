@@ -218,12 +218,19 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   /** As the real one: it knows that its log is gone when it could not write. */
   const auditOf = (index: number): Audit => {
     let isWritten = true;
+    let owed = 0;
     const record: Audit['record'] = async (event) => {
       isWritten = !auditCuts.has(index);
       if (!isWritten) throw new LeaseholdError('audit_unavailable');
       await audit.record(event);
     };
-    return { ...audit, record, recordAnyway: anyway(record), takesRecords: () => isWritten };
+    const recordAnyway: Audit['recordAnyway'] = async (event) => {
+      const isDurable = await anyway(record)(event);
+      // Nobody pays it here, so it is owed for the whole life.
+      if (!isDurable) owed += 1;
+      return isDurable;
+    };
+    return { ...audit, record, recordAnyway, owed: () => owed, takesRecords: () => isWritten };
   };
   const start = (index: number, stop: AbortController) =>
     startLeaseEngine({

@@ -1,0 +1,66 @@
+import type { UnrecordedEnd } from '../ledger/unrecorded-ends.ts';
+import { reasonOf, sessionFacts } from './audit-facts.ts';
+import type { Parts } from './parts.ts';
+import { recordAnyway } from './record-anyway.ts';
+
+/**
+ * Sees to it that no session ends without a record of who ended it: the ledger keeps the word of each end until the log has it, and what a broker
+ * that is no more has left there is recorded by another. A record may so be there twice; none is missing.
+ */
+export interface EndRecords {
+  /** Its record is durable, or owed by the audit log. */
+  written(id: string): void;
+  /** Tells the ledger, for many at once, once nothing is owed: an owed record may still be lost with this broker. */
+  settle(): Promise<void>;
+  /** Takes what other brokers have left, and records it. */
+  recordOthers(): Promise<void>;
+}
+
+const atOnce = 500;
+
+export function createEndRecords(
+  parts: Pick<Parts, 'ledger' | 'audit' | 'events' | 'replica' | 'log'>,
+): EndRecords {
+  const { ledger, audit } = parts;
+  const written: string[] = [];
+  /** Taken from others and not recorded yet: nobody else comes to them as long as this broker lives. */
+  const taken: UnrecordedEnd[] = [];
+
+  const record = async ({ id, session: sessionId, end, at }: UnrecordedEnd): Promise<void> => {
+    const session = await ledger.findSession(sessionId);
+    if (session !== undefined)
+      await recordAnyway(parts, {
+        action: 'revoke',
+        outcome: 'ok',
+        actor: end.by,
+        ...sessionFacts(session),
+        reason: reasonOf(end),
+        happenedAt: new Date(at).toISOString(),
+      });
+    written.push(id);
+  };
+
+  return {
+    written: (id) => void written.push(id),
+    settle: async () => {
+      while (written.length > 0 && audit.owed() === 0) {
+        const ids = written.slice(0, atOnce);
+        await ledger.removeUnrecordedEnds(ids);
+        written.splice(0, ids.length);
+      }
+    },
+    recordOthers: async () => {
+      for (;;) {
+        if (taken.length === 0)
+          taken.push(...(await ledger.takeUnrecordedEnds({ replica: parts.replica, limit: atOnce })));
+        if (taken.length === 0) return;
+        parts.log.warn('ends that another broker may not have recorded are recorded again', {
+          count: taken.length,
+        });
+        // Side by side, so that they share writes of the log; a session more is nothing to it.
+        await Promise.all(taken.map(record));
+        taken.length = 0;
+      }
+    },
+  };
+}
