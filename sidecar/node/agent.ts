@@ -3,11 +3,12 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
-import type { MatchedJob } from '../../src/platform/run-matchers.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
+import { brokerNames } from '../../src/rpc/client/signed-matchers.ts';
 import { createCounters } from '../counters.ts';
+import { readCa } from '../proof.ts';
 import { askBrokers } from './ask-brokers.ts';
 import { type NodeCertificate, readNodeCertificate } from './certificate.ts';
 import type { NodeAgentConfig } from './config.ts';
@@ -98,10 +99,14 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     signal,
   });
   parts.defer(() => renewal.close());
+  const names = brokerNames(config.broker.address, config.broker.serverName);
   const matchers = parts.use(
     keepMatchers({
       root: config.files.root,
-      fetch: (signal) => askBrokers(anyBroker(signal), options.fetchMatchers),
+      fetch: (signal, accept) =>
+        askBrokers(anyBroker(signal), async (call) => accept(await options.fetchMatchers(call))),
+      trust: async () => ({ ca: await readCa(config.broker.ca), names }),
+      cluster: () => own?.cluster,
       clock,
       random: options.random,
       log,
@@ -145,7 +150,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       tellUndelivered: (word, signal) =>
         askBrokers(anyBroker(signal), (call) => options.tellUndelivered(word, call)),
       allowDisk: false,
-      onUnreachable: () => void (seen && letInNeedless(run, seen.facts)),
+      onUnreachable: () => void (seen && letInNeedless(run, seen)),
       onEnded: () => drop(run),
     });
     all.add(run);
@@ -178,22 +183,22 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       await known?.end();
       return begin(seen, { seen });
     });
-    const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen.facts));
+    const cancel = clock.after(config.prolog.seconds * 1000, () => void unserved(run, seen));
     const outcome = await run.outcome;
     cancel();
     return answerOf(outcome);
   }
 
   /** What can have nothing to wait for, by the last word of a broker's, is let in as soon as none answers. */
-  async function letInNeedless(run: NodeRun, facts: MatchedJob): Promise<void> {
-    const isNeedless = (await matchers.mayNeed(facts)) === false;
+  async function letInNeedless(run: NodeRun, seen: SeenJob): Promise<void> {
+    const isNeedless = (await matchers.mayNeed(seen)) === false;
     // A broker may have named it in the meantime; then it has something to wait for.
     if (isNeedless && run.record() === undefined) await run.giveUp({ state: 'nothing' });
   }
 
   /** In time, nobody has said that the run may have its files, or that it has none. */
-  async function unserved(run: NodeRun, facts: MatchedJob): Promise<void> {
-    await letInNeedless(run, facts);
+  async function unserved(run: NodeRun, seen: SeenJob): Promise<void> {
+    await letInNeedless(run, seen);
     const isFree = config.prolog.unserved === 'start' && run.record() === undefined;
     await run.giveUp(isFree ? { state: 'nothing' } : run.unserved());
   }

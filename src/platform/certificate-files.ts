@@ -18,6 +18,8 @@ export interface CertificateSet {
   readonly certificate: Buffer;
   readonly key: Buffer;
   readonly clientCa: Buffer | undefined;
+  /** The certificates of `certificate`, the server's own first. DER. */
+  readonly chain: readonly Buffer[];
   /** Of the server's own certificate, milliseconds since the Unix epoch. */
   readonly expiresAt: number;
 }
@@ -96,7 +98,7 @@ export async function watchCertificates(options: CertificateWatchOptions): Promi
 /** Certificate (leaf first), key and, where there is one, client CA. Throws `config_invalid` naming the rule, never the content. */
 export function parseCertificateSet([certificate, key, clientCa]: FileContents): CertificateSet {
   if (certificate === undefined || key === undefined) throw new LeaseholdError('config_invalid');
-  const leaf = parseChain('certificate', certificate);
+  const [leaf, ...others] = parseChain('certificate', certificate);
   if (clientCa !== undefined) parseChain('clientCa', clientCa);
   const belongs = attempt('key: is not a private key in PEM', () =>
     leaf.checkPrivateKey(createPrivateKey(key)),
@@ -107,11 +109,12 @@ export function parseCertificateSet([certificate, key, clientCa]: FileContents):
   attempt('certificate: cannot be used by a TLS server', () =>
     createSecureContext({ cert: certificate, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }),
   );
-  return { certificate, key, clientCa, expiresAt: Date.parse(leaf.validTo) };
+  const chain = [leaf, ...others].map(({ raw }) => raw);
+  return { certificate, key, clientCa, chain, expiresAt: Date.parse(leaf.validTo) };
 }
 
-/** The first certificate of the file. */
-function parseChain(name: string, pem: Buffer): X509Certificate {
+/** The certificates of the file; never none. */
+function parseChain(name: string, pem: Buffer): readonly [X509Certificate, ...X509Certificate[]] {
   const [first, ...rest] = attempt(`${name}: holds something that is not a certificate in PEM`, () =>
     (pem.toString('latin1').match(pemBlock) ?? []).map((block) => new X509Certificate(block)),
   );
@@ -121,7 +124,7 @@ function parseChain(name: string, pem: Buffer): X509Certificate {
     throw new LeaseholdError('config_invalid', {
       detail: `${name}: holds no whole chain of certificates in PEM`,
     });
-  return first;
+  return [first, ...rest];
 }
 
 function attempt<T>(detail: string, task: () => T): T {

@@ -27,12 +27,21 @@ export interface MatchedJob {
   readonly requested: readonly string[];
 }
 
+/** What a broker said of the grants of one cluster, and when. */
+export interface DatedMatchers {
+  /** Milliseconds since the Unix epoch, by the broker's clock where it has dated them. */
+  readonly issuedAt: number;
+  readonly matchers: readonly RunMatcher[];
+}
+
 /** Longer than any outage that is seen to. Grants that were made meanwhile are then not known of. */
 const longestMs = 7 * 86_400_000;
+/** What clocks of one site may differ by: munge lets no more pass. */
+const aheadMs = 300_000;
 
-/** Whether a broker's word of then says nothing any more. A clock that was set back says nothing about the age either. */
-export const areTooOld = ({ received }: { readonly received: number }, now: number): boolean =>
-  Math.abs(now - received) > longestMs;
+/** Whether a broker's word of then says nothing any more. One from the future says nothing either: a clock is wrong, and how old it is cannot be told. */
+export const areOutOfDate = ({ issuedAt }: Pick<DatedMatchers, 'issuedAt'>, now: number): boolean =>
+  !(issuedAt <= now + aheadMs && now - issuedAt <= longestMs);
 
 /** Whether a grant delivers something to this job, or its user asked for something. */
 export function needsSecrets(

@@ -1,5 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { CertificateSet } from '../platform/certificate-files.ts';
 import type { Clock } from '../platform/clock.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { createHandlers, type Handlers, methodName } from './handler.ts';
@@ -14,8 +16,8 @@ export interface ListenerOptions extends Pick<TlsFrontOptions, 'name' | 'listen'
     /** How long a connection may be without a call. */
     readonly idleMs: number;
   };
-  /** Adds the methods, before anybody can connect. */
-  readonly serve: (handlers: Handlers) => void;
+  /** Adds the methods, before anybody can connect; then there is a certificate too. */
+  readonly serve: (handlers: Handlers, certificate: () => CertificateSet) => void;
   /** A call that ended before its handler could see it: too long, not decodable, and the like. */
   readonly onForeignEnd: (end: ForeignEnd) => void;
   /** Whether callers may name their trace. */
@@ -78,7 +80,10 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     log,
     metrics,
   });
-  options.serve(handlers);
+  let certificate: () => CertificateSet = () => {
+    throw new LeaseholdError('internal');
+  };
+  options.serve(handlers, () => certificate());
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const front = await openTlsFront({
     ...options,
@@ -86,6 +91,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     onConnection: (socket) => injector.injectConnection(socket),
   });
   cut = (peer) => front.cut(peer);
+  certificate = () => front.certificate();
   return {
     address: front.address,
     checkCertificates: () => front.checkCertificates(),

@@ -6,12 +6,11 @@ import type { KeySet } from '../identity/keys.ts';
 import type { RunName } from '../lease/runs/reported-run.ts';
 import type { RunRegistry } from '../lease/runs/run-registry.ts';
 import { bundleName } from '../platform/bundle-name.ts';
-import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { mostRequested } from '../platform/job-wish.ts';
-import type { PolicySource } from '../policy/policy-source.ts';
 import type { RunName__Output } from './gen/leasehold/v1/RunName.ts';
 import type { CallContext, Handlers } from './handler.ts';
+import { createMatchers, type MatchersOptions } from './matchers.ts';
 import { loadRunApi } from './proto.ts';
 import { reportUndelivered, type ReportUndeliveredOptions } from './report-undelivered.ts';
 
@@ -21,13 +20,11 @@ export interface SlurmTrust {
   readonly keys: KeySet;
 }
 
-export interface RunServiceOptions extends Pick<ReportUndeliveredOptions, 'verifierOf'> {
+export interface RunServiceOptions extends Pick<ReportUndeliveredOptions, 'verifierOf'>, MatchersOptions {
   readonly clusters: readonly SlurmTrust[];
   readonly trustDomain: string;
   readonly registry: RunRegistry;
-  readonly policy: PolicySource;
   readonly audit: Audit;
-  readonly clock: Clock;
 }
 
 /** In one report: the message limit of the listener comes first, and a signer with more sends several. */
@@ -38,8 +35,9 @@ const mostReported = 200_000;
  * nodes too, and that a run's files could not be delivered is a node's to say.
  */
 export function addRunService(handlers: Handlers, options: RunServiceOptions): void {
-  const { registry, policy, audit, trustDomain } = options;
+  const { registry, audit, trustDomain } = options;
   const methods = loadRunApi().leasehold.v1.RunService.service;
+  const matchersOf = createMatchers(options);
   const byName = new Map(options.clusters.map((trust) => [trust.cluster.name, trust]));
 
   const callerOf = async (
@@ -104,20 +102,7 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
   });
   handlers.unary(methods.GetRunMatchers, async (_request, context) => {
     const { cluster } = await callerOf(context, ['signer', 'node']);
-    return {
-      policyRevision: policy.revision,
-      issuedAtMs: options.clock.now(),
-      matchers: policy.runGrants(cluster.name).map(({ name, runs }) => ({
-        grant: name,
-        users: [...(runs.user ?? [])],
-        groups: [...(runs.group ?? [])],
-        partitions: [...(runs.partition ?? [])],
-        accounts: [...(runs.account ?? [])],
-        qos: [...(runs.qos ?? [])],
-        nodes: [...(runs.node ?? [])],
-        ...(runs.array === undefined ? {} : { array: runs.array }),
-      })),
-    };
+    return matchersOf(cluster.name);
   });
 }
 

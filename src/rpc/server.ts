@@ -35,7 +35,7 @@ export interface RpcServerOptions {
     readonly tls: CertificateFiles & { readonly clientCa: string };
     readonly limits: RpcServerOptions['workloads']['limits'];
     readonly verifierOf: RunServiceOptions['verifierOf'];
-    readonly runs: Omit<RunServiceOptions, 'trustDomain' | 'audit' | 'clock' | 'verifierOf'>;
+    readonly runs: Pick<RunServiceOptions, 'clusters' | 'registry' | 'policy'>;
   };
   readonly trustDomain: string;
   readonly verifier: IdentityVerifier;
@@ -141,7 +141,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
     takesTrace: false,
     limits: { ...node.limits, idleMs: nodeIdleMs },
     onForeignEnd: refuseStranger('attach'),
-    serve: (handlers) => {
+    serve: (handlers, certificate) => {
       addWorkloadService(handlers, {
         ...parts,
         listener: 'nodes',
@@ -152,7 +152,7 @@ export async function createRpcServer(options: RpcServerOptions): Promise<RpcSer
         },
         limits: node.limits,
       });
-      addRunService(handlers, { ...parts, ...node.runs, verifierOf: node.verifierOf });
+      addRunService(handlers, { ...parts, ...node.runs, verifierOf: node.verifierOf, certificate });
       addNodeService(handlers, { ...parts, proof: 'certificate' });
       nodeHealth.addTo(handlers);
     },

@@ -33,6 +33,8 @@ export interface TlsFront extends AsyncDisposable {
   stopAccepting(): void;
   /** Breaks the connections of a peer, given as grpc-js names it (address:port). */
   cut(peer: string): void;
+  /** What new connections are served with. */
+  certificate(): CertificateSet;
   /** Looks at the certificate files now. */
   checkCertificates(): Promise<void>;
 }
@@ -133,6 +135,7 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
       metrics.count('holdersCut', { listener: name });
       connections.cut(peer);
     },
+    certificate: () => certificates.current(),
     checkCertificates: () => certificates.check(),
     [Symbol.asyncDispose]: async () => {
       for (const remove of removeGauges) remove();

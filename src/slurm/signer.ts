@@ -8,12 +8,11 @@ import { createCancelRuns } from './cancel-runs.ts';
 import type { SignerConfig } from './config.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import type { HookAnswer } from '../platform/hook-socket.ts';
-import { areTooOld, needsSecrets } from '../platform/run-matchers.ts';
+import { areOutOfDate, needsSecrets } from '../platform/run-matchers.ts';
 import type { RunToCancel__Output } from '../rpc/gen/leasehold/v1/RunToCancel.ts';
-import { keepFile } from './kept-file.ts';
 import { openHeldJobs } from './held-jobs.ts';
+import { openKeptMatchers } from './kept-matchers.ts';
 import { openKeptRuns } from './kept-runs.ts';
-import { matchersSchema, type KeptMatchers } from './matchers.ts';
 import {
   claimsOf,
   hasNames,
@@ -67,15 +66,9 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     signal,
   });
   const cancelRuns = createCancelRuns({ scheduler, broker: options.broker, log, signal });
-  let matchers: KeptMatchers | undefined;
   let accountingEnforced: boolean | undefined;
 
-  const matchersFile = keepFile<KeptMatchers | undefined>({
-    path: join(config.state, 'matchers.json'),
-    schema: matchersSchema,
-    current: () => matchers,
-  });
-  matchers = await matchersFile.read();
+  const kept = await openKeptMatchers({ path: join(config.state, 'matchers.json'), config, clock, log });
 
   async function register(request: HookRequest): Promise<HookAnswer> {
     const job = readStartingJob(request, config.cluster);
@@ -157,7 +150,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       why: `job ${jobId} ${becomes}: ${trouble.message}`,
     });
     // Without a word of the broker's nothing is known of any job, and a whole queue must not stop for that.
-    const isOld = matchers !== undefined && areTooOld(matchers, clock.now());
+    const matchers = kept.current();
+    const isOld = matchers !== undefined && areOutOfDate(matchers, clock.now());
     if (isOld) log.warn('the matchers of runs are too old to hold a job by them', { job: jobId });
     if (matchers === undefined || isOld || !needsSecrets(matchedJob(job), matchers))
       return but('is not registered');
@@ -236,9 +230,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     },
     reconcile: async () => {
       accountingEnforced = await scheduler.enforcesAccounting(signal);
-      const { policyRevision, matchers: fresh } = await options.broker().matchers(signal);
-      matchers = { received: clock.now(), policyRevision, matchers: fresh };
-      await matchersFile.write();
+      await kept.take(await options.broker().matchers(signal));
       try {
         await cancelRuns(await report());
       } finally {

@@ -34,7 +34,12 @@ export interface Authority extends KeyAndCertificate {
   issueClient(options: ClientCertificateOptions): KeyAndCertificate;
   /** Of a key that is somebody else's. */
   certifyClient(publicKey: KeyObject, options: ClientCertificateOptions): string;
+  certifyServer(publicKey: KeyObject, options?: ServerCertificateOptions): string;
+  /** One below this. */
+  issueAuthority(options?: AuthorityOptions): Authority;
 }
+
+type AuthorityOptions = Validity & { readonly commonName?: string };
 
 interface Subject {
   readonly commonName: string;
@@ -46,6 +51,7 @@ const DAY_MS = 24 * HOUR_MS;
 const ECDSA_WITH_SHA256 = der.sequence(der.oid('1.2.840.10045.4.3.2'));
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const localNames: readonly string[] = ['localhost', '127.0.0.1'];
 
 const pem = (label: string, content: Buffer): string => {
   const lines = content.toString('base64').match(/.{1,64}/g) ?? [];
@@ -135,11 +141,19 @@ const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' });
 
+interface Issuer {
+  readonly issuer: Subject;
+  readonly issuerPublicKey: KeyObject;
+  readonly issuerKey: KeyObject;
+}
+
 /** Makes a self-signed authority. Two of them share nothing, not even a name. */
-export const createAuthority = (options: Validity & { readonly commonName?: string } = {}): Authority => {
+export const createAuthority = (options: AuthorityOptions = {}): Authority => makeAuthority(options);
+
+const makeAuthority = (options: AuthorityOptions, above?: Issuer): Authority => {
   const { publicKey, privateKey } = newKey();
   const self = { commonName: options.commonName ?? `Development CA ${randomBytes(4).toString('hex')}` };
-  const signedBySelf = { issuer: self, issuerPublicKey: publicKey, issuerKey: privateKey };
+  const signedBySelf: Issuer = { issuer: self, issuerPublicKey: publicKey, issuerKey: privateKey };
   const certify = (
     publicKey: KeyObject,
     subject: Subject,
@@ -158,10 +172,11 @@ export const createAuthority = (options: Validity & { readonly commonName?: stri
     const leaf = newKey();
     return { certificate: certify(leaf.publicKey, ...of), key: keyPem(leaf.privateKey) };
   };
+  const nameOf = (names: readonly string[]): Subject => ({ commonName: names[0] ?? 'server' });
   const namesOf = ({ uri }: ClientCertificateOptions) => (uri === undefined ? [] : [uri]);
   return {
     certificate: makeCertificate({
-      ...signedBySelf,
+      ...(above ?? signedBySelf),
       subject: self,
       publicKey,
       validity: options,
@@ -169,10 +184,15 @@ export const createAuthority = (options: Validity & { readonly commonName?: stri
     }),
     key: keyPem(privateKey),
     issueServer: (server = {}) => {
-      const names = server.names ?? ['localhost', '127.0.0.1'];
-      return issue({ commonName: names[0] ?? 'server' }, SERVER_AUTH, names, server);
+      const names = server.names ?? localNames;
+      return issue(nameOf(names), SERVER_AUTH, names, server);
     },
     issueClient: (client) => issue(client, CLIENT_AUTH, namesOf(client), client),
     certifyClient: (key, client) => certify(key, client, CLIENT_AUTH, namesOf(client), client),
+    certifyServer: (key, server = {}) => {
+      const names = server.names ?? localNames;
+      return certify(key, nameOf(names), SERVER_AUTH, names, server);
+    },
+    issueAuthority: (below = {}) => makeAuthority(below, signedBySelf),
   };
 };

@@ -77,6 +77,11 @@ export function bytesAt(fields: Fields, number: number): Uint8Array {
   return value === undefined ? new Uint8Array(0) : Uint8Array.from(asBytes(value));
 }
 
+/** All of a repeated field, as `bytesAt`. */
+export function bytesListAt(fields: Fields, number: number): readonly Uint8Array[] {
+  return (fields.get(number) ?? []).map((value) => Uint8Array.from(asBytes(value)));
+}
+
 export function textAt(fields: Fields, number: number): string {
   const value = last(fields, number);
   return value === undefined ? '' : decodeText(value);

@@ -14,9 +14,11 @@ import type { ReportUndeliveredRequest as _leasehold_v1_ReportUndeliveredRequest
 import type { ReportUndeliveredResponse as _leasehold_v1_ReportUndeliveredResponse, ReportUndeliveredResponse__Output as _leasehold_v1_ReportUndeliveredResponse__Output } from './leasehold/v1/ReportUndeliveredResponse.ts';
 import type { ReportedRun as _leasehold_v1_ReportedRun, ReportedRun__Output as _leasehold_v1_ReportedRun__Output } from './leasehold/v1/ReportedRun.ts';
 import type { RunMatcher as _leasehold_v1_RunMatcher, RunMatcher__Output as _leasehold_v1_RunMatcher__Output } from './leasehold/v1/RunMatcher.ts';
+import type { RunMatcherSet as _leasehold_v1_RunMatcherSet, RunMatcherSet__Output as _leasehold_v1_RunMatcherSet__Output } from './leasehold/v1/RunMatcherSet.ts';
 import type { RunName as _leasehold_v1_RunName, RunName__Output as _leasehold_v1_RunName__Output } from './leasehold/v1/RunName.ts';
 import type { RunServiceClient as _leasehold_v1_RunServiceClient, RunServiceDefinition as _leasehold_v1_RunServiceDefinition } from './leasehold/v1/RunService.ts';
 import type { RunToCancel as _leasehold_v1_RunToCancel, RunToCancel__Output as _leasehold_v1_RunToCancel__Output } from './leasehold/v1/RunToCancel.ts';
+import type { SignedRunMatchers as _leasehold_v1_SignedRunMatchers, SignedRunMatchers__Output as _leasehold_v1_SignedRunMatchers__Output } from './leasehold/v1/SignedRunMatchers.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -38,6 +40,7 @@ export interface ProtoGrpcType {
       ReportUndeliveredResponse: MessageTypeDefinition<_leasehold_v1_ReportUndeliveredResponse, _leasehold_v1_ReportUndeliveredResponse__Output>
       ReportedRun: MessageTypeDefinition<_leasehold_v1_ReportedRun, _leasehold_v1_ReportedRun__Output>
       RunMatcher: MessageTypeDefinition<_leasehold_v1_RunMatcher, _leasehold_v1_RunMatcher__Output>
+      RunMatcherSet: MessageTypeDefinition<_leasehold_v1_RunMatcherSet, _leasehold_v1_RunMatcherSet__Output>
       RunName: MessageTypeDefinition<_leasehold_v1_RunName, _leasehold_v1_RunName__Output>
       /**
        * What a batch scheduler's signer tells the broker about runs. A run is one start of one job: cluster, job id and the start that the
@@ -46,6 +49,7 @@ export interface ProtoGrpcType {
        */
       RunService: SubtypeConstructor<typeof grpc.Client, _leasehold_v1_RunServiceClient> & { service: _leasehold_v1_RunServiceDefinition }
       RunToCancel: MessageTypeDefinition<_leasehold_v1_RunToCancel, _leasehold_v1_RunToCancel__Output>
+      SignedRunMatchers: MessageTypeDefinition<_leasehold_v1_SignedRunMatchers, _leasehold_v1_SignedRunMatchers__Output>
     }
   }
 }

@@ -151,7 +151,7 @@ describeWith(['vault'], 'enrolment at a broker with a real Vault', () => {
     expect(await codeOf(enrol(token, makeCertificateRequest(newKey())))).toBe('enrolment_spent');
     const clientCertificate = { certificate, key: pem(key) };
     const endpoint = { address: broker.nodes, ca: serverCa(), clientCertificate };
-    const matchers = await fetchRunMatchers({ endpoint, timeoutMs, signal });
+    const { matchers } = await fetchRunMatchers({ endpoint, timeoutMs, signal });
     expect(matchers.flatMap(({ partitions }) => partitions)).toContain('gpu');
     expect(await codeOf(renew(clientCertificate, request))).toBe('request_invalid');
     expect(await records()).toEqual([
@@ -366,6 +366,6 @@ audit: { file: audit.log, hmacKeyFile: audit.key }
     expect(new X509Certificate(certificate).subjectAltName).toBe('URI:spiffe://test/slurm/hpc/node/n7');
     const clientCertificate = { certificate, key: pem(key) };
     const endpoint = { address: composed.nodes ?? '', ca: trusted, clientCertificate };
-    expect(await fetchRunMatchers({ endpoint, timeoutMs, signal })).toEqual([]);
+    expect((await fetchRunMatchers({ endpoint, timeoutMs, signal })).matchers).toEqual([]);
   });
 });

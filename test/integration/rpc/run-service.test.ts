@@ -1,9 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { areOutOfDate } from '../../../src/platform/run-matchers.ts';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
 import { fetchRunMatchers } from '../../../src/rpc/client/fetch-matchers.ts';
+import { openMatchers } from '../../../src/rpc/client/signed-matchers.ts';
 import type { DescribedRun } from '../../../src/rpc/gen/leasehold/v1/DescribedRun.ts';
+import type { GetRunMatchersResponse__Output } from '../../../src/rpc/gen/leasehold/v1/GetRunMatchersResponse.ts';
 import type { HoldRequest } from '../../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { ReportedRun } from '../../../src/rpc/gen/leasehold/v1/ReportedRun.ts';
 import type { HoldResponse__Output } from '../../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
@@ -11,6 +16,7 @@ import { loadAdminApi, loadRunApi, loadWorkloadApi } from '../../../src/rpc/prot
 import type { KeyAndCertificate } from '../../support/certificates.ts';
 import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import {
+  cluster,
   type SlurmBroker,
   startOfRun,
   startSlurmBroker,
@@ -538,6 +544,25 @@ describe('the matchers', () => {
     }
   });
 
+  it('are signed with the certificate that the broker has at the moment', async () => {
+    const signedBy = async () => {
+      const { response } = await ask<GetRunMatchersResponse__Output>((deadline, answer) =>
+        runClient(broker.signerCertificate()).getRunMatchers({}, deadline, answer),
+      );
+      const signed = response?.signed ?? expect.unreachable();
+      const trust = { ca: Buffer.from(broker.ca.certificate), names: ['127.0.0.1'], cluster };
+      expect(openMatchers(signed, trust).matchers).toHaveLength(2);
+      return new X509Certificate(signed.certificates[0] ?? '').serialNumber;
+    };
+    const serial = ({ certificate }: KeyAndCertificate) => new X509Certificate(certificate).serialNumber;
+    const before = await signedBy();
+    const next = broker.ca.issueServer();
+    await writeFile(join(broker.folder, 'tls.crt'), next.certificate);
+    await writeFile(join(broker.folder, 'tls.key'), next.key);
+    await vi.waitFor(async () => expect(await signedBy()).toBe(serial(next)), { timeout: 20_000 });
+    expect(before).not.toBe(serial(next));
+  });
+
   it('are told to nobody else, and other calls to no node, with a record', async () => {
     const code = 'credential_unknown_issuer';
     const stranger = broker.ca.issueClient({ commonName: 'n1', uri: 'spiffe://test/slurm/other/node/n1' });
@@ -563,10 +588,15 @@ describe('the matchers', () => {
         signal: new AbortController().signal,
       });
     const none = { users: [], groups: [], accounts: [], qos: [], nodes: [] };
-    expect(await fetch(broker.nodeCertificate('n1'))).toEqual([
+    const { matchers, signed } = await fetch(broker.nodeCertificate('n1'));
+    expect(matchers).toEqual([
       { ...none, partitions: ['gpu'] },
       { ...none, partitions: [], nodes: ['gpu*'], array: false },
     ]);
+    const trust = { ca: Buffer.from(broker.ca.certificate), names: ['127.0.0.1'], cluster };
+    const opened = openMatchers(signed ?? expect.unreachable(), trust);
+    expect(opened).toEqual({ issuedAt: expect.any(Number) as number, matchers });
+    expect(areOutOfDate(opened, Date.now())).toBe(false);
     const stranger = broker.ca.issueClient({ commonName: 'n1', uri: 'spiffe://test/slurm/other/node/n1' });
     await expect(fetch(stranger)).rejects.toMatchObject({ code: 'credential_unknown_issuer' });
     await expect(fetch(broker.nodeCertificate('n1'), '127.0.0.1:1')).rejects.toMatchObject({

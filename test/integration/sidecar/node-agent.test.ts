@@ -213,6 +213,16 @@ describe('leasehold node-agent', () => {
     await world.start();
     expect(await prolog(21, { SLURM_JOB_PARTITION: 'cpu' })).toBe('OK\n');
     expect(await prolog(22, {})).toMatch(/^FAIL /);
+    // And goes by nothing that the broker has not signed so.
+    const file = world.path('run/matchers.json');
+    const { set, ...rest } = JSON.parse(await readFile(file, 'utf8')) as { readonly set: string };
+    const altered = Buffer.from(set, 'base64').toString('latin1').replace('gpu', 'cpu');
+    await writeFile(
+      file,
+      JSON.stringify({ ...rest, set: Buffer.from(altered, 'latin1').toString('base64') }),
+    );
+    expect(await prolog(23, { SLURM_JOB_PARTITION: 'cpu' })).toMatch(/^FAIL /);
+    expect(await prolog(24, {})).toMatch(/^FAIL /);
   });
 
   it('lets those in as soon as no broker can be reached, and waits for one that is only slow', async () => {

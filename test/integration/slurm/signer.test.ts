@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../support/require.ts';
@@ -247,6 +247,32 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     expect(await slurm.read('out/end.err')).toContain('leasehold-hook end: ');
     site.way.block(undefined);
     await site.isOver(runs);
+    await slurm.waitFor('the held one has run', async () => (await slurm.state(held)) === 'CD');
+    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+  });
+
+  it('holds by what the broker has signed also as a new process while the broker is away, and by nothing that was altered', async () => {
+    await loseBroker();
+    const file = site.at('signer-state/matchers.json');
+    const sound = await readFile(file, 'utf8');
+    const { set, ...rest } = JSON.parse(sound) as { readonly set: string };
+    // As the broker has signed it, but for the partition.
+    const altered = Buffer.from(set, 'base64').toString('latin1').replace('gpu', 'cpu');
+    await writeFile(
+      file,
+      JSON.stringify({ ...rest, set: Buffer.from(altered, 'latin1').toString('base64') }),
+    );
+    await site.restart();
+    expect(await site.log()).toContain("are not a broker's for this cluster");
+    const free = await slurm.submit('sleep 0', { args: ['--requeue'] });
+    await slurm.waitFor('it has run', async () => (await slurm.state(free)) === 'CD');
+    await site.give('signer-state/matchers.json', sound);
+    await site.restart();
+    const held = await slurm.submit('sleep 0', { args: ['--requeue'] });
+    await slurm.waitFor('it is held', async () =>
+      (await slurm.command('squeue', '-h', '-j', String(held), '-o', '%r')).includes('in held state'),
+    );
+    site.way.close(false);
     await slurm.waitFor('the held one has run', async () => (await slurm.state(held)) === 'CD');
     expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
   });

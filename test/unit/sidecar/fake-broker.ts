@@ -12,6 +12,7 @@ import type { HoldResponse } from '../../../src/rpc/gen/leasehold/v1/HoldRespons
 import type { WorkloadServiceHandlers } from '../../../src/rpc/gen/leasehold/v1/WorkloadService.ts';
 import type { RunMatcher } from '../../../src/rpc/gen/leasehold/v1/RunMatcher.ts';
 import { loadRunApi, loadWorkloadApi } from '../../../src/rpc/proto.ts';
+import { signedMatchers } from '../../support/signed-matchers.ts';
 import { createTestCa, type TestCa } from '../../support/certificates.ts';
 
 /** A broker that does what a test tells it: real TLS, real gRPC, no logic. */
@@ -57,12 +58,18 @@ export async function startFakeBroker(
   server.addService(loadWorkloadApi().leasehold.v1.WorkloadService.service, handlers);
   const { matchers } = options;
   if (matchers !== undefined) {
+    const sign = (matchers: readonly RunMatcher[]) => {
+      const pair = { certificate, key };
+      const cluster = 'one';
+      const signed = signedMatchers({ ca: authority, cluster, issuedAt: Date.now(), matchers, pair });
+      return { ...signed, certificates: [...signed.certificates] };
+    };
     const { GetRunMatchers } = loadRunApi().leasehold.v1.RunService.service;
     server.addService(
       { GetRunMatchers },
       {
         GetRunMatchers: (_call: unknown, answer: sendUnaryData<GetRunMatchersResponse>) =>
-          answer(null, { issuedAtMs: Date.now(), matchers: [...matchers] }),
+          answer(null, { issuedAtMs: Date.now(), matchers: [...matchers], signed: sign(matchers) }),
       },
     );
   }

@@ -10,7 +10,6 @@ import {
   readStartingJob,
   type NamedJob,
 } from '../../../src/slurm/registration.ts';
-import { matchersSchema } from '../../../src/slurm/matchers.ts';
 import { createScheduler, parseHeld, parseRuns } from '../../../src/slurm/scheduler.ts';
 
 const variables = {
@@ -322,17 +321,6 @@ describe('matchers', () => {
     const unknown = { ...matchedJob(task), isArrayTask: undefined };
     for (const array of [true, false])
       expect(needsSecrets(unknown, { matchers: [{ ...any, array }] })).toBe(true);
-  });
-
-  it('that an earlier version kept match more', () => {
-    const { nodes, ...earlier } = any;
-    const kept = matchersSchema.parse({
-      received: 0,
-      policyRevision: '1',
-      matchers: [{ ...earlier, grant: 'g', partitions: ['gpu'] }],
-    });
-    expect(nodes).toEqual([]);
-    expect(needsSecrets(matchedJob(job), kept)).toBe(true);
   });
 
   it('leave jobs alone that nothing is granted to, unless they ask', () => {

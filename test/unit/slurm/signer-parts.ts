@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../../src/platform/clock.ts';
@@ -5,10 +6,12 @@ import type { LeaseholdError } from '../../../src/platform/error.ts';
 import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import type { ReportRunsRequest } from '../../../src/rpc/gen/leasehold/v1/ReportRunsRequest.ts';
+import type { SignedRunMatchers__Output as Signed } from '../../../src/rpc/gen/leasehold/v1/SignedRunMatchers.ts';
 import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
 import { parseSignerConfig } from '../../../src/slurm/config.ts';
 import type { Held, JobName, ScheduledRun, Scheduler } from '../../../src/slurm/scheduler.ts';
 import { createSigner, type Signer } from '../../../src/slurm/signer.ts';
+import { createAgelessCa, signedMatchers } from '../../support/signed-matchers.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 
 const bySecond = 1_700_000_000;
@@ -83,6 +86,19 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     cancelRun: () => Promise.resolve(false),
   };
   const anyone = { users: [], groups: [], accounts: [], qos: [], nodes: [] };
+  const matchers = [{ grant: 'g', partitions: ['gpu'], ...anyone }];
+  const ca = createAgelessCa();
+  await writeFile(join(folder.path, 'ca.pem'), ca.certificate);
+  /** As a broker signs them now. */
+  const sign = (changes: Partial<Parameters<typeof signedMatchers>[0]> = {}): Signed => {
+    const made = signedMatchers({ ca, cluster: 'hpc', issuedAt: clock.now(), matchers, ...changes });
+    return {
+      set: Buffer.from(made.set),
+      signature: Buffer.from(made.signature),
+      certificates: made.certificates.map((one) => Buffer.from(one)),
+    };
+  };
+  let signed: () => Signed | null = sign;
   const broker: BrokerClient = {
     filesId: '',
     register: () =>
@@ -96,11 +112,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
         : Promise.reject(trouble.report);
     },
     matchers: () =>
-      Promise.resolve({
-        policyRevision: '1',
-        issuedAtMs: clock.now(),
-        matchers: [{ grant: 'g', partitions: ['gpu'], ...anyone }],
-      }),
+      Promise.resolve({ policyRevision: '1', issuedAtMs: clock.now(), matchers, signed: signed() }),
     end: () => Promise.resolve({ known: true }),
     [Symbol.dispose]: () => undefined,
   };
@@ -108,28 +120,39 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     JSON.stringify({
       cluster: 'hpc',
       audience: 'a',
-      broker: { addresses: ['a:1'], ca: '/ca', certificate: '/c', key: '/k' },
+      broker: { addresses: ['localhost:1'], ca: join(folder.path, 'ca.pem'), certificate: '/c', key: '/k' },
       keys: ['/s'],
       state: folder.path,
       ...yaml,
     }),
   );
-  const signer: Signer = await createSigner({
-    config,
-    broker: () => broker,
-    keys: () => ({ published: [], sign: () => Promise.resolve('') }),
-    scheduler,
-    clock,
-    random: () => 0,
-    log: createLog({
-      level: 'debug',
-      name: 'signer',
-      destination: { write: (line) => void logged.push(line) },
-    }),
-    signal: new AbortController().signal,
-  });
+  const begin = (): Promise<Signer> =>
+    createSigner({
+      config,
+      broker: () => broker,
+      keys: () => ({ published: [], sign: () => Promise.resolve('') }),
+      scheduler,
+      clock,
+      random: () => 0,
+      log: createLog({
+        level: 'debug',
+        name: 'signer',
+        destination: { write: (line) => void logged.push(line) },
+      }),
+      signal: new AbortController().signal,
+    });
+  let signer = await begin();
   return {
-    signer,
+    get signer() {
+      return signer;
+    },
+    /** The next process of the same folder. */
+    restart: async () => void (signer = await begin()),
+    ca,
+    sign,
+    /** What the broker sends from now on; null as an older one, which signs nothing. */
+    send: (next: () => Signed | null) => (signed = next),
+    now: () => clock.now(),
     trouble,
     at: (name: string) => join(folder.path, name),
     /** What the controller was told since the last look. */

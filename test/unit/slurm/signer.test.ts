@@ -1,6 +1,9 @@
-import { mkdir } from 'node:fs/promises';
-import { expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
+import { encodeSigned } from '../../../src/rpc/client/signed-matchers.ts';
+import { createAgelessCa } from '../../support/signed-matchers.ts';
 import { createSignerParts } from './signer-parts.ts';
 
 const containing = (text: string) => expect.stringContaining(text) as string;
@@ -131,6 +134,119 @@ it('matchers that came more than seven days ago hold nothing, and the log says s
   await parts.signer.reconcile();
   parts.trouble.register = new LeaseholdError('broker_unavailable');
   expect(await parts.start(4)).toMatchObject({ why: containing('job 4 is held') });
+});
+
+describe('matchers', () => {
+  const refusedWords = 'a broker sent are refused';
+  const keptWords = "kept here are not a broker's for this cluster";
+  const unregistered = { why: containing('is not registered') };
+  const isHeld = { why: containing('is held') };
+  const away = new LeaseholdError('broker_unavailable');
+
+  it('that a broker has not signed for this cluster, with its own name, by that CA and at this time, are refused, and those from before stay', async () => {
+    const parts = await createSignerParts();
+    const { ca, sign } = parts;
+    const validity = { notBefore: new Date(0), notAfter: new Date(Date.UTC(2049, 0, 1)) };
+    const refused = [
+      () => ({ ...sign({ matchers: [] }), signature: sign().signature }),
+      () => sign({ ca: createAgelessCa() }),
+      () => sign({ cluster: 'other' }),
+      () => sign({ pair: ca.issueServer({ ...validity, names: ['other'] }) }),
+      () => sign({ pair: ca.issueServer({ ...validity, notAfter: new Date(parts.now() - 1_000) }) }),
+      () => sign({ issuedAt: parts.now() + 600_000 }),
+      () => sign({ issuedAt: parts.now() - 8 * 86_400_000 }),
+      () => ({ ...sign(), certificates: [] }),
+    ];
+    // None at first: it holds nothing.
+    for (const send of refused) {
+      parts.send(send);
+      await parts.signer.reconcile();
+    }
+    // Whatever came of them, the comparison went on.
+    expect(parts.reports).toHaveLength(refused.length);
+    expect(parts.logged().split(refusedWords)).toHaveLength(1 + refused.length);
+    expect(existsSync(parts.at('matchers.json'))).toBe(false);
+    parts.trouble.register = away;
+    expect(await parts.start(1)).toMatchObject(unregistered);
+    parts.send(() => sign());
+    await parts.signer.reconcile();
+    const kept = await readFile(parts.at('matchers.json'), 'utf8');
+    for (const send of refused) {
+      parts.send(send);
+      await parts.signer.reconcile();
+    }
+    expect(await readFile(parts.at('matchers.json'), 'utf8')).toBe(kept);
+    expect(await parts.start(2)).toMatchObject(isHeld);
+  });
+
+  it('are believed by the next process, though the certificate has lapsed meanwhile', async () => {
+    const parts = await createSignerParts();
+    await parts.signer.reconcile();
+    // Its certificate was good for half an hour.
+    parts.wait(86_400);
+    await parts.restart();
+    parts.trouble.register = away;
+    expect(await parts.start(1)).toMatchObject(isHeld);
+    expect(parts.logged()).not.toContain(keptWords);
+  });
+
+  it('that were altered, cut, unsigned or brought from elsewhere hold nothing, and the log says so', async () => {
+    const parts = await createSignerParts();
+    const file = parts.at('matchers.json');
+    await parts.signer.reconcile();
+    parts.trouble.register = away;
+    const sound = await readFile(file, 'utf8');
+    const from = (changes: Parameters<typeof parts.sign>[0]) => encodeSigned(parts.sign(changes));
+    const others = [
+      sound.slice(0, -9),
+      sound.replace(/"set":"../, '"set":"AA'),
+      JSON.stringify({ received: parts.now(), policyRevision: '1', matchers: [{ grant: 'g', users: [] }] }),
+      '{}',
+      '',
+      encodeSigned({ ...parts.sign({ matchers: [] }), signature: parts.sign().signature }),
+      from({ cluster: 'other' }),
+      from({ ca: createAgelessCa() }),
+    ];
+    for (const [at, other] of others.entries()) {
+      await writeFile(file, other);
+      await parts.restart();
+      expect([at, await parts.start(1)]).toMatchObject([at, unregistered]);
+      expect(parts.logged().split(keptWords)).toHaveLength(2 + at);
+    }
+    // An old one that is put back is as old as it is.
+    await writeFile(file, from({ issuedAt: parts.now() - 8 * 86_400_000 }));
+    await parts.restart();
+    expect(await parts.start(1)).toMatchObject(unregistered);
+    await writeFile(file, sound);
+    await parts.restart();
+    expect(await parts.start(1)).toMatchObject(isHeld);
+    // The next answer is kept in the place of whatever was there.
+    await writeFile(file, '{}');
+    await parts.restart();
+    parts.trouble.register = undefined;
+    await parts.signer.reconcile();
+    await parts.restart();
+    parts.trouble.register = away;
+    expect(await parts.start(2)).toMatchObject(isHeld);
+  });
+
+  it('of an older broker, unsigned, count while the process lives, and are not kept', async () => {
+    const parts = await createSignerParts();
+    parts.send(() => null);
+    await parts.signer.reconcile();
+    parts.trouble.register = away;
+    expect(await parts.start(1)).toMatchObject(isHeld);
+    expect(existsSync(parts.at('matchers.json'))).toBe(false);
+    await parts.restart();
+    expect(await parts.start(2)).toMatchObject(unregistered);
+    // What a newer one has signed is not given up for it.
+    parts.send(() => parts.sign());
+    await parts.signer.reconcile();
+    parts.send(() => null);
+    await parts.signer.reconcile();
+    await parts.restart();
+    expect(await parts.start(3)).toMatchObject(isHeld);
+  });
 });
 
 it('what is held is released also when the broker takes no report', async () => {

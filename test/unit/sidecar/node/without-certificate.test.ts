@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type NodeAgent, startNodeAgent } from '../../../../sidecar/node/agent.ts';
 import { type NodeAgentConfig, parseNodeAgentConfig } from '../../../../sidecar/node/config.ts';
-import { encodeMatchers } from '../../../../sidecar/node/kept-matchers.ts';
 import { systemClock } from '../../../../src/platform/clock.ts';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
 import { silentLog } from '../../../../src/platform/log.ts';
+import { encodeSigned } from '../../../../src/rpc/client/signed-matchers.ts';
 import { dialHold } from '../../../../src/rpc/client/hold-client.ts';
 import { askHook } from '../../../support/ask-hook.ts';
 import { createTestCa } from '../../../support/certificates.ts';
+import { createAgelessCa, signedMatchers } from '../../../support/signed-matchers.ts';
 import { type FakeBroker, startFakeBroker } from '../fake-broker.ts';
 import { createMemoryFolder } from '../memory-folder.ts';
 import { sessionA } from '../messages.ts';
@@ -69,12 +70,11 @@ prolog: { seconds: ${seconds} }
       await writeFile(path('tls.key'), pair.key, { mode: 0o600 });
       await writeFile(path('tls.crt'), pair.certificate);
     },
-    tellMatchers: async () => {
+    tellMatchers: async (ca = createAgelessCa()) => {
       await mkdir(path('run'), { mode: 0o711 });
-      await writeFile(
-        path('run/matchers.json'),
-        encodeMatchers({ received: Date.now(), matchers: [gpuOnly] }),
-      );
+      const word = { ca, cluster: 'one', issuedAt: Date.now(), matchers: [gpuOnly] };
+      await writeFile(path('ca.pem'), ca.certificate);
+      await writeFile(path('run/matchers.json'), encodeSigned(signedMatchers(word)));
     },
     hook: (verb: string, more: Readonly<Record<string, string | number>> = {}) =>
       askHook(path('agent.sock'), verb, {
@@ -143,11 +143,11 @@ describe.runIf(process.geteuid?.() === 0)('a node agent without a certificate', 
   });
 
   it('is as one that no broker answers, when its certificate has expired', async () => {
-    const ca = createTestCa();
+    const ca = createAgelessCa();
     await using broker = await startFakeBroker({ wantsClients: true, authority: ca });
     await using node = await createNode({ address: broker.address, seconds: 600 });
     await node.certify(ca, { isExpired: true });
-    await node.tellMatchers();
+    await node.tellMatchers(ca);
     await node.start();
     expect(await node.hook('prolog')).toBe('OK\n');
     expect(await node.marker()).toContain('state=nothing\n');

@@ -1,10 +1,12 @@
 // Original file: proto/leasehold/v1/run.proto
 
 import type { RunMatcher as _leasehold_v1_RunMatcher, RunMatcher__Output as _leasehold_v1_RunMatcher__Output } from '../../leasehold/v1/RunMatcher.ts';
+import type { SignedRunMatchers as _leasehold_v1_SignedRunMatchers, SignedRunMatchers__Output as _leasehold_v1_SignedRunMatchers__Output } from '../../leasehold/v1/SignedRunMatchers.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Which runs need secrets. Trusted through the broker's TLS certificate; who asked keeps it in a file of its own with the time it came.
+ * Which runs need secrets, in two forms that say the same. Fields 1 to 3 are for signers and nodes that know of no signature; of any other
+ * answer than `signed` nothing is kept.
  */
 export interface GetRunMatchersResponse {
   /**
@@ -16,14 +18,18 @@ export interface GetRunMatchersResponse {
    */
   'issuedAtMs'?: (number | string | Long);
   /**
-   * A run that any of these matches needs secrets. Over-matching is meant: a run that is held for nothing is released, one that starts without
-   * its secrets fails. So what deny rules take away is not said here, and what is not known of a run matches.
+   * As in `RunMatcherSet`.
    */
   'matchers'?: (_leasehold_v1_RunMatcher)[];
+  /**
+   * Missing from an older broker, and from one whose key can sign nothing but handshakes.
+   */
+  'signed'?: (_leasehold_v1_SignedRunMatchers | null);
 }
 
 /**
- * Which runs need secrets. Trusted through the broker's TLS certificate; who asked keeps it in a file of its own with the time it came.
+ * Which runs need secrets, in two forms that say the same. Fields 1 to 3 are for signers and nodes that know of no signature; of any other
+ * answer than `signed` nothing is kept.
  */
 export interface GetRunMatchersResponse__Output {
   /**
@@ -35,8 +41,11 @@ export interface GetRunMatchersResponse__Output {
    */
   'issuedAtMs': (number);
   /**
-   * A run that any of these matches needs secrets. Over-matching is meant: a run that is held for nothing is released, one that starts without
-   * its secrets fails. So what deny rules take away is not said here, and what is not known of a run matches.
+   * As in `RunMatcherSet`.
    */
   'matchers': (_leasehold_v1_RunMatcher__Output)[];
+  /**
+   * Missing from an older broker, and from one whose key can sign nothing but handshakes.
+   */
+  'signed': (_leasehold_v1_SignedRunMatchers__Output | null);
 }
