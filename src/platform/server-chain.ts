@@ -27,9 +27,9 @@ const weakSignatures: readonly string[] = [
 
 /**
  * The first of the certificates (DER), once it is one that TLS would have taken from a server of that name at that time (milliseconds since the Unix
- * epoch). Node has no such check outside of a handshake, and none for another time than now. What it cannot read are limits on the length of a
- * chain and on names in authorities' certificates: those have been looked at in the handshake over which the certificates came.
- * Throws `credential_*` with the rule.
+ * epoch). Node has no such check outside of a handshake, and none for another time than now. What it cannot read are key usages, and limits on the
+ * length of a chain and on names in authorities' certificates: TLS has looked at those when the certificates came, and whoever could make use of that
+ * gap has an authority of the site's already. Throws `credential_*` with the rule.
  */
 export function verifyServerChain(
   certificates: readonly Uint8Array[],
@@ -76,7 +76,9 @@ function leadsToRoot(certificate: X509Certificate, chain: Chain, seen: Set<X509C
   if (chain.roots.some((root) => root.raw.equals(certificate.raw))) return true;
   if (weakSignatures.includes(certificate.signatureAlgorithmOid)) return false;
   return chain.between.some((authority) => {
-    if (seen.has(authority) || !authority.ca || !isIssuedBy(certificate, authority)) return false;
+    // A root of X.509 version 1 cannot say that it is an authority; that it is in the file says so.
+    const mayIssue = authority.ca || chain.roots.includes(authority);
+    if (seen.has(authority) || !mayIssue || !isIssuedBy(certificate, authority)) return false;
     seen.add(authority);
     return leadsToRoot(authority, chain, seen);
   });
