@@ -11,6 +11,7 @@ import type { CommandResult } from '../support/leasehold-process.ts';
 import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
 import { mayMount } from '../support/may-mount.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import { besideJobContainers, shareMounts } from '../support/parts/slurm-job-containers.ts';
 import { startSlurm, type SlurmCluster } from '../support/parts/slurm.ts';
 import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
@@ -65,12 +66,17 @@ export async function startSlurmSite(
   options: {
     /** `prolog` of each agent's configuration. */
     readonly prolog?: Readonly<Record<string, unknown>>;
+    /** Each job is in a mount namespace of its own. For who may mount. */
+    readonly hasJobContainers?: boolean;
   } = {},
 ): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
-  const memory = building.use(await createMemoryFolder());
+  const memory = building.use(
+    await createMemoryFolder(...(options.hasJobContainers === true ? [besideJobContainers] : [])),
+  );
   await chmod(memory.path, 0o711);
+  if (options.hasJobContainers === true) building.use(shareMounts(memory.path));
   const rootOf = (node: Node) => join(memory.path, node, 'run');
   building.defer(() => {
     for (const node of nodes) {
@@ -233,6 +239,7 @@ export async function startSlurmSite(
       nodes: nodes.length,
       hooks: () => siteHooks({ bin: join(memory.path, 'bin'), nodes: memory.path, signerSocket }),
       conf: ['BatchStartTimeout=1'],
+      hasJobContainers: options.hasJobContainers === true,
     }),
   );
   const out = join(slurm.folder, 'out');

@@ -15,9 +15,14 @@ export interface FolderOwner {
 }
 
 export const createTempFolder = async (
-  options: { readonly name?: string; readonly owner?: FolderOwner } = {},
+  options: {
+    readonly name?: string;
+    readonly owner?: FolderOwner;
+    /** Where it is made; the machine's own place for such folders when left out. */
+    readonly parent?: string;
+  } = {},
 ): Promise<TempFolder> => {
-  const path = await mkdtemp(join(tmpdir(), `leasehold-${options.name ?? 'test'}-`));
+  const path = await mkdtemp(join(options.parent ?? tmpdir(), `leasehold-${options.name ?? 'test'}-`));
   if (options.owner !== undefined) await chown(path, options.owner.uid, options.owner.gid);
   // Retries: a process that was just killed may still be writing its last file.
   const remove = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });

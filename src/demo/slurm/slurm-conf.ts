@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-/** slurm.conf of a whole cluster on loopback, with short times; `lines` are added to it. */
+/** slurm.conf of a whole cluster on loopback, with short times; `lines` are added to it, and replace those of the same key. */
 export function slurmConf(options: {
   readonly name: string;
   readonly folder: string;
@@ -13,7 +13,9 @@ export function slurmConf(options: {
   readonly lines: readonly string[];
 }): string {
   const at = (name: string) => join(options.folder, name);
-  return [
+  const keyOf = (line: string) => line.slice(0, line.indexOf('='));
+  const replaced = new Set(options.lines.map(keyOf));
+  const own = [
     `ClusterName=${options.name}`,
     ...options.controllers.map((host, index) => `SlurmctldHost=${host}(127.0.0.${index + 1})`),
     `SlurmUser=${options.slurmUser}`,
@@ -45,6 +47,9 @@ export function slurmConf(options: {
     `SlurmctldLogFile=${at('log')}/slurmctld.log`,
     `SlurmdLogFile=${at('log')}/%n.log`,
     'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0,bf_interval=1',
+  ];
+  return [
+    ...own.filter((line) => !replaced.has(keyOf(line))),
     ...options.lines,
     ...options.nodes.map(
       ({ node, port }) =>

@@ -7,6 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { layOutCluster, slurmPath } from '../../../src/demo/slurm/cluster-parts.ts';
 import { createTempFolder } from '../temp-folder.ts';
 import type { OwnedProcess } from './owned-process.ts';
+import {
+  besideJobContainers,
+  jobContainerLines,
+  withOwnShm,
+  writeJobContainers,
+} from './slurm-job-containers.ts';
 import { killJobsOfNode } from './slurm-node-processes.ts';
 
 const programs = {
@@ -51,6 +57,8 @@ export interface SlurmOptions {
   /** More lines of slurm.conf. */
   readonly conf?: readonly string[];
   readonly slurmUser?: 'root' | 'slurm';
+  /** Each job has a `/tmp` and a `/dev/shm` of its own, by job_container/tmpfs. For who may mount. */
+  readonly hasJobContainers?: boolean;
 }
 
 /** A whole cluster on loopback, in a folder of its own: munged, slurmctld, and one slurmd for each node, n1 and so on. */
@@ -111,7 +119,9 @@ const run = (
 
 export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmCluster> {
   await using building = new AsyncDisposableStack();
-  const { path: folder } = building.use(await createTempFolder({ name: 'slurm' }));
+  const { hasJobContainers = false } = options;
+  const place = hasJobContainers ? { parent: besideJobContainers } : {};
+  const { path: folder } = building.use(await createTempFolder({ name: 'slurm', ...place }));
   const at = (name: string) => join(folder, name);
   const name = 'hpc';
   const nodes = Array.from({ length: options.nodes ?? 4 }, (_, index) => `n${index + 1}`);
@@ -127,8 +137,9 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     ...(slurmUser === undefined
       ? {}
       : { slurmUser: { name: slurmUser, id: Number(await run('/usr/bin/id', ['-u', slurmUser], {})) } }),
-    ...(options.conf === undefined ? {} : { lines: options.conf }),
+    lines: [...(options.conf ?? []), ...(hasJobContainers ? jobContainerLines : [])],
   });
+  if (hasJobContainers) await writeJobContainers(folder);
   building.use(await startMunge());
   const env = { SLURM_CONF: conf };
   const command = (program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]) =>
@@ -164,8 +175,10 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       ),
     );
   const daemons = new Map<string, OwnedProcess>();
-  const startNode = async (node: string) =>
-    void daemons.set(node, await start(node, programs.slurmd, '-D', '-N', node));
+  const startNode = async (node: string) => {
+    const line = [programs.slurmd, '-D', '-N', node] as const;
+    daemons.set(node, await start(node, ...(hasJobContainers ? withOwnShm(...line) : line)));
+  };
   building.defer(async () => {
     await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
   });
