@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { verifyServerChain } from '../../../src/platform/server-chain.ts';
 import { createTestCa, type KeyAndCertificate } from '../../support/certificates.ts';
 import { chainOf } from '../../support/signed-matchers.ts';
+import { oddCertificates } from './odd-certificates.ts';
 
 /** Whether a client of Node goes on with a server that has this chain. */
 async function tlsTakes(pair: KeyAndCertificate, ca: string, name: string): Promise<boolean> {
@@ -90,3 +91,26 @@ it.each(cases.map(([what, isTaken, pair, file, name]) => ({ what, isTaken, pair,
     expect([chainTakes(pair, file, name), await tlsTakes(pair, file, name)]).toEqual([isTaken, isTaken]);
   },
 );
+
+it('a server whose chain only looks like one is not taken', () => {
+  const { root, none, below, old, ofOld, weak, small } = oddCertificates;
+  const takes = (certificate: string, file: string) =>
+    chainTakes({ certificate, key: '' }, file, 'localhost');
+  expect(takes(none, root)).toBe(true);
+  expect(takes(below + none, root)).toBe(false);
+  expect(takes(weak, root)).toBe(false);
+  expect(takes(small, root)).toBe(false);
+  expect(takes(ofOld, old)).toBe(true);
+  expect(takes(ofOld + old, root)).toBe(false);
+  // As it was certified, but for the last byte of its authority's signature; everything else says that it is of that one.
+  const forge = (pem: string) => {
+    const der = Buffer.from(chainOf(pem)[0] ?? '');
+    der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1);
+    return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+  };
+  const pair = between.issueServer();
+  expect(takes(pair.certificate + between.certificate, ca.certificate)).toBe(true);
+  expect(takes(forge(pair.certificate) + between.certificate, ca.certificate)).toBe(false);
+  expect(takes(pair.certificate + forge(between.certificate), ca.certificate)).toBe(false);
+  expect(takes(forge(server.certificate), ca.certificate)).toBe(false);
+});

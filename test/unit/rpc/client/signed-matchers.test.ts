@@ -39,6 +39,11 @@ const outcome = (of: SignedMatchers, by = trust): unknown => {
     return error.detail;
   }
 };
+interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
 const rules = {
   chain: 'there is no chain of certificates',
   unreadable: 'a certificate cannot be read',
@@ -115,28 +120,31 @@ describe('matchers of a broker', () => {
   });
 
   it('are believed of every kind of key that TLS may have, each with its one algorithm', () => {
-    const pairs: Readonly<Record<string, { readonly publicKey: KeyObject; readonly privateKey: KeyObject }>> =
-      {
-        'P-256': generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-        'P-384': generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-        'P-521': generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-        Ed25519: generateKeyPairSync('ed25519'),
-        Ed448: generateKeyPairSync('ed448'),
-        RSA: generateKeyPairSync('rsa', { modulusLength: 2_048 }),
-      };
+    const pairs: Readonly<Record<string, KeyPair>> = {
+      'P-256': generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+      'P-384': generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+      'P-521': generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+      Ed25519: generateKeyPairSync('ed25519'),
+      Ed448: generateKeyPairSync('ed448'),
+      RSA: generateKeyPairSync('rsa', { modulusLength: 2_048 }),
+    };
     for (const [kind, { publicKey, privateKey }] of Object.entries(pairs)) {
       const pair = { certificate: ca.certifyServer(publicKey, valid), key: pemOf(privateKey) };
       expect([kind, outcome(signed({ pair }))]).toEqual([kind, expected]);
     }
-    const rsa = pairs['RSA'];
-    if (rsa === undefined) throw new Error('unreachable');
-    const certificates = chainOf(ca.certifyServer(rsa.publicKey, valid));
+    // To the letter, as whoever signs in another program has it.
     const { set } = signed();
     const bytes = Buffer.concat([Buffer.from(`${' '.repeat(64)}leasehold matchers v1\0`), set]);
+    const signedBy = (digest: string | null, { publicKey, privateKey }: KeyPair) => ({
+      set,
+      signature: rawSign(digest, bytes, privateKey),
+      certificates: chainOf(ca.certifyServer(publicKey, valid)),
+    });
+    expect(outcome(signedBy(null, pairs['Ed25519'] ?? expect.unreachable()))).toEqual(expected);
+    // Of these keys, but by another algorithm.
     for (const digest of ['sha256', 'sha1'])
-      expect(outcome({ set, certificates, signature: rawSign(digest, bytes, rsa.privateKey) })).toBe(
-        rules.signature,
-      );
+      expect(outcome(signedBy(digest, pairs['RSA'] ?? expect.unreachable()))).toBe(rules.signature);
+    expect(outcome(signedBy('sha256', pairs['P-384'] ?? expect.unreachable()))).toBe(rules.signature);
   });
 
   it('are believed through an authority between, which is sent along or is in the file, and was valid then', () => {
