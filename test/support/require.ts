@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { findPostgres } from './parts/postgres-programs.ts';
 import { missingForPackages } from './parts/packages.ts';
@@ -7,7 +8,10 @@ import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
-export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'packages';
+export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'packages';
+
+/** Where Debian has it. */
+export const runc = '/usr/sbin/runc';
 
 /** Set by the gate that must not pass with suites left out. */
 const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
@@ -32,6 +36,7 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
     return 'missing' in found ? [found.missing] : [];
   },
   slurm: missingSlurm,
+  runc: () => (existsSync(runc) ? [] : [`there is no ${runc}`]),
   packages: missingForPackages,
   kubernetes: () => missingTools('etcd', 'kube-apiserver', 'kube-controller-manager'),
 };

@@ -121,6 +121,7 @@ describeWith(['packages'], 'the packages', () => {
       '/usr/share/doc/leasehold/examples/leasehold-slurmd.conf',
       '/usr/share/doc/leasehold/examples/enroot.fstab',
       '/usr/share/doc/leasehold/examples/apptainer.conf',
+      '/usr/share/doc/leasehold/examples/oci-mount.json',
     ])
       expect([path, contents.get(path)]).toEqual([path, '-rw-r--r-- root/root']);
     expect(contents.get('/etc/leasehold')).toBe('drwxr-x--x root/root');
