@@ -36,7 +36,13 @@ const codeOf = {
 } as const;
 
 /** Looks that are taken again and again, whatever is under way; the storms strike them. */
-const polls: ReadonlySet<string> = new Set(['claimWork', 'nextWorkAt', 'beatReplica', 'listHeldBy']);
+const polls: ReadonlySet<string> = new Set([
+  'claimWork',
+  'nextWorkAt',
+  'beatReplica',
+  'listHeldBy',
+  'takeUnrecordedEnds',
+]);
 
 /** Strikes the nth of those calls, once. */
 class Striker {
@@ -103,7 +109,8 @@ async function play(world: World, operation: Operation, begin: () => void): Prom
       break;
     case 'rotate':
       await step(admin.rotate(byAdmin), 2 * delayMs);
-      await acknowledge(holder);
+      // It may be the word of the holder that is delayed.
+      await step(acknowledge(holder), 2 * delayMs);
       break;
     case 'revoke':
       // Whose command ends with an error has been told that it is not done, and gives it again.
