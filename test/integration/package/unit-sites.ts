@@ -1,6 +1,17 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createTestCa } from '../../support/certificates.ts';
+import { slurmConf } from '../../../src/demo/slurm/slurm-conf.ts';
+import { createTestCa, type TestCa } from '../../support/certificates.ts';
 
 /** What sites write for the units, below the folder that stands for a machine. */
 
@@ -15,13 +26,13 @@ function write(
   root: string,
   path: string,
   text: string,
-  of: { readonly mode: number; readonly gid?: number },
+  of: { readonly mode: number; readonly uid?: number; readonly gid?: number },
 ) {
   const file = join(root, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   chmodSync(file, of.mode);
-  chownSync(file, 0, of.gid ?? 0);
+  chownSync(file, of.uid ?? 0, of.gid ?? 0);
 }
 
 /** There is no journal. */
@@ -30,8 +41,8 @@ function logTo(root: string, part: string): void {
   write(root, `etc/systemd/system/leasehold-${part}.service.d/log.conf`, text, { mode: 0o644 });
 }
 
-/** Of a broker without a backend, which is away. What it logs in with there is root's alone. */
-export function writeBrokerSite(root: string): void {
+/** Of a broker without a backend, which is away. What it logs in with there is root's alone. Its CA. */
+export function writeBrokerSite(root: string): TestCa {
   const { gid } = brokerUser(root);
   const ca = createTestCa();
   const server = ca.issueServer();
@@ -73,6 +84,71 @@ audit: { file: /var/log/leasehold/audit.log, hmacKeyFile: audit.key }
   const dropIn = 'etc/systemd/system/leasehold-broker.service.d/login.conf';
   write(root, dropIn, readFileSync(shipped, 'utf8'), { mode: 0o644 });
   logTo(root, 'broker');
+  return ca;
+}
+
+/** Of cluster hpc, at that broker: a whole Slurm of one node, n1, whose controller runs the scripts of the package. `slurm` is SlurmUser. */
+export function writeControllerSite(
+  root: string,
+  ca: TestCa,
+  slurm: { readonly uid: number; readonly gid: number },
+): void {
+  const folder = '/var/slurm';
+  const { uid, gid } = slurm;
+  // Slurm has to find the names of who submits.
+  const accounts = {
+    passwd: `root:x:0:0::/root:/bin/sh\ngames:x:5:60::/:/bin/sh\nslurm:x:${uid}:${gid}::/:/bin/sh\n`,
+    group: `root:x:0:\ngames:x:60:\nslurm:x:${gid}:\n`,
+  };
+  for (const [file, more] of Object.entries(accounts))
+    write(root, `etc/${file}`, `${readFileSync(join(root, 'etc', file), 'utf8')}${more}`, { mode: 0o644 });
+  const own = { uid, gid, mode: 0o600 };
+  const pair = ca.issueClient({ commonName: 'signer', uri: 'spiffe://example.org/slurm/hpc/signer' });
+  const signing = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  write(root, 'etc/leasehold/ca.pem', ca.certificate, { mode: 0o644 });
+  write(root, 'etc/leasehold/signer.crt', pair.certificate, own);
+  write(root, 'etc/leasehold/signer.key', pair.key, own);
+  write(root, 'etc/leasehold/signing.pem', signing, own);
+  const example = readFileSync(join(root, 'usr/share/doc/leasehold/examples/signer.yaml'), 'utf8');
+  const config = `${example.replace(/addresses: .*/, "addresses: ['127.0.0.1:8445']")}reconcile: 1s\n`;
+  write(root, 'etc/leasehold/signer.yaml', config, { mode: 0o644 });
+  logTo(root, 'signer');
+
+  const hooks = readFileSync(join(root, 'usr/share/doc/leasehold/examples/slurm.conf'), 'utf8');
+  const conf = slurmConf({
+    name: 'hpc',
+    folder,
+    slurmUser: 'slurm',
+    controllerPort: 6817,
+    controllers: [hostname()],
+    nodes: [{ node: 'n1', port: 6818 }],
+    lines: hooks.split('\n').filter((line) => /^(Prolog|Epilog)Slurmctld=/.test(line)),
+  });
+  write(root, 'etc/slurm/slurm.conf', conf, { mode: 0o644 });
+  write(root, 'etc/slurm/cgroup.conf', 'CgroupPlugin=cgroup/v1\n', { mode: 0o644 });
+  write(root, 'etc/munge/munge.key', randomBytes(128).toString('latin1'), { mode: 0o600 });
+  write(root, 'etc/hosts', `127.0.0.1 localhost ${hostname()}\n`, { mode: 0o644 });
+  // Debian's names for them lead through this folder.
+  const alternatives = join(root, 'etc/alternatives');
+  mkdirSync(alternatives, { recursive: true });
+  for (const name of ['slurmctld', 'slurmd', 'slurmstepd'])
+    symlinkSync(realpathSync(`/usr/sbin/${name}`), join(alternatives, name));
+  const munge = ['socket', 'pid-file', 'log-file', 'seed-file'].map(
+    (option) => `--${option}=${folder}/munge/${option.replace('-file', '')}`,
+  );
+  const unit = (name: string, order: string, ...starts: readonly string[]) =>
+    write(root, `etc/systemd/system/${name}.service`, `[Unit]\n${order}\n[Service]\n${starts.join('\n')}\n`, {
+      mode: 0o644,
+    });
+  const folders = ['munge', 'state', 'spool', 'log', 'out'].map((name) => `${folder}/${name}`);
+  unit(
+    'munge',
+    'Description=munged',
+    `ExecStartPre=/bin/sh -c 'mkdir -p -m 0755 ${folders.join(' ')}; chown slurm ${folder}/state ${folder}/log; chmod 1777 ${folder}/out'`,
+    `ExecStart=/usr/sbin/munged --foreground --force --key-file=/etc/munge/munge.key ${munge.join(' ')}`,
+  );
+  unit('slurmctld', 'Requires=munge.service\nAfter=munge.service', 'ExecStart=/usr/sbin/slurmctld -D -i');
+  unit('slurmd', 'Requires=munge.service\nAfter=munge.service', 'ExecStart=/usr/sbin/slurmd -D -N n1');
 }
 
 /** In place of Slurm's: a process that says that it runs, behind the drop-in that the package brings. */
