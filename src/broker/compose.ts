@@ -107,6 +107,7 @@ export async function composeBroker(options: {
       random: Math.random,
     }),
   );
+  let serves = (): boolean => false;
   const runs = building.use(
     openRuns({
       config,
@@ -114,6 +115,7 @@ export async function composeBroker(options: {
       policy,
       audit,
       signer: backend,
+      serves: () => serves(),
       now: () => backend.now(),
       clock,
       log,
@@ -157,6 +159,7 @@ export async function composeBroker(options: {
     }),
   );
   const whyNot = () => whyNotServing({ engine, audit });
+  serves = () => whyNot() === undefined;
   const sayServing = () => rpc.setServing(whyNot() === undefined);
   engine.whenCutOffChanges(sayServing);
   audit.nameLost.addEventListener('abort', sayServing);

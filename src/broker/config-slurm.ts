@@ -14,6 +14,7 @@ export const slurmSchema = (folder: string) =>
         audience: token,
         keys: z.strictObject({ file: filePath(folder) }),
         endGraceSeconds: whole(1, 3_600).default(90),
+        absentAfterSeconds: z.union([z.literal(0), whole(10, 86_400)]).default(600),
       }),
     )
     .min(1, { error: 'must not be empty' })

@@ -35,6 +35,7 @@ export function openRuns(options: {
   readonly policy: PolicySource;
   readonly audit: Audit;
   readonly signer: CertificateSigner;
+  readonly serves: () => boolean;
   readonly now: () => number;
   readonly clock: Clock;
   readonly log: Log;

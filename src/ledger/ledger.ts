@@ -1,6 +1,7 @@
 import type { Identity } from '../identity/identity.ts';
 import type { ErrorCode } from '../platform/error.ts';
 import type { Selector } from '../policy/selector.ts';
+import type { AwaitedLedger } from './awaited.ts';
 import type { EnrolmentLedger } from './enrolments.ts';
 import type { HolderLedger } from './holders.ts';
 import type { LockLedger } from './locks.ts';
@@ -29,6 +30,7 @@ export interface Ledger
     RunLedger,
     UndeliveredLedger,
     UnrecordedEndLedger,
+    AwaitedLedger,
     EnrolmentLedger,
     ReplicaLedger,
     MetaLedger {

@@ -8,9 +8,10 @@ export interface RunLedger {
   /**
    * Inserts an active run and ends all earlier runs (smaller start) of the same cluster and job, whose workloads are returned. A run that is registered
    * already is returned as it is, with its end raised to `endsAt` while it is active. `ledger_conflict` when another identity was
-   * registered under the same name, or a later run of the same job is registered: its word is old.
+   * registered under the same name, or a later run of the same job is registered: its word is old. One that is inserted with `awaited` is awaited
+   * from now on, see `AwaitedLedger`.
    */
-  registerRun(input: { readonly run: NewRun; readonly at: number }): Promise<{
+  registerRun(input: { readonly run: NewRun; readonly awaited?: boolean; readonly at: number }): Promise<{
     readonly outcome: 'created' | 'existing';
     readonly run: Run;
     readonly ended: readonly string[];

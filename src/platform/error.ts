@@ -49,6 +49,7 @@ export const errorMessages = {
   ledger_unavailable: 'the ledger cannot be written',
   ledger_unusable: 'the ledger cannot be used',
   locked: 'a lock refuses this workload',
+  node_absent: 'no agent of this node has come for the files of the run',
   node_other_key: 'this node is bound to another key, and its certificate is not a newer one',
   not_granted: 'no grant allows this workload to hold this bundle',
   overloaded: 'the broker is busy, try again later',

@@ -76,11 +76,12 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
   handlers.unary(methods.ReportRuns, async ({ runs, asOfMs, fromJobId, toJobId }, context) => {
     const { cluster } = await signerOf(context);
     if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
-    const reported = runs.map(({ run, endsAtMs, submitted, restarts }) => ({
+    const reported = runs.map(({ run, endsAtMs, submitted, restarts, nodes }) => ({
       ...parseName(run),
       endsAt: endsAtMs > 0 ? endsAtMs : undefined,
       submitted: submitted > 0 ? submitted : undefined,
       restarts,
+      nodes,
     }));
     const jobs = { from: fromJobId, to: toJobId > 0 ? toJobId : Infinity };
     // A row outside would be a signer that cuts its reports wrongly, and ends what it does not mean.

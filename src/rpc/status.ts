@@ -56,6 +56,7 @@ export const statusOf: Readonly<Record<ErrorCode, status>> = {
   ledger_unavailable: status.UNAVAILABLE,
   ledger_unusable: status.INTERNAL,
   locked: status.PERMISSION_DENIED,
+  node_absent: status.FAILED_PRECONDITION,
   node_other_key: status.PERMISSION_DENIED,
   not_granted: status.PERMISSION_DENIED,
   overloaded: status.UNAVAILABLE,

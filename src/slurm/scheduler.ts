@@ -27,6 +27,15 @@ export interface ScheduledRun {
   readonly name: JobName;
   /** As scancel calls its state; undefined for one that is being set up, signalled or ended in this moment. */
   readonly state: 'RUNNING' | 'SUSPENDED' | undefined;
+  readonly nodes: number;
+}
+
+/** Of slurm.conf, what the signer goes by. */
+export interface SchedulerSettings {
+  /** Only associations that the site has made are accepted, so that an account and a QOS say something. */
+  readonly accountingEnforced: boolean;
+  /** Every node of a run begins its prolog before the run counts as running; otherwise with its first step there, which may never come. */
+  readonly prologsAtStart: boolean;
 }
 
 /**
@@ -41,8 +50,7 @@ export interface Scheduler {
   runs(signal: AbortSignal): Promise<readonly ScheduledRun[]>;
   /** One of the latest answer to a question that was asked after this call: callers at the same time share one question. */
   run(jobId: number, signal: AbortSignal): Promise<ScheduledRun | undefined>;
-  /** Whether only associations that the site has made are accepted, so that an account and a QOS say something. */
-  enforcesAccounting(signal: AbortSignal): Promise<boolean>;
+  settings(signal: AbortSignal): Promise<SchedulerSettings>;
   /** Puts the run back into the queue, held. */
   hold(name: JobName, signal: AbortSignal): Promise<void>;
   /** What our comment stands on: not what is gone, nor what an administrator has written another comment on. */
@@ -73,6 +81,7 @@ const widths = {
   Requeue: 6,
   SubmitTime: 24,
   RestartCnt: 8,
+  NumNodes: 8,
   ArrayJobID: 14,
   ArrayTaskID: 14,
 } as const;
@@ -147,7 +156,8 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
     .filter((line) => line !== '')
     .flatMap((line) => {
       const columns = cut(line, widths);
-      const [jobId = '', uid = '', start, end, state = '', batch, requeue, submitted, restarts] = columns;
+      const [jobId = '', uid = '', start, end, state = '', batch, requeue, submitted, restarts, nodes] =
+        columns;
       const [arrayId, taskId] = columns.slice(-2);
       const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= widthOf(widths);
       if (!isRow) throw strange('a row of squeue is not understood');
@@ -164,6 +174,7 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
           canBeHeld: batch === '1' && requeue === '1',
           name: nameOf(jobId, arrayId, taskId),
           state: state === 'R' ? 'RUNNING' : state === 'S' ? 'SUSPENDED' : undefined,
+          nodes: whole(nodes),
         },
       ];
     });
@@ -184,6 +195,17 @@ export function parseHeld(text: string): ReadonlyMap<JobName, Held> {
     else if (!withoutResources.has(state)) held.set(name, 'running');
   }
   return held;
+}
+
+/** Of all settings, as scontrol shows them. */
+export function parseSettings(text: string): SchedulerSettings {
+  const names = (key: string): readonly string[] =>
+    (new RegExp(`^${key}\\s*=[^\\S\\n]*(\\S*)`, 'm').exec(text)?.[1] ?? '').split(',');
+  const has = (key: string, ...any: readonly string[]) => names(key).some((name) => any.includes(name));
+  return {
+    accountingEnforced: has('AccountingStorageEnforce', 'associations', 'limits', 'qos', 'safe', 'all'),
+    prologsAtStart: has('PrologFlags', 'Alloc', 'Contain'),
+  };
 }
 
 export function createScheduler(options: {
@@ -225,7 +247,8 @@ export function createScheduler(options: {
     parseRuns(
       await call(
         options.squeue,
-        ['--noheader', '--all', '--states=all', `--Format=${formatOf(widths)}`],
+        // Or 2,048 nodes would be `2K`.
+        ['--noheader', '--all', '--noconvert', '--states=all', `--Format=${formatOf(widths)}`],
         signal,
       ),
     );
@@ -256,11 +279,7 @@ export function createScheduler(options: {
   return {
     runs,
     run: async (jobId, signal) => (await nextAnswer(signal)).get(jobId),
-    enforcesAccounting: async (signal) => {
-      const text = await call(options.scontrol, ['show', 'config'], signal);
-      const [, value = ''] = /^AccountingStorageEnforce\s*=\s*(\S*)/m.exec(text) ?? [];
-      return /(^|,)(associations|limits|qos|safe|all)(,|$)/.test(value);
-    },
+    settings: async (signal) => parseSettings(await call(options.scontrol, ['show', 'config'], signal)),
     // In this order: Slurm takes no comment for a job that is over, but would put it back into the queue, though its user has cancelled it.
     hold: async (name, signal) => {
       await control(['update', `JobId=${name}`, `AdminComment=${holdComment}`], signal);

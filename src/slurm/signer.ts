@@ -23,7 +23,7 @@ import {
   type StartingJob,
 } from './registration.ts';
 import { partsOf } from './report-parts.ts';
-import type { ScheduledRun, Scheduler } from './scheduler.ts';
+import type { ScheduledRun, Scheduler, SchedulerSettings } from './scheduler.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export interface SignerOptions {
@@ -66,7 +66,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     signal,
   });
   const cancelRuns = createCancelRuns({ scheduler, broker: options.broker, log, signal });
-  let accountingEnforced: boolean | undefined;
+  let settings: SchedulerSettings | undefined;
 
   const kept = await openKeptMatchers({ path: join(config.state, 'matchers.json'), config, clock, log });
 
@@ -95,8 +95,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function ask(jobId: number) {
     const look = async () => {
       const run = await scheduler.run(jobId, signal);
-      accountingEnforced ??= await scheduler.enforcesAccounting(signal);
-      return { run, isEnforced: accountingEnforced };
+      settings ??= await scheduler.settings(signal);
+      return { run, isEnforced: settings.accountingEnforced };
     };
     const ms = Math.max(leastAskMs, hookMs - config.outage.giveUp * 1000);
     try {
@@ -191,11 +191,13 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const submitted = new Map(runs.map((run) => [run.jobId, run.submitted]));
     const rows = runs
       .filter(({ start }) => start > 0)
-      .map(({ jobId, start, endsAt, submitted, restarts }) => ({
+      .map(({ jobId, start, endsAt, submitted, restarts, state, nodes }) => ({
         run: { jobId, start },
         endsAtMs: endsAt * 1000,
         submitted,
         restarts,
+        // A node may be missed only where its prolog must have begun.
+        nodes: settings?.prologsAtStart === true && state === 'RUNNING' ? nodes : 0,
       }));
     let ended = 0;
     let toCancel: readonly RunToCancel__Output[] = [];
@@ -229,7 +231,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       }
     },
     reconcile: async () => {
-      accountingEnforced = await scheduler.enforcesAccounting(signal);
+      settings = await scheduler.settings(signal);
       await kept.take(await options.broker().matchers(signal));
       try {
         await cancelRuns(await report());

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { awaitedContract } from './ledger/awaited-contract.ts';
 import { enrolmentsContract } from './ledger/enrolments-contract.ts';
 import type { OpenLedgerWorld } from './ledger/ledger-world.ts';
 import { propertiesContract } from './ledger/properties-contract.ts';
@@ -20,6 +21,7 @@ export function ledgerContract(name: string, open: OpenLedgerWorld): void {
     enrolmentsContract(open);
     undeliveredContract(open);
     unrecordedEndsContract(open);
+    awaitedContract(open);
     replicasContract(open);
     propertiesContract(open);
   });

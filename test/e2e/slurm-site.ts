@@ -68,6 +68,8 @@ export async function startSlurmSite(
     readonly prolog?: Readonly<Record<string, unknown>>;
     /** Each job is in a mount namespace of its own. For who may mount. */
     readonly hasJobContainers?: boolean;
+    /** Of the cluster in the broker's configuration. */
+    readonly absentAfterSeconds?: number;
   } = {},
 ): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
@@ -153,6 +155,9 @@ export async function startSlurmSite(
           audience,
           keys: { file: await write('signer.jwks', published.stdout) },
           endGraceSeconds: 20,
+          ...(options.absentAfterSeconds === undefined
+            ? {}
+            : { absentAfterSeconds: options.absentAfterSeconds }),
         },
       ],
       policy: { file: await write('policy.yaml', policyText) },

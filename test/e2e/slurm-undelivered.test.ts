@@ -58,7 +58,7 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
           outcome: 'failed',
           node: 'hpc/n3',
           code: 'delivery_no_space',
-          reason: 'the job is to be cancelled',
+          reason: 'its agent gave up; the job is to be cancelled',
         },
       ]);
       await site.slurm.waitFor(
@@ -81,7 +81,7 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
       await site.slurm.waitFor('the step has failed', async () => site.isTold(`${job}.failed`));
       expect(await site.read(`${job}.out`)).toContain(noRoom);
       expect(await records('run_undelivered', job)).toMatchObject([
-        { outcome: 'failed', node: 'hpc/n3', reason: 'only its tasks there fail' },
+        { outcome: 'failed', node: 'hpc/n3', reason: 'its agent gave up; only its tasks there fail' },
       ]);
       // Another job, of which the signer is told meanwhile, shows that it has had its chance.
       const other = await site.submit(holding, { args: ['-N2', '-w', 'n1,n3', '--comment=leasehold=vital'] });

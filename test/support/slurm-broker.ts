@@ -102,6 +102,7 @@ export const startOfRun = (): number => Math.floor(Date.now() / 1000);
 export async function startSlurmBroker(
   options: {
     readonly endGraceSeconds?: number;
+    readonly absentAfterSeconds?: number;
     readonly policy?: string;
     readonly maxConnections?: number;
     readonly maxUnproved?: number;
@@ -150,6 +151,7 @@ export async function startSlurmBroker(
     audience,
     keys: { file: path('signer.jwks') },
     endGraceSeconds: options.endGraceSeconds ?? 1,
+    absentAfterSeconds: options.absentAfterSeconds ?? 600,
   };
   const keys = createKeySet({
     cluster,
@@ -163,7 +165,7 @@ export async function startSlurmBroker(
   building.defer(() => keys.close());
   const now = () => backend.now();
   const registry = building.use(
-    createRunRegistry({ ledger, policy, audit, clusters: [config], clock, log, now }),
+    createRunRegistry({ ledger, policy, audit, clusters: [config], clock, log, now, serves: () => true }),
   );
   const stopped = new AbortController();
   building.defer(() => stopped.abort());

@@ -72,7 +72,7 @@ const attempts: Partial<Readonly<Record<AuditAction, string>>> = {
   policy_reload: 'a new policy was not taken',
   run_register: 'the registration of a run was refused',
   run_report: 'a report of runs was refused',
-  run_undelivered: 'a node said that it has no files of a run',
+  run_undelivered: 'a node is without the files of a run',
   node_key: 'a node showed a key that is not its own',
   enrol_token_withdraw: 'an enrolment token was not withdrawn',
   enrol: 'a node was not given a certificate',

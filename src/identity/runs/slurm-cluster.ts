@@ -8,4 +8,6 @@ export interface SlurmClusterConfig {
   readonly keys: { readonly file: string };
   /** How long a run may go on holding what it has after the scheduler began to end it: KillWait and the epilogs. */
   readonly endGraceSeconds: number;
+  /** How long a run that is not worth going on without some node's files goes on without a word of that node; 0: for ever. */
+  readonly absentAfterSeconds: number;
 }

@@ -15,6 +15,8 @@ export interface ReportedRun extends RunName {
   /** When its job was submitted or put back last, seconds since the Unix epoch; undefined from a signer that does not say. */
   readonly submitted: number | undefined;
   readonly restarts: number;
+  /** On how many nodes it runs, all of which have begun its prolog; 0 where that cannot be said. */
+  readonly nodes: number;
 }
 
 export function isRowOf(

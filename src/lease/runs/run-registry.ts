@@ -13,6 +13,7 @@ import type { Log } from '../../platform/log.ts';
 import type { RunBundles } from '../../policy/decision.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
+import { createAbsentNodes } from './absent-nodes.ts';
 import { isRowOf, type ReportedRun, type RunName } from './reported-run.ts';
 import { keepUndelivered, type Undelivered } from './undelivered.ts';
 
@@ -57,6 +58,8 @@ export interface RunRegistryOptions {
   readonly clusters: readonly SlurmClusterConfig[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether this broker serves nodes now. */
+  readonly serves: () => boolean;
   /** Instants of the ledger, milliseconds since the Unix epoch. */
   readonly now: () => number;
 }
@@ -73,6 +76,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
   const graceOf = new Map(
     options.clusters.map(({ name, endGraceSeconds }) => [name, endGraceSeconds * 1000]),
   );
+  const absentNodes = createAbsentNodes(options);
   const remembered = new Map<string, { readonly state: RunState; readonly at: number }>();
   const listeners = new Set<(workload: string, state: WorkloadState) => void>();
 
@@ -149,7 +153,9 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     while (!stopping.signal.aborted) {
       try {
         await sweep();
+        await absentNodes.keep();
       } catch (error) {
+        absentNodes.interrupted();
         log.error('runs that have ended could not be looked for', {}, error);
       }
       try {
@@ -210,7 +216,11 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         throw new LeaseholdError(code, { cause });
       };
       const { run, ended } = await ledger
-        .registerRun({ run: { identity, restarts, endsAt, bundles }, at: now() })
+        .registerRun({
+          run: { identity, restarts, endsAt, bundles },
+          awaited: absentNodes.awaits({ identity, bundles }),
+          at: now(),
+        })
         // A later run of the job is there, or the same one with other facts: this word is old, or forged.
         .catch((error: unknown) => {
           if (hasCode(error, 'ledger_conflict')) return refuse(error);
@@ -255,6 +265,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       await requireOurTime(cluster, asOf);
       const rows = new Map(runs.map((row) => [row.jobId, row]));
       const settledBefore = Math.min(asOf, now()) - reportMarginMs;
+      const active: { readonly run: Run; readonly nodes: number }[] = [];
       let ended = 0;
       for (const run of await ledger.listRuns({ cluster })) {
         const { workload, jobId } = run.identity;
@@ -264,10 +275,12 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
           if (run.registeredAt > settledBefore) continue;
           await finish(workload, 'the scheduler does not have it any more');
           ended += 1;
-        } else if (run.state === 'active' && row.endsAt !== run.endsAt) {
-          await ledger.setRunEnd({ workload, endsAt: row.endsAt });
+        } else if (run.state === 'active') {
+          active.push({ run, nodes: row.nodes });
+          if (row.endsAt !== run.endsAt) await ledger.setRunEnd({ workload, endsAt: row.endsAt });
         }
       }
+      await absentNodes.look(cluster, active);
       return { ended, toCancel: await ledger.listRunsToCancel({ cluster }) };
     },
     [Symbol.asyncDispose]: async () => {

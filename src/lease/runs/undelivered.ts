@@ -14,6 +14,11 @@ export interface Undelivered {
   readonly code: ErrorCode;
 }
 
+/** By the policy of this moment. */
+export function isCancelledWithout(policy: PolicySource, bundles: readonly string[]): boolean {
+  return bundles.some((name) => policy.bundle(name)?.nodeWithoutSecrets === 'cancel_job');
+}
+
 /**
  * Keeps it, with a record for the first word of each node. Returns whether the policy wants the job cancelled: one of the run's bundles says so. Throws
  * `workload_ended` for a run that ends or has ended.
@@ -28,7 +33,7 @@ export async function keepUndelivered(
   { identity, bundles, node, code }: Undelivered,
 ): Promise<boolean> {
   const { workload } = identity;
-  const cancels = bundles.some((name) => parts.policy.bundle(name)?.nodeWithoutSecrets === 'cancel_job');
+  const cancels = isCancelledWithout(parts.policy, bundles);
   const outcome = await parts.ledger.recordUndelivered({ workload, node, code, cancels, at: parts.now() });
   if (outcome === 'over' || outcome === 'unknown') throw new LeaseholdError('workload_ended');
   if (outcome === 'recorded')
@@ -39,7 +44,7 @@ export async function keepUndelivered(
       ...identityFacts(identity),
       node: `${identity.cluster}/${node}`,
       policyRevision: parts.policy.revision,
-      reason: cancels ? 'the job is to be cancelled' : 'only its tasks there fail',
+      reason: `its agent gave up; ${cancels ? 'the job is to be cancelled' : 'only its tasks there fail'}`,
     });
   return cancels;
 }

@@ -4,6 +4,7 @@ import { randomId } from '../../platform/random-id.ts';
 import { createFeed } from '../feed.ts';
 import type { Ledger } from '../ledger.ts';
 import { toCredential } from '../stored/assemble.ts';
+import * as awaited from './awaited.ts';
 import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { clientConfig, connectOnce } from './connect.ts';
 import { createConnections } from './connections.ts';
@@ -174,6 +175,9 @@ function createLedger(
       change('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
     removeUnrecordedEnds: (ids) =>
       each('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
+    seeRunning: (input) => each('see running', (sql) => awaited.seeRunning(sql, input)),
+    restartWaits: () => each('restart waits', awaited.restartWaits),
+    recordAbsent: (input) => change('record absent', (sql) => awaited.recordAbsent(sql, input)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.
     beatReplica: (input) => each('beat replica', (sql) => replicas.beatReplica(sql, input)),

@@ -13,7 +13,10 @@ type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
 type Registered = Awaited<ReturnType<RunLedger['registerRun']>>;
 
 /** Runs of one job are registered one after another: there may be no row yet that could be locked. */
-export async function registerRun(sql: Sql, { run, at }: Input<'registerRun'>): Promise<Registered> {
+export async function registerRun(
+  sql: Sql,
+  { run, awaited = false, at }: Input<'registerRun'>,
+): Promise<Registered> {
   const { workload, cluster, jobId, start } = run.identity;
   const [, known, later] = await Promise.all([
     sql.get('SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))', `run ${cluster}`, String(jobId)),
@@ -48,6 +51,7 @@ export async function registerRun(sql: Sql, { run, at }: Input<'registerRun'>): 
       JSON.stringify(run.bundles),
       at,
     ),
+    ...(awaited ? [sql.run('INSERT INTO awaited (workload) VALUES ($1)', workload)] : []),
   ]);
   return {
     outcome: 'created',

@@ -274,4 +274,16 @@ export const migrations: readonly Migration[] = [
     );
     `,
   },
+  // Runs that are cancelled when a node never comes: since when they run, and when that was said last.
+  {
+    minimumReader: 1,
+    sql: `
+    CREATE TABLE awaited (
+      workload text PRIMARY KEY REFERENCES run (workload) ON DELETE CASCADE,
+      since bigint,
+      seen bigint,
+      CHECK ((since IS NULL) = (seen IS NULL))
+    );
+    `,
+  },
 ];

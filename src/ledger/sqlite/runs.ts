@@ -13,7 +13,7 @@ type Input<Name extends keyof RunLedger> = Parameters<RunLedger[Name]>[0];
 
 export function registerRun(
   sql: Sql,
-  { run, at }: Input<'registerRun'>,
+  { run, awaited = false, at }: Input<'registerRun'>,
 ): { readonly outcome: 'created' | 'existing'; readonly run: Run; readonly ended: readonly string[] } {
   const { workload, cluster, jobId, start } = run.identity;
   const known = findRun(sql, workload);
@@ -48,6 +48,7 @@ export function registerRun(
     JSON.stringify(run.bundles),
     at,
   );
+  if (awaited) sql.run('INSERT INTO awaited (workload) VALUES (?)', workload);
   return { outcome: 'created', run: requireRun(sql, workload), ended };
 }
 

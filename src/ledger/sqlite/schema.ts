@@ -237,4 +237,13 @@ export const migrations: readonly string[] = [
     at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // Runs that are cancelled when a node never comes: since when they run, and when that was said last.
+  `
+  CREATE TABLE awaited (
+    workload TEXT PRIMARY KEY REFERENCES run (workload) ON DELETE CASCADE,
+    since INTEGER,
+    seen INTEGER,
+    CHECK ((since IS NULL) = (seen IS NULL))
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -4,6 +4,7 @@ import type { Ledger, Session, SessionQuery, WorkKind } from '../ledger.ts';
 import type { LedgerChange } from '../replicas.ts';
 import type { Log } from '../../platform/log.ts';
 import { randomId } from '../../platform/random-id.ts';
+import * as awaited from './awaited.ts';
 import { beginLeaseSet, beginSession } from './begin-session.ts';
 import { type Commits, createCommits } from './commits.ts';
 import { count, prune } from './counts.ts';
@@ -159,6 +160,9 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       run('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
     removeUnrecordedEnds: (ids) =>
       run('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
+    seeRunning: (input) => run('see running', (sql) => awaited.seeRunning(sql, input)),
+    restartWaits: () => run('restart waits', awaited.restartWaits),
+    recordAbsent: (input) => run('record absent', (sql) => awaited.recordAbsent(sql, input)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (input) => run('beat replica', (sql) => replicas.beatReplica(sql, input)),
     releaseClaims: (replica) => run('release claims', (sql) => replicas.releaseClaims(sql, replica)),

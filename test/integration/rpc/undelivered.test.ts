@@ -120,7 +120,12 @@ describe('a node that could not deliver', () => {
       expect((await say({ code: 'locked' }, certificate)).response).toEqual({ cancels: true });
     const expected = { workload: `run/hpc/12/${start}`, job: '12', user: 'alice', outcome: 'failed' };
     expect(await recordsOf('run_undelivered')).toMatchObject([
-      { ...expected, node: 'hpc/n2', code: 'delivery_no_space', reason: 'the job is to be cancelled' },
+      {
+        ...expected,
+        node: 'hpc/n2',
+        code: 'delivery_no_space',
+        reason: 'its agent gave up; the job is to be cancelled',
+      },
       { ...expected, node: 'hpc/n1', code: 'locked' },
     ]);
     const toCancel = [{ run: { jobId: 12, start }, restarts: 0 }];
@@ -140,7 +145,7 @@ describe('a node that could not deliver', () => {
       await register();
       expect((await say()).response).toEqual({ cancels: false });
       expect(await recordsOf('run_undelivered')).toMatchObject([
-        { outcome: 'failed', node: 'hpc/n2', reason: 'only its tasks there fail' },
+        { outcome: 'failed', node: 'hpc/n2', reason: 'its agent gave up; only its tasks there fail' },
       ]);
       expect((await report()).response).toMatchObject({ toCancel: [] });
     },

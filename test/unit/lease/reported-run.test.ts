@@ -5,7 +5,7 @@ import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
 describe('a row of the scheduler', () => {
   const run = { identity: aRunIdentity({ start: 1_000 }), restarts: 0 };
   const isOurs = (start: number, submitted: number | undefined, restarts = 0) =>
-    isRowOf(run, { jobId: run.identity.jobId, start, endsAt: undefined, submitted, restarts });
+    isRowOf(run, { jobId: run.identity.jobId, start, endsAt: undefined, submitted, restarts, nodes: 0 });
 
   it.for<[string, number, number | undefined, number, boolean]>([
     ['of the next run of its job', 1_500, 1_200, 1, false],

@@ -17,6 +17,7 @@ const row = (more: Partial<ScheduledRun> = {}): ScheduledRun => ({
   canBeHeld: true,
   name: '12',
   state: 'RUNNING',
+  nodes: 1,
   ...more,
 });
 const named = (jobId = 12) => ({ run: { jobId, start }, restarts: 0 });
@@ -31,7 +32,7 @@ function createParts(rows: readonly ScheduledRun[]) {
     runs: unexpected,
     run: (jobId) =>
       trouble.controller ? Promise.reject(away()) : Promise.resolve(rows.find((one) => one.jobId === jobId)),
-    enforcesAccounting: unexpected,
+    settings: unexpected,
     hold: unexpected,
     held: unexpected,
     release: unexpected,

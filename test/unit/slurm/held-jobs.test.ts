@@ -25,7 +25,7 @@ async function createParts() {
   const scheduler: Scheduler = {
     runs: unexpected,
     run: unexpected,
-    enforcesAccounting: unexpected,
+    settings: unexpected,
     hold: (name) => Promise.resolve(void rows.set(name, 'waiting')),
     held: () => Promise.resolve(new Map(rows)),
     release: (names) => {

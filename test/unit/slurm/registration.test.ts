@@ -10,7 +10,7 @@ import {
   readStartingJob,
   type NamedJob,
 } from '../../../src/slurm/registration.ts';
-import { createScheduler, parseHeld, parseRuns } from '../../../src/slurm/scheduler.ts';
+import { createScheduler, parseHeld, parseRuns, parseSettings } from '../../../src/slurm/scheduler.ts';
 
 const variables = {
   SLURM_CLUSTER_NAME: 'hpc',
@@ -44,6 +44,7 @@ const run = {
   canBeHeld: true,
   name: '12',
   state: undefined,
+  nodes: 4,
 };
 const site = { cluster: 'hpc', audience: 'leasehold', accountingEnforced: false, now: 1_700_000_001_500 };
 
@@ -246,10 +247,10 @@ it('a controller that does not answer says nothing about what is held', async ()
 
 describe('rows of squeue', () => {
   const row = (...values: readonly string[]) =>
-    [14, 14, 24, 24, 6, 6, 6, 24, 8, 14, 14].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
+    [14, 14, 24, 24, 6, 6, 6, 24, 8, 8, 14, 14].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
 
   it('are numbers of fixed width', () => {
-    const text = row('12', '5', '1700000000', 'N/A', 'CF', '1', '1', '1699999000', '1');
+    const text = row('12', '5', '1700000000', 'N/A', 'CF', '1', '1', '1699999000', '1', '4');
     expect(parseRuns(`${text}\n`)).toEqual([run]);
     expect(parseRuns(row('12', '5', 'N/A', '1700000009', 'CG', '1', '0', 'N/A', '0'))).toEqual([
       {
@@ -263,13 +264,14 @@ describe('rows of squeue', () => {
         canBeHeld: false,
         name: '12',
         state: undefined,
+        nodes: 0,
       },
     ]);
   });
 
   it('tell how a command names the run, and the state by which it may be cancelled', () => {
     const read = (state: string, arrayId: string, taskId: string) => {
-      const [found] = parseRuns(row('12', '5', '1', '2', state, '1', '1', '1', '0', arrayId, taskId));
+      const [found] = parseRuns(row('12', '5', '1', '2', state, '1', '1', '1', '0', '1', arrayId, taskId));
       return [found?.name, found?.state];
     };
     expect(read('R', '12', 'N/A')).toEqual(['12', 'RUNNING']);
@@ -292,6 +294,27 @@ describe('rows of squeue', () => {
       expect(() => parseRuns(text)).toThrow(expect.objectContaining({ code: 'workload_stale' }));
     },
   );
+});
+
+describe('settings of the scheduler', () => {
+  const flags = (value: string) =>
+    parseSettings(`Foo = Alloc\nPrologFlags             = ${value}\nPropagatePrioProcess = 0\n`)
+      .prologsAtStart;
+
+  it('tell whether each node of a run begins its prolog at once', () => {
+    for (const value of ['', '(null)', 'Serial', 'NoHold', 'DeferBatch,Serial'])
+      expect([value, flags(value)]).toEqual([value, false]);
+    expect(parseSettings('').prologsAtStart).toBe(false);
+    for (const value of ['Alloc', 'Alloc,Contain,X11', 'Serial,Contain'])
+      expect([value, flags(value)]).toEqual([value, true]);
+  });
+
+  it('tell whether accounts say something', () => {
+    const enforced = (value: string) =>
+      parseSettings(`AccountingStorageEnforce = ${value}\n`).accountingEnforced;
+    expect(['', 'none', 'wckeys', 'nojobs'].filter(enforced)).toEqual([]);
+    expect(['associations', 'wckeys,limits', 'qos', 'all'].filter((one) => !enforced(one))).toEqual([]);
+  });
 });
 
 describe('matchers', () => {

@@ -32,6 +32,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     hold?: LeaseholdError | undefined;
   } = {};
   let runs: readonly ScheduledRun[] = [];
+  let prologsAtStart = true;
   let passed = 0;
   let asked = 0;
   const clock: Clock = {
@@ -61,6 +62,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     canBeHeld: true,
     name: String(jobId),
     state: undefined,
+    nodes: 1,
   });
   const scheduler: Scheduler = {
     runs: () => Promise.resolve(runs),
@@ -68,7 +70,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
       asked += 1;
       return trouble.squeue?.() ?? Promise.resolve(row(jobId));
     },
-    enforcesAccounting: () => Promise.resolve(false),
+    settings: () => Promise.resolve({ accountingEnforced: false, prologsAtStart }),
     hold: (name) => {
       if (trouble.hold !== undefined) return Promise.reject(trouble.hold);
       told.push(`hold ${name}`);
@@ -161,6 +163,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     logged: () => logged.join(''),
     /** How often squeue was asked for one run. */
     asked: () => asked,
+    setPrologsAtStart: (is: boolean) => (prologsAtStart = is),
     setRuns: (all: readonly ScheduledRun[]) => (runs = all),
     row,
     wait: (seconds: number) => (passed += seconds * 1000),

@@ -282,3 +282,17 @@ it('an empty cluster is reported as one', async () => {
   await parts.signer.reconcile();
   expect(parts.reports).toMatchObject([{ fromJobId: 0, toJobId: 0, runs: [] }]);
 });
+
+it('the nodes of a run are told only while it runs, and where each has its prolog by then', async () => {
+  const parts = await createSignerParts();
+  const states = ['RUNNING', 'SUSPENDED', undefined] as const;
+  parts.setRuns(states.map((state, index) => ({ ...parts.row(index + 1), nodes: 4, state })));
+  parts.setPrologsAtStart(false);
+  await parts.signer.reconcile();
+  parts.setPrologsAtStart(true);
+  await parts.signer.reconcile();
+  expect(parts.reports.map(({ runs = [] }) => runs.map(({ nodes }) => nodes))).toEqual([
+    [0, 0, 0],
+    [4, 0, 0],
+  ]);
+});

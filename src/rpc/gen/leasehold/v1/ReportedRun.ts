@@ -24,6 +24,11 @@ export interface ReportedRun {
    * How often its job was put back before. Tells runs apart where start and submission fall into one second.
    */
   'restarts'?: (number);
+  /**
+   * On how many nodes it runs, where the scheduler lets every node of a run begin its prolog before that. 0 while it is set up, suspended or ends,
+   * and wherever a node may have its prolog later, or nothing is known of that: what never came is not missed then.
+   */
+  'nodes'?: (number);
 }
 
 /**
@@ -47,4 +52,9 @@ export interface ReportedRun__Output {
    * How often its job was put back before. Tells runs apart where start and submission fall into one second.
    */
   'restarts': (number);
+  /**
+   * On how many nodes it runs, where the scheduler lets every node of a run begin its prolog before that. 0 while it is set up, suspended or ends,
+   * and wherever a node may have its prolog later, or nothing is known of that: what never came is not missed then.
+   */
+  'nodes': (number);
 }

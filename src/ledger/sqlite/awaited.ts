@@ -1,0 +1,59 @@
+import type { Absent, AwaitedLedger } from '../awaited.ts';
+import type { Sql } from './statements.ts';
+import { recordUndelivered } from './undelivered.ts';
+
+type Input<Name extends keyof AwaitedLedger> = Parameters<AwaitedLedger[Name]>[0];
+
+export function seeRunning(
+  sql: Sql,
+  { running, others, silenceMs, waitMs, at }: Input<'seeRunning'>,
+): readonly string[] {
+  sql.run(
+    `UPDATE awaited SET since = NULL, seen = NULL
+     WHERE since IS NOT NULL AND workload IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(others),
+  );
+  return sql
+    .all(
+      `UPDATE awaited SET since = CASE WHEN abs(? - seen) <= ? THEN since ELSE ? END, seen = ?
+       WHERE workload IN (SELECT value FROM json_each(?)) RETURNING workload, since`,
+      at,
+      silenceMs,
+      at,
+      at,
+      JSON.stringify(running),
+    )
+    .filter((row) => Number(row['since']) <= at - waitMs)
+    .map((row) => String(row['workload']));
+}
+
+export function restartWaits(sql: Sql): void {
+  sql.run('UPDATE awaited SET since = NULL, seen = NULL WHERE since IS NOT NULL');
+}
+
+export function recordAbsent(sql: Sql, { workload, code, limit, waitMs, at }: Input<'recordAbsent'>): Absent {
+  const run = sql.get('SELECT state FROM run WHERE workload = ?', workload);
+  const awaited = sql.get('SELECT 1 FROM awaited WHERE workload = ? AND seen - since >= ?', workload, waitMs);
+  if (run?.['state'] !== 'active' || awaited === undefined) return { nodes: [], count: 0 };
+  const came = sql.get('SELECT min(created_at) AS first FROM session WHERE workload = ?', workload);
+  const first = Number(came?.['first'] ?? at);
+  if (first > at - waitMs) {
+    sql.run('UPDATE awaited SET since = ? WHERE workload = ?', first, workload);
+    return { nodes: [], count: 0 };
+  }
+  const absent = sql
+    .all(
+      `SELECT holder.name AS name FROM holder JOIN session ON session.id = holder.session
+       WHERE session.workload = ? AND holder.name NOT IN (SELECT node FROM undelivered WHERE workload = ?)
+       GROUP BY holder.name
+       HAVING max(holder.attached = 1 OR holder.replica IS NOT NULL OR holder.delivered_at IS NOT NULL) = 0
+       ORDER BY min(holder.position)`,
+      workload,
+      workload,
+    )
+    .map((row) => String(row['name']));
+  const nodes = absent.slice(0, limit);
+  for (const node of nodes) recordUndelivered(sql, { workload, node, code, cancels: true, at });
+  sql.run('DELETE FROM awaited WHERE workload = ?', workload);
+  return { nodes, count: absent.length };
+}
