@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, it } from 'vitest';
+import { findOnPath } from '../../src/demo/parts/find-program.ts';
 import { findPostgres } from './parts/postgres-programs.ts';
 import { missingForPackages } from './parts/packages.ts';
 import { missingSlurm } from './parts/slurm.ts';
@@ -8,10 +9,13 @@ import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
-export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'packages';
+export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'arm64' | 'packages';
 
 /** Where Debian has it. */
 export const runc = '/usr/sbin/runc';
+
+/** What makes static programs for arm64, and what runs them on another machine. */
+export const forArm64 = { compiler: 'aarch64-linux-gnu-gcc', emulator: 'qemu-aarch64' } as const;
 
 /** Set by the gate that must not pass with suites left out. */
 const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
@@ -37,6 +41,10 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
   },
   slurm: missingSlurm,
   runc: () => (existsSync(runc) ? [] : [`there is no ${runc}`]),
+  arm64: () =>
+    Object.values(forArm64)
+      .filter((program) => findOnPath(program, process.env) === undefined)
+      .map((program) => `${program} is not on PATH`),
   packages: missingForPackages,
   kubernetes: () => missingTools('etcd', 'kube-apiserver', 'kube-controller-manager'),
 };

@@ -4,6 +4,9 @@ import { buildHook } from '../../../scripts/build-hook.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { slurmd, type NodeWorld } from './node-world.ts';
 
+/** A script. */
+const taskProlog = 'leasehold-task-prolog';
+
 export interface HookOutcome {
   readonly status: number;
   readonly stdout: string;
@@ -12,15 +15,22 @@ export interface HookOutcome {
 
 /** What slurmd and slurmstepd fork, built for this test. */
 export interface HookPrograms extends AsyncDisposable {
+  readonly folder: string;
+  /** Tells the processes of that folder's run. */
+  notify(of: string): Promise<HookOutcome>;
   /** A variable may also be bytes that are no text. */
   hook(world: NodeWorld, verb: string, variables?: object): Promise<HookOutcome>;
   taskProlog(world: NodeWorld, variables?: object): Promise<HookOutcome>;
 }
 
-export async function buildHookPrograms(): Promise<HookPrograms> {
+/** For this machine, or by a compiler for another one, whose programs `emulator` runs. */
+export async function buildHookPrograms(
+  foreign: { readonly compiler?: string; readonly emulator?: string } = {},
+): Promise<HookPrograms> {
+  const { emulator, ...toolchain } = foreign;
   await using building = new AsyncDisposableStack();
   const folder = building.use(await createTempFolder({ name: 'node-hooks' }));
-  const built = buildHook({ folder: folder.path });
+  const built = buildHook({ folder: folder.path, ...toolchain });
   if (!built.built) throw new Error(built.why);
   const owned = building.move();
   const run = (name: string, args: readonly string[], variables: object): Promise<HookOutcome> =>
@@ -29,16 +39,19 @@ export async function buildHookPrograms(): Promise<HookPrograms> {
       const env = Object.fromEntries(entries.map(([key, value]) => [key, String(value)]));
       // Node gives a process texts only.
       const raw = entries.map(([key, value]) => (value instanceof Uint8Array ? exportOf(key, value) : ''));
-      const shell = ['-c', `${raw.join('')}exec "$0" "$@"`, join(folder.path, name), ...args];
+      const program = join(folder.path, name);
+      const line = emulator === undefined || name === taskProlog ? [program] : [emulator, program];
+      const shell = ['-c', `${raw.join('')}exec "$0" "$@"`, ...line, ...args];
       execFile('/bin/sh', shell, { env, timeout: 60_000 }, (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
       );
     });
   return {
+    folder: folder.path,
+    notify: (of) => run('leasehold-notify', [of], {}),
     hook: (world, verb, variables = slurmd()) =>
       run('leasehold-hook', [verb, '--socket', world.socket], variables),
-    taskProlog: (world, variables = slurmd()) =>
-      run('leasehold-task-prolog', [world.path('run/jobs')], variables),
+    taskProlog: (world, variables = slurmd()) => run(taskProlog, [world.path('run/jobs')], variables),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
