@@ -7,8 +7,8 @@ export interface Commits {
   /** In the order of calls. Resolves with the result after the commit; rejects with nothing changed. */
   readonly run: <T>(doing: string, change: () => T) => Promise<T>;
   /**
-   * Like `run`, for what nobody waits for: while others commit, it goes with the next of their groups instead of making one of its own, since
-   * each sync holds everybody up.
+   * Like `run`, for what nobody waits for: while others commit, it goes with the next of their groups instead of making one of its own, and
+   * many of these go together, since each sync holds everybody up, and the disk of a database behind the backend may be the same.
    */
   readonly runPatiently: <T>(doing: string, change: () => T) => Promise<T>;
   /**
@@ -29,9 +29,11 @@ interface Waiting {
 
 /** Bounds how long one group holds the event loop; past this, syncing the disk costs little of the whole. */
 const largestGroup = 128;
-/** How long after a group the next one of the same kind of caller is expected; and the longest that a patient change waits for it. */
+/** How long after a call the next one that cannot wait is expected; and the longest that a patient change waits for it. */
 const expectedMs = 100;
 const defaultPatienceMs = 50;
+/** Where only patient changes come, a group is made once so many wait, or half of the patience after the one before. */
+const patientGroup = 8;
 
 /**
  * What is called in one turn of the event loop is committed together: a storm of opens costs one sync for each group and not for each
@@ -48,6 +50,7 @@ export function createCommits(
   let closed = false;
   let drained: () => void = () => undefined;
   let expectedUntil = 0;
+  let committedAt = -Infinity;
   let patience: NodeJS.Timeout | undefined;
 
   const schedule = () => {
@@ -59,6 +62,7 @@ export function createCommits(
       patience = undefined;
       queue.push(...patient.splice(0));
       commitGroup(transaction, queue);
+      committedAt = performance.now();
       if (queue.length > 0) schedule();
       else drained();
     });
@@ -85,8 +89,11 @@ export function createCommits(
     return enter(queue, schedule, doing, change);
   };
   const beginPatiently = () => {
-    if (patienceMs === 0 || performance.now() >= expectedUntil) schedule();
-    else patience ??= setTimeout(schedule, patienceMs);
+    const now = performance.now();
+    const isExpected = now < expectedUntil;
+    const pauseMs = isExpected ? patienceMs : committedAt + patienceMs / 2 - now;
+    if (pauseMs <= 0 || (!isExpected && patient.length >= patientGroup)) schedule();
+    else patience ??= setTimeout(schedule, pauseMs);
   };
 
   return {

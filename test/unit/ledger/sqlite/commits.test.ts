@@ -41,6 +41,18 @@ describe('createCommits', () => {
     expect(order).toEqual(['urgent', 'patient']);
   });
 
+  it('lets patient changes that come one after another go together, at once when there are many', async () => {
+    commits = createCommits(database, { patienceMs: 600_000 });
+    const patiently = (name: string) => commits.runPatiently('patient', note(name));
+    await patiently('first');
+    order.length = 0;
+    const waiting = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(patiently);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual([]);
+    await Promise.all([...waiting, patiently('h')]);
+    expect(order).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
+  });
+
   it('carries a patient change out also when no other group comes, and before it closes', async () => {
     await insert(1);
     await commits.runPatiently('patient', () => database.exec('INSERT INTO fact VALUES (2)'));
