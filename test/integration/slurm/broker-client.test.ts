@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectBroker, isDecision } from '../../../src/slurm/broker-client.ts';
+import { partsOf } from '../../../src/slurm/report-parts.ts';
 import { cluster, startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
 
 const owned = new AsyncDisposableStack();
@@ -60,4 +61,24 @@ it('takes a decision for the answer of all', async () => {
   const error = await failureOf(client.register({ assertion: earlier }, anyTime));
   expect(error).toMatchObject({ code: 'workload_ended' });
   expect(isDecision(error)).toBe(true);
+});
+
+it('reports the largest part of a cluster’s runs in one message, and a larger one is refused whole', async () => {
+  using client = await connect(seeing.nodes);
+  const start = startOfRun();
+  const rows = Array.from({ length: 60_000 }, (_, index) => ({
+    // As long as each of these gets.
+    run: { jobId: 0xffff_0000 - index, start },
+    endsAtMs: (start + 2 ** 32) * 1000,
+    submitted: start,
+    restarts: 0xffff_ffff,
+    nodes: 100_000,
+  }));
+  const parts = partsOf(rows);
+  expect(parts.map(({ runs }) => runs.length)).toEqual([50_000, 10_000]);
+  for (const part of parts)
+    expect(await client.report({ asOfMs: Date.now(), ...part }, anyTime)).toMatchObject({ ended: 0 });
+  const runs = parts.flatMap((part) => part.runs);
+  const error = await failureOf(client.report({ asOfMs: Date.now(), runs: [...runs, ...runs] }, anyTime));
+  expect(error).toMatchObject({ code: 'request_invalid' });
 });
