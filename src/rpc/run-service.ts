@@ -59,7 +59,8 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
     const trust = await signerOf(context);
     const requested = parseRequested(request.requestedBundles);
     const assertion = await verified(options, trust, request.assertion, context);
-    const { run, refused } = await registry.register({ assertion, requested });
+    const { prologsAtStart } = request;
+    const { run, refused } = await registry.register({ assertion, requested, prologsAtStart });
     return {
       workload: run.identity.workload,
       bundles: [...run.bundles],

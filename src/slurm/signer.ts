@@ -76,11 +76,11 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     try {
       const seen = await ask(job.jobId);
       if (seen instanceof LeaseholdError) return await unregistered(job, undefined, seen);
-      const { run, isEnforced } = seen;
+      const { run, settings } = seen;
       // Its end has overtaken it, or the hook was killed and asks late.
       if (run?.isStarting !== true)
         throw new LeaseholdError('workload_ended', { detail: 'the controller has no such run that starts' });
-      return await registerRun(job, run, isEnforced);
+      return await registerRun(job, run, settings);
     } finally {
       const others = (starting.get(job.jobId) ?? 1) - 1;
       if (others > 0) starting.set(job.jobId, others);
@@ -96,7 +96,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const look = async () => {
       const run = await scheduler.run(jobId, signal);
       settings ??= await scheduler.settings(signal);
-      return { run, isEnforced: settings.accountingEnforced };
+      return { run, settings };
     };
     const ms = Math.max(leastAskMs, hookMs - config.outage.giveUp * 1000);
     try {
@@ -110,7 +110,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function registerRun(
     job: StartingJob,
     run: ScheduledRun,
-    accountingEnforced: boolean,
+    { accountingEnforced, prologsAtStart }: SchedulerSettings,
   ): Promise<HookAnswer> {
     const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
     if (!hasNames(job)) {
@@ -120,7 +120,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     const assertion = Buffer.from(await options.keys().sign(claimsOf(job, run, site)));
     let answer;
     try {
-      answer = await options.broker().register({ assertion, requestedBundles: [...job.requested] }, signal);
+      const requestedBundles = [...job.requested];
+      answer = await options.broker().register({ assertion, requestedBundles, prologsAtStart }, signal);
     } catch (error) {
       if (isDecision(error) || hasCode(error, 'cancelled')) throw error;
       return unregistered(job, run.canBeHeld, LeaseholdError.from(error));

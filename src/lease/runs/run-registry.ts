@@ -28,6 +28,8 @@ export interface RunRegistry extends AsyncDisposable {
   register(input: {
     readonly assertion: RunAssertion;
     readonly requested: readonly string[];
+    /** Its nodes have their prologs now. Of a run that began otherwise, a node may come hours later, also once the scheduler is set to that. */
+    readonly prologsAtStart: boolean;
   }): Promise<{ readonly run: Run } & Pick<RunBundles, 'refused'>>;
   /** False for a run that was never registered. `cancelled`: its signer has done so by itself, which is on record. */
   end(input: {
@@ -200,7 +202,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         return () => void listeners.delete(own);
       },
     },
-    register: async ({ assertion, requested }) => {
+    register: async ({ assertion, requested, prologsAtStart }) => {
       const { identity, restarts, endsAt } = assertion;
       const { bundles, refused } = policy.bundlesForRun(identity, requested);
       const event = {
@@ -218,7 +220,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       const { run, ended } = await ledger
         .registerRun({
           run: { identity, restarts, endsAt, bundles },
-          awaited: absentNodes.awaits({ identity, bundles }),
+          awaited: prologsAtStart && absentNodes.awaits({ identity, bundles }),
           at: now(),
         })
         // A later run of the job is there, or the same one with other facts: this word is old, or forged.

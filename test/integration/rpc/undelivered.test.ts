@@ -56,10 +56,10 @@ const clientOf = ({ certificate, key }: KeyAndCertificate) => {
   return client;
 };
 const signer = () => clientOf(broker.signerCertificate());
-const register = async (run: StatedRun = {}) => {
+const register = async (run: StatedRun = {}, more: { readonly prologsAtStart?: boolean } = {}) => {
   const assertion = Buffer.from(await broker.assertion(run));
   return ask<{ workload: string }>((deadline, answer) =>
-    signer().registerRun({ assertion, requestedBundles: [] }, deadline, answer),
+    signer().registerRun({ assertion, requestedBundles: [], ...more }, deadline, answer),
   );
 };
 const end = (start: number, cancelled = false) =>
@@ -204,3 +204,13 @@ describe('a node that could not deliver', () => {
     await expectRefused(say(word), code, 'n2');
   });
 });
+
+it.each([{}, { prologsAtStart: false }, { prologsAtStart: true }])(
+  'a node that never asks is missed only where it had its prolog when the run began: %o',
+  async (more) => {
+    const { response } = await register({}, more);
+    const running = [response?.workload ?? ''];
+    const said = { running, others: [], silenceMs: 1_000, waitMs: 0, at: Date.now() };
+    expect(await broker.ledger.seeRunning(said)).toEqual(more.prologsAtStart === true ? running : []);
+  },
+);

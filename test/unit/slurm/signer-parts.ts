@@ -5,6 +5,7 @@ import type { Clock } from '../../../src/platform/clock.ts';
 import type { LeaseholdError } from '../../../src/platform/error.ts';
 import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
 import { createLog } from '../../../src/platform/log.ts';
+import type { RegisterRunRequest } from '../../../src/rpc/gen/leasehold/v1/RegisterRunRequest.ts';
 import type { ReportRunsRequest } from '../../../src/rpc/gen/leasehold/v1/ReportRunsRequest.ts';
 import type { SignedRunMatchers__Output as Signed } from '../../../src/rpc/gen/leasehold/v1/SignedRunMatchers.ts';
 import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
@@ -22,6 +23,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   onTestFinished(() => folder[Symbol.asyncDispose]());
   const told: string[] = [];
   const reports: ReportRunsRequest[] = [];
+  const registrations: RegisterRunRequest[] = [];
   const logged: string[] = [];
   const held = new Map<JobName, Held>();
   const trouble: {
@@ -103,10 +105,12 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   let signed: () => Signed | null = sign;
   const broker: BrokerClient = {
     filesId: '',
-    register: () =>
-      trouble.register === undefined
+    register: (request) => {
+      registrations.push(request);
+      return trouble.register === undefined
         ? Promise.resolve({ workload: '', bundles: ['db'], refused: [] })
-        : Promise.reject(trouble.register),
+        : Promise.reject(trouble.register);
+    },
     report: (request) => {
       reports.push(request);
       return trouble.report === undefined
@@ -160,6 +164,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     /** What the controller was told since the last look. */
     told: () => told.splice(0),
     reports,
+    registrations,
     logged: () => logged.join(''),
     /** How often squeue was asked for one run. */
     asked: () => asked,

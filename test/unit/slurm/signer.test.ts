@@ -296,3 +296,14 @@ it('the nodes of a run are told only while it runs, and where each has its prolo
     [4, 0, 0],
   ]);
 });
+
+it('a run is registered with whether each of its nodes has its prolog at once', async () => {
+  const parts = await createSignerParts();
+  parts.setPrologsAtStart(false);
+  await parts.signer.reconcile();
+  await parts.start(1);
+  parts.setPrologsAtStart(true);
+  await parts.signer.reconcile();
+  await parts.start(2);
+  expect(parts.registrations.map(({ prologsAtStart }) => prologsAtStart)).toEqual([false, true]);
+});

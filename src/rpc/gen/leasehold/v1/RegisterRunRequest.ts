@@ -14,6 +14,11 @@ export interface RegisterRunRequest {
    * Bundles that the job asks for by itself. A wish of the user, never proof: a grant must allow each.
    */
   'requestedBundles'?: (string)[];
+  /**
+   * The scheduler lets every node of the run begin its prolog at once. False too where nothing is known of that: a node of the run that never comes
+   * is not missed then, whatever the scheduler is set to later.
+   */
+  'prologsAtStart'?: (boolean);
 }
 
 /**
@@ -29,4 +34,9 @@ export interface RegisterRunRequest__Output {
    * Bundles that the job asks for by itself. A wish of the user, never proof: a grant must allow each.
    */
   'requestedBundles': (string)[];
+  /**
+   * The scheduler lets every node of the run begin its prolog at once. False too where nothing is known of that: a node of the run that never comes
+   * is not missed then, whatever the scheduler is set to later.
+   */
+  'prologsAtStart': (boolean);
 }
