@@ -16,28 +16,30 @@ export async function revokeWork(
   leaseSetId: string,
   endIfHalfOpen: (session: string) => Promise<unknown>,
 ): Promise<number | undefined> {
-  const leaseSet = await parts.ledger.findLeaseSet(leaseSetId);
-  if (leaseSet === undefined || leaseSet.state === 'ended') return undefined;
   // A request under way may still bring a credential; its end puts the item again.
   if (parts.issuing.has(leaseSetId)) return parts.backend.now() + parts.settings.retryMinMs;
+  const found = await parts.ledger.findLeaseSet(leaseSetId);
+  if (found === undefined || found.state === 'ended') return undefined;
+  let leaseSet = found;
   // A retiring set whose overlap is over, or whose successor has been acknowledged.
   if (leaseSet.state !== 'revoking') {
     const later = leaseSet.state === 'retiring' ? await retireLater(parts, leaseSet) : undefined;
     if (later !== undefined) return later;
     await parts.ledger.beginRevokeLeaseSet({ leaseSet: leaseSetId, at: parts.backend.now() });
     await parts.reach('revoke.begun', leaseSetId);
+    const begun = await parts.ledger.findLeaseSet(leaseSetId);
+    if (begun === undefined) return undefined;
+    leaseSet = begun;
   }
-  const current = await parts.ledger.findLeaseSet(leaseSetId);
-  if (current === undefined) return undefined;
-  if (current.credentials.length === 0) {
+  if (leaseSet.credentials.length === 0) {
     // The request that makes the token may still be running at the backend: only time settles that.
-    const quietAt = settleAt(parts, current.createdAt);
+    const quietAt = settleAt(parts, leaseSet.createdAt);
     if (parts.backend.now() < quietAt) return quietAt;
   }
-  const retryAt = await settleAll(parts, current);
+  const retryAt = await settleAll(parts, leaseSet);
   if (retryAt !== undefined) {
     parts.events.count('revoke_retried');
-    parts.events.changed(current.session);
+    parts.events.changed(leaseSet.session);
     return retryAt;
   }
   // A ledger that cannot take the end, on a full disk for one, must not fill the audit log.
