@@ -116,6 +116,10 @@ export async function catchUp(options: {
   readonly log: Log;
 }): Promise<void> {
   const { ledger, lacking, at, log } = options;
+  if (countOf(lacking) > 0) {
+    // Nodes that came since the copy would be missed, and jobs that are well cancelled for it.
+    await ledger.stopAwaiting();
+  }
   for (const lock of lacking.locks) {
     await ledger.addLock(lock);
     log.warn('a lock is in force again', { lock: lock.id, by: lock.by });

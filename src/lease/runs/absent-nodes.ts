@@ -12,7 +12,8 @@ import { isCancelledWithout } from './undelivered.ts';
  * is well, so each doubt is time that did not pass:
  * - it counts from the first report by which the run runs on all its nodes, their prologs begun, and anew after one by which it does not, or after a silence;
  * - and from the first node that came, which proves that nodes of this run can: where none does, its first task fails by itself;
- * - and anew once a broker has started, was cut off, or could write no record.
+ * - and anew once a broker has started, was cut off, or could write no record;
+ * - never for a run of which the ledger may have forgotten who came: it is old, or known from a copy alone.
  */
 export interface AbsentNodes {
   /** Whether a run that is registered now is to be awaited: a node of several, without which its job is cancelled. */
@@ -39,6 +40,8 @@ export interface AbsentNodesOptions {
 
 /** Three reports of a signer that makes one each minute, as it does by default. */
 const longestSilenceMs = 180_000;
+/** A day less than sessions that have ended are kept (`keepEndedMs`): who came to one that is pruned by now is not known any more. */
+const longestKnownMs = 6 * 86_400_000;
 /** Of one run: what else is missing is counted. */
 const mostRecorded = 16;
 
@@ -83,7 +86,7 @@ export function createAbsentNodes(options: AbsentNodesOptions): AbsentNodes {
     awaits,
     look: async (cluster, runs) => {
       if (overcome !== interruptions || !canCome()) return;
-      const awaited = runs.filter(({ run }) => awaits(run));
+      const awaited = runs.filter(({ run }) => awaits(run) && now() - run.registeredAt < longestKnownMs);
       if (awaited.length === 0) return;
       // With fewer than it was registered with, the scheduler has let some go, perhaps those that never came.
       const runsOnAll = ({ run, nodes }: (typeof awaited)[number]) => nodes === run.identity.nodes.length;

@@ -35,6 +35,10 @@ export async function restartWaits(sql: Sql): Promise<void> {
   await sql.run('UPDATE awaited SET since = NULL, seen = NULL WHERE since IS NOT NULL');
 }
 
+export async function stopAwaiting(sql: Sql): Promise<void> {
+  await sql.run('DELETE FROM awaited');
+}
+
 /** The run and its wait are locked: it is decided by one broker, and an end in the same moment comes before or after. */
 export async function recordAbsent(
   sql: Sql,

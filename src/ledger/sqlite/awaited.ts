@@ -31,6 +31,10 @@ export function restartWaits(sql: Sql): void {
   sql.run('UPDATE awaited SET since = NULL, seen = NULL WHERE since IS NOT NULL');
 }
 
+export function stopAwaiting(sql: Sql): void {
+  sql.run('DELETE FROM awaited');
+}
+
 export function recordAbsent(sql: Sql, { workload, code, limit, waitMs, at }: Input<'recordAbsent'>): Absent {
   const run = sql.get('SELECT state FROM run WHERE workload = ?', workload);
   const awaited = sql.get('SELECT 1 FROM awaited WHERE workload = ? AND seen - since >= ?', workload, waitMs);

@@ -134,6 +134,18 @@ export function awaitedContract(open: OpenLedgerWorld): void {
       expect(await ledger.recordUndelivered(said)).toBe('known');
     });
 
+    it('is waited for no longer once nobody knows which nodes came', async () => {
+      const [run, unasked] = [await register(), await register({ jobId: 20 })];
+      await asks(run, 'n1');
+      await seeAll(run);
+      await ledger.stopAwaiting();
+      await ledger.stopAwaiting();
+      expect(await see(waitMs + 1_000, [run, unasked])).toEqual([]);
+      expect(await see(2 * waitMs, [run, unasked])).toEqual([]);
+      expect(await decide(run, 2 * waitMs)).toEqual(nothing);
+      expect(await toCancel()).toEqual([]);
+    });
+
     it('is waited for no longer once it has ended and is pruned', async () => {
       const run = await register();
       await see(0, [run]);

@@ -183,6 +183,15 @@ describe('a node that never comes is not missed', () => {
     await expectNothing();
   });
 
+  it('of a run that is as old as what the ledger forgets: sessions in which a node came may be among it', async () => {
+    const absent = await begin();
+    const { run } = await register(absent);
+    await reportFor(absent, run, 3, 9);
+    now += 6 * 86_400_000;
+    await reportFor(absent, run);
+    await expectNothing();
+  });
+
   it('by a broker that has not begun', async () => {
     const { run } = await register(await begin());
     serves = false;

@@ -6,6 +6,7 @@ import { toldSince } from '../../../../src/lease/restored/told-since.ts';
 import { openSqliteLedger } from '../../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { canaryWorkload } from '../../../../src/platform/canary-workload.ts';
 import { silentLog } from '../../../../src/platform/log.ts';
+import { aRunIdentity } from '../../../contract/ledger/runs-contract.ts';
 import { createTempFolder } from '../../../support/temp-folder.ts';
 
 const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
@@ -160,5 +161,20 @@ describe('a ledger that catches up', () => {
     // By the backend's clock, which need not be the broker's.
     await world.ledger.addTombstone({ workload, bundle, reason: 'stolen', by, createdAt: start - 2_000 });
     expect(await world.apply(revoked)).toBe(0);
+  });
+
+  it('misses no node of a run that it knows: which of them came since the copy is not known', async () => {
+    await using world = await withLedger();
+    const identity = aRunIdentity({ nodes: ['n1', 'n2'] });
+    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    await world.ledger.registerRun({ run, awaited: true, at: start });
+    const isAwaited = async () => {
+      const said = { running: [identity.workload], others: [], silenceMs: 1, waitMs: 0, at: start };
+      return (await world.ledger.seeRunning(said)).length > 0;
+    };
+    expect(await world.apply()).toBe(0);
+    expect(await isAwaited()).toBe(true);
+    await world.apply(locked);
+    expect(await isAwaited()).toBe(false);
   });
 });
