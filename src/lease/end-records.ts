@@ -24,7 +24,8 @@ export function createEndRecords(
   const { ledger, audit } = parts;
   const written: string[] = [];
   /** Taken from others and not recorded yet: nobody else comes to them as long as this broker lives. */
-  const taken: UnrecordedEnd[] = [];
+  let taken: readonly UnrecordedEnd[] = [];
+  let recording: Promise<void> | undefined;
 
   const record = async ({ id, session: sessionId, end, at }: UnrecordedEnd): Promise<void> => {
     const session = await ledger.findSession(sessionId);
@@ -40,6 +41,23 @@ export function createEndRecords(
     written.push(id);
   };
 
+  const recordTaken = async (): Promise<void> => {
+    for (;;) {
+      const more = await ledger.takeUnrecordedEnds({ replica: parts.replica, limit: atOnce });
+      taken = [...taken, ...more];
+      if (taken.length === 0) return;
+      parts.log.warn('ends that another broker may not have recorded are recorded again', {
+        count: taken.length,
+      });
+      // Side by side, so that they share writes of the log; a session more is nothing to it.
+      const outcomes = await Promise.allSettled(taken.map(record));
+      // What is recorded is so once: one session that cannot be read must not have all others written with each look.
+      taken = taken.filter((_end, index) => outcomes[index]?.status === 'rejected');
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  };
+
   return {
     written: (id) => void written.push(id),
     settle: async () => {
@@ -49,18 +67,10 @@ export function createEndRecords(
         written.splice(0, ids.length);
       }
     },
-    recordOthers: async () => {
-      for (;;) {
-        if (taken.length === 0)
-          taken.push(...(await ledger.takeUnrecordedEnds({ replica: parts.replica, limit: atOnce })));
-        if (taken.length === 0) return;
-        parts.log.warn('ends that another broker may not have recorded are recorded again', {
-          count: taken.length,
-        });
-        // Side by side, so that they share writes of the log; a session more is nothing to it.
-        await Promise.all(taken.map(record));
-        taken.length = 0;
-      }
-    },
+    // A sweep and the end of a broker come at the same time, and would each record what the other has taken.
+    recordOthers: () =>
+      (recording ??= recordTaken().finally(() => {
+        recording = undefined;
+      })),
   };
 }
