@@ -15,6 +15,7 @@ let records: AuditEvent[];
 /** Sessions that the ledger fails to read. */
 let unread: Set<string>;
 let recording: Promise<void>;
+let owed: number;
 
 beforeEach(async () => {
   const folder = await createTempFolder({ name: 'ends-of-others' });
@@ -23,7 +24,7 @@ beforeEach(async () => {
     await ledger[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   };
-  [records, unread, recording] = [[], new Set(), Promise.resolve()];
+  [records, unread, recording, owed] = [[], new Set(), Promise.resolve(), 0];
 });
 afterEach(() => close());
 
@@ -47,7 +48,7 @@ const create = () =>
       },
       recordStranger: () => Promise.resolve(),
       hmac: () => '',
-      owed: () => 0,
+      owed: () => owed,
       takesRecords: () => true,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
@@ -94,5 +95,19 @@ describe('what another broker has left', () => {
     expect(recorded()).toEqual([good, later, bad]);
     await ends.settle();
     expect(await ledger.takeUnrecordedEnds({ replica: 'rep_next', limit: 10 })).toEqual([]);
+  });
+
+  it('stays in the ledger while the log owes anything: what is owed beyond a bound is only counted', async () => {
+    const session = await endOfOther('pod/a/u1');
+    const ends = create();
+    owed = 1;
+    await ends.recordOthers();
+    expect(recorded()).toEqual([]);
+    // For another broker, whose log may take it.
+    const taken = await ledger.takeUnrecordedEnds({ replica: 'rep_next', limit: 10 });
+    expect(taken).toMatchObject([{ session }]);
+    owed = 0;
+    await ends.recordOthers();
+    expect(recorded()).toEqual([session]);
   });
 });
