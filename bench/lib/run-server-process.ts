@@ -8,6 +8,9 @@ import { startSlurmBroker } from '../../test/support/slurm-broker.ts';
 import { memoryOf } from './child.ts';
 import type { RunServerReady, RunServerSizes } from './run-messages.ts';
 
+/** All agents come from one address, which may take half of all connections, and the signer has one too. */
+const maxConnections = 24_000;
+
 /** Arguments: which server, and how many nodes will come. */
 const [kind, count] = process.argv.slice(2);
 const nodes = Number(count);
@@ -24,7 +27,7 @@ function answerSizes(look: () => Promise<Omit<RunServerSizes, 'anonymousKb'>>): 
 }
 
 async function serveBroker(): Promise<void> {
-  const broker = await startSlurmBroker({ maxConnections: 20_000, maxUnproved: 1_024 });
+  const broker = await startSlurmBroker({ maxConnections, maxUnproved: 1_024 });
   answerSizes(async () => ({
     credentials: broker.backend.aliveCredentials().length,
     sessions: (await broker.ledger.listSessions({ limit: 100 })).length,
