@@ -5,6 +5,11 @@ import type { Clock } from '../platform/clock.ts';
  * revocations are counted apart.
  */
 export interface PathSlots {
+  /**
+   * Resolves when there is room, after half a second at the latest, and at once where too many wait already or requests hang: so that a slot that
+   * gets free is taken in the same moment, and a queue of thousands is not put back and claimed again for each.
+   */
+  line(kind: PathWork, path: string): Promise<void>;
   /** How long to wait before the next try, milliseconds; undefined when there is room. */
   pause(kind: PathWork, path: string): number | undefined;
   /** The returned function gives the slot back. */
@@ -26,14 +31,35 @@ export function createPathSlots(options: {
 }): PathSlots {
   const { clock, slots, random } = options;
   const entered = new Map<string, Set<{ readonly at: number }>>();
+  const lines = new Map<string, (() => void)[]>();
   const keyOf = (kind: PathWork, path: string) => `${kind}\n${path}`;
+  const isFull = (key: string) => (entered.get(key)?.size ?? 0) >= Math.ceil(slots / 2);
+  const hangs = (key: string) => {
+    let slow = 0;
+    for (const { at } of entered.get(key) ?? []) if (clock.monotonic() - at >= slowMs) slow += 1;
+    return slow >= Math.ceil(slots / 4);
+  };
   return {
+    line: async (kind, path) => {
+      const key = keyOf(kind, path);
+      const line = lines.get(key) ?? [];
+      if (!isFull(key) || hangs(key) || line.length >= Math.ceil(slots / 4)) return;
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          cancel();
+          line.splice(line.indexOf(go), 1);
+          if (line.length === 0) lines.delete(key);
+          resolve();
+        };
+        const cancel = clock.after(busyPauseMs, go);
+        line.push(go);
+        lines.set(key, line);
+      });
+    },
     pause: (kind, path) => {
-      const all = entered.get(keyOf(kind, path)) ?? new Set();
-      let slow = 0;
-      for (const { at } of all) if (clock.monotonic() - at >= slowMs) slow += 1;
-      if (slow >= Math.ceil(slots / 4)) return slowPauseMs * (1 + random());
-      return all.size >= Math.ceil(slots / 2) ? busyPauseMs * (1 + random()) : undefined;
+      const key = keyOf(kind, path);
+      if (hangs(key)) return slowPauseMs * (1 + random());
+      return isFull(key) ? busyPauseMs * (1 + random()) : undefined;
     },
     enter: (kind, path) => {
       const key = keyOf(kind, path);
@@ -43,6 +69,7 @@ export function createPathSlots(options: {
       return () => {
         all.delete(own);
         if (all.size === 0) entered.delete(key);
+        lines.get(key)?.[0]?.();
       };
     },
   };

@@ -92,6 +92,7 @@ async function settleInTurn(
   leaseSet: LeaseSet,
 ): Promise<number | undefined> {
   const { path } = credential;
+  await parts.pathSlots.line('revoke', path);
   const pause = parts.pathSlots.pause('revoke', path) ?? parts.pathProbes.enter(path, credential);
   if (pause !== undefined) return Math.round(parts.backend.now() + pause);
   const leave = parts.pathSlots.enter('revoke', path);
