@@ -18,8 +18,8 @@ export interface AwaitedLedger {
   }): Promise<readonly string[]>;
   /** Every wait begins anew with the next word: for a while, no node could have come. */
   restartWaits(): Promise<void>;
-  /** No run that is known now is awaited any more. */
-  stopAwaiting(): Promise<void>;
+  /** These runs are not awaited any more; without `workloads`, none that is known now. */
+  stopAwaiting(input?: { readonly workloads: readonly string[] }): Promise<void>;
   /**
    * Decides about one that has been seen running for `waitMs`, and awaits it no longer. Nodes that were never attached to any session of it, and have said nothing, are
    * undelivered from now on, at most `limit` of them, and it is to be cancelled for that. While its first node came less than `waitMs` ago, the wait counts from

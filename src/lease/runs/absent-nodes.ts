@@ -13,7 +13,8 @@ import { isCancelledWithout } from './undelivered.ts';
  * - it counts from the first report by which the run runs on all its nodes, their prologs begun, and anew after one by which it does not, or after a silence;
  * - and from the first node that came, which proves that nodes of this run can: where none does, its first task fails by itself;
  * - and anew once a broker has started, was cut off, or could write no record;
- * - never for a run of which the ledger may have forgotten who came: it is old, or known from a copy alone.
+ * - never for a run of which the ledger may have forgotten who came: it is old, or known from a copy alone;
+ * - nor for one that was seen on another number of nodes: which of them it has is not known any more, also when it grows again.
  */
 export interface AbsentNodes {
   /** Whether a run that is registered now is to be awaited: a node of several, without which its job is cancelled. */
@@ -88,15 +89,18 @@ export function createAbsentNodes(options: AbsentNodesOptions): AbsentNodes {
       if (overcome !== interruptions || !canCome()) return;
       const awaited = runs.filter(({ run }) => awaits(run) && now() - run.registeredAt < longestKnownMs);
       if (awaited.length === 0) return;
-      // With fewer than it was registered with, the scheduler has let some go, perhaps those that never came.
-      const runsOnAll = ({ run, nodes }: (typeof awaited)[number]) => nodes === run.identity.nodes.length;
-      const workloads = (isRunning: boolean) =>
-        awaited.flatMap((one) => (runsOnAll(one) === isRunning ? [one.run.identity.workload] : []));
+      const [running, others, resized]: [string[], string[], string[]] = [[], [], []];
+      for (const { run, nodes } of awaited) {
+        const to = nodes === run.identity.nodes.length ? running : nodes === 0 ? others : resized;
+        to.push(run.identity.workload);
+      }
+      // The scheduler may have let go just those that never came.
+      if (resized.length > 0) await ledger.stopAwaiting({ workloads: resized });
       const waitMs = waits.get(cluster) ?? 0;
       const over = new Set(
         await ledger.seeRunning({
-          running: workloads(true),
-          others: workloads(false),
+          running,
+          others,
           silenceMs: longestSilenceMs,
           waitMs,
           at: now(),

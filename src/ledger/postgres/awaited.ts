@@ -35,8 +35,9 @@ export async function restartWaits(sql: Sql): Promise<void> {
   await sql.run('UPDATE awaited SET since = NULL, seen = NULL WHERE since IS NOT NULL');
 }
 
-export async function stopAwaiting(sql: Sql): Promise<void> {
-  await sql.run('DELETE FROM awaited');
+export async function stopAwaiting(sql: Sql, input?: Input<'stopAwaiting'>): Promise<void> {
+  if (input === undefined) await sql.run('DELETE FROM awaited');
+  else await sql.run(`DELETE FROM awaited WHERE workload IN (${locked('$1')})`, input.workloads);
 }
 
 /** The run and its wait are locked: it is decided by one broker, and an end in the same moment comes before or after. */

@@ -177,7 +177,7 @@ function createLedger(
       each('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     seeRunning: (input) => each('see running', (sql) => awaited.seeRunning(sql, input)),
     restartWaits: () => each('restart waits', awaited.restartWaits),
-    stopAwaiting: () => each('stop awaiting', awaited.stopAwaiting),
+    stopAwaiting: (input) => each('stop awaiting', (sql) => awaited.stopAwaiting(sql, input)),
     recordAbsent: (input) => change('record absent', (sql) => awaited.recordAbsent(sql, input)),
     joinReplica: (input) => change('join replica', (sql) => replicas.joinReplica(sql, input)),
     // Counted twice after a lost answer does no harm: what matters is that it goes on.

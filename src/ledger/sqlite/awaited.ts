@@ -31,8 +31,9 @@ export function restartWaits(sql: Sql): void {
   sql.run('UPDATE awaited SET since = NULL, seen = NULL WHERE since IS NOT NULL');
 }
 
-export function stopAwaiting(sql: Sql): void {
-  sql.run('DELETE FROM awaited');
+export function stopAwaiting(sql: Sql, input?: Input<'stopAwaiting'>): void {
+  if (input === undefined) sql.run('DELETE FROM awaited');
+  else for (const workload of input.workloads) sql.run('DELETE FROM awaited WHERE workload = ?', workload);
 }
 
 export function recordAbsent(sql: Sql, { workload, code, limit, waitMs, at }: Input<'recordAbsent'>): Absent {

@@ -162,7 +162,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       run('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     seeRunning: (input) => run('see running', (sql) => awaited.seeRunning(sql, input)),
     restartWaits: () => run('restart waits', awaited.restartWaits),
-    stopAwaiting: () => run('stop awaiting', awaited.stopAwaiting),
+    stopAwaiting: (input) => run('stop awaiting', (sql) => awaited.stopAwaiting(sql, input)),
     recordAbsent: (input) => run('record absent', (sql) => awaited.recordAbsent(sql, input)),
     joinReplica: (input) => run('join replica', (sql) => replicas.joinReplica(sql, input)),
     beatReplica: (input) => run('beat replica', (sql) => replicas.beatReplica(sql, input)),

@@ -146,6 +146,17 @@ export function awaitedContract(open: OpenLedgerWorld): void {
       expect(await toCancel()).toEqual([]);
     });
 
+    it('is waited for no longer where it is named, and others are', async () => {
+      const [run, other] = [await register(), await register({ jobId: 20 })];
+      await asks(run, 'n1');
+      await asks(other, 'n1');
+      await ledger.stopAwaiting({ workloads: [run.workload, 'run/hpc/99/1'] });
+      await ledger.stopAwaiting({ workloads: [] });
+      await seeAll(other);
+      expect(await see(waitMs, [run, other])).toEqual([other.workload]);
+      expect(await decide(run, waitMs)).toEqual(nothing);
+    });
+
     it('is waited for no longer once it has ended and is pruned', async () => {
       const run = await register();
       await see(0, [run]);

@@ -128,6 +128,15 @@ describe('a node that never comes is not missed', () => {
     await expectNothing();
   });
 
+  it('any more once the run was seen on fewer, though it has as many again', async () => {
+    const absent = await begin();
+    const { run } = await register(absent);
+    await absent.look('hpc', [{ run, nodes: 3 }]);
+    await absent.look('hpc', [{ run, nodes: 2 }]);
+    await reportFor(absent, run, 3, 30);
+    await expectNothing();
+  });
+
   it.for<[string, (absent: AbsentNodes, run: Run) => unknown]>([
     ['the run was suspended', (absent, run) => absent.look('hpc', [{ run, nodes: 0 }])],
     ['another broker has started', () => begin()],
