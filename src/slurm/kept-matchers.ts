@@ -3,14 +3,14 @@ import { writeFileAtomically } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
-import { areOutOfDate, type DatedMatchers } from '../platform/run-matchers.ts';
+import type { DatedMatchers } from '../platform/run-matchers.ts';
 import { readSmallFile, systemCode } from '../platform/small-file.ts';
 import {
+  acceptMatchers,
   brokerNames,
   decodeSigned,
   encodeSigned,
   openMatchers,
-  type SignedMatchers,
 } from '../rpc/client/signed-matchers.ts';
 import type { GetRunMatchersResponse__Output as Answer } from '../rpc/gen/leasehold/v1/GetRunMatchersResponse.ts';
 import type { SignerConfig } from './config.ts';
@@ -32,16 +32,15 @@ export async function openKeptMatchers(options: {
   const { path, config, clock, log } = options;
   const { addresses, ca, serverName } = config.broker;
 
-  const open = async (signed: SignedMatchers): Promise<DatedMatchers> =>
-    openMatchers(signed, {
-      cluster: config.cluster,
-      ca: await readSmallFile(ca, { maxBytes: 1_048_576 }),
-      names: brokerNames(addresses, serverName),
-    });
+  const trust = async () => ({
+    cluster: config.cluster,
+    ca: await readSmallFile(ca, { maxBytes: 1_048_576 }),
+    names: brokerNames(addresses, serverName),
+  });
 
   async function read(): Promise<DatedMatchers | undefined> {
     try {
-      return await open(decodeSigned(await readFile(path, 'utf8')));
+      return openMatchers(decodeSigned(await readFile(path, 'utf8')), await trust());
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       log.error(
@@ -63,10 +62,7 @@ export async function openKeptMatchers(options: {
         return;
       }
       try {
-        const opened = await open(signed);
-        if (areOutOfDate(opened, clock.now()))
-          throw new LeaseholdError('credential_expired', { detail: 'by its date, the clocks are far apart' });
-        current = opened;
+        current = acceptMatchers(signed, { ...(await trust()), now: clock.now() });
       } catch (error) {
         log.error('the matchers of runs that a broker sent are refused, those from before stay', {}, error);
         return;

@@ -1,7 +1,7 @@
 import { LeaseholdError } from '../../platform/error.ts';
 import { parseJson } from '../../platform/json-text.ts';
 import { isMatchersSignature } from '../../platform/matcher-signature.ts';
-import type { DatedMatchers, RunMatcher } from '../../platform/run-matchers.ts';
+import { areOutOfDate, type DatedMatchers, type RunMatcher } from '../../platform/run-matchers.ts';
 import { type ServerTrust, verifyServerChain } from '../../platform/server-chain.ts';
 import { parseHostPort } from './host-port.ts';
 import {
@@ -31,6 +31,11 @@ export interface MatchersAnswer {
   readonly matchers: readonly RunMatcher[];
 }
 
+/** Whose word counts, and about which cluster. */
+export interface MatchersTrust extends ServerTrust {
+  readonly cluster: string;
+}
+
 /** Names of a broker that is dialled so, as TLS goes by them. */
 export function brokerNames(
   addresses: readonly string[],
@@ -45,7 +50,7 @@ export function brokerNames(
  */
 export function openMatchers(
   { set, signature, certificates }: SignedMatchers,
-  { cluster, ...trust }: ServerTrust & { readonly cluster: string },
+  { cluster, ...trust }: MatchersTrust,
 ): DatedMatchers {
   const fields = readFields(set);
   const issuedAt = numberAt(fields, 3);
@@ -59,6 +64,17 @@ export function openMatchers(
   if (textAt(fields, 1) !== cluster)
     throw new LeaseholdError('credential_wrong_audience', { detail: 'it is about another cluster' });
   return { issuedAt, matchers: matchersAt(fields, 4) };
+}
+
+/** What a broker has sent just now. Throws as `openMatchers` does, and `credential_expired` for what is out of date as it comes. */
+export function acceptMatchers(
+  signed: SignedMatchers,
+  { now, ...trust }: MatchersTrust & { readonly now: number },
+): DatedMatchers {
+  const opened = openMatchers(signed, trust);
+  if (areOutOfDate(opened, now))
+    throw new LeaseholdError('credential_expired', { detail: 'by its date, the clocks are far apart' });
+  return opened;
 }
 
 export function matchersAt(fields: Fields, number: number): readonly RunMatcher[] {
