@@ -1,3 +1,4 @@
+import type { Session, SessionEnd } from '../ledger/ledger.ts';
 import type { UnrecordedEnd } from '../ledger/unrecorded-ends.ts';
 import { reasonOf, sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
@@ -8,8 +9,13 @@ import { recordAnyway } from './record-anyway.ts';
  * that is no more has left there is recorded by another. A record may so be there twice; none is missing.
  */
 export interface EndRecords {
-  /** Its record is durable, or owed by the audit log. */
-  written(id: string): void;
+  /** Of an end that was asked for. Durable when it resolves, or owed by the audit log; never rejects. `at`: where it is written later than it happened. */
+  record(ended: {
+    readonly id: UnrecordedEnd['id'];
+    readonly session: Session;
+    readonly end: SessionEnd;
+    readonly at?: number;
+  }): Promise<void>;
   /** Tells the ledger, for many at once, once nothing is owed: an owed record may still be lost with this broker. */
   settle(): Promise<void>;
   /** Takes what other brokers have left, and records it. */
@@ -27,18 +33,21 @@ export function createEndRecords(
   let taken: readonly UnrecordedEnd[] = [];
   let recording: Promise<void> | undefined;
 
-  const record = async ({ id, session: sessionId, end, at }: UnrecordedEnd): Promise<void> => {
-    const session = await ledger.findSession(sessionId);
-    if (session !== undefined)
-      await recordAnyway(parts, {
-        action: 'revoke',
-        outcome: 'ok',
-        actor: end.by,
-        ...sessionFacts(session),
-        reason: reasonOf(end),
-        happenedAt: new Date(at).toISOString(),
-      });
+  const record: EndRecords['record'] = async ({ id, session, end, at }) => {
+    await recordAnyway(parts, {
+      action: 'revoke',
+      outcome: 'ok',
+      actor: end.by,
+      ...sessionFacts(session),
+      reason: reasonOf(end),
+      ...(at === undefined ? {} : { happenedAt: new Date(at).toISOString() }),
+    });
     written.push(id);
+  };
+  const recordOther = async (other: UnrecordedEnd): Promise<void> => {
+    const session = await ledger.findSession(other.session);
+    if (session === undefined) written.push(other.id);
+    else await record({ ...other, session });
   };
 
   const recordTaken = async (): Promise<void> => {
@@ -51,7 +60,7 @@ export function createEndRecords(
         count: taken.length,
       });
       // Side by side, so that they share writes of the log; a session more is nothing to it.
-      const outcomes = await Promise.allSettled(taken.map(record));
+      const outcomes = await Promise.allSettled(taken.map(recordOther));
       // What is recorded is so once: one session that cannot be read must not have all others written with each look.
       taken = taken.filter((_end, index) => outcomes[index]?.status === 'rejected');
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -60,7 +69,7 @@ export function createEndRecords(
   };
 
   return {
-    written: (id) => void written.push(id),
+    record,
     settle: async () => {
       while (written.length > 0 && audit.owed() === 0) {
         const ids = written.slice(0, atOnce);

@@ -1,8 +1,6 @@
 import type { EndReason, Session } from '../ledger/ledger.ts';
-import { reasonOf, sessionFacts } from './audit-facts.ts';
 import type { Parts } from './parts.ts';
 import type { RevokedReason } from './sessions.ts';
-import { recordAnyway } from './record-anyway.ts';
 
 /**
  * Step 8, first part, whoever asked for it: the ledger refuses renewals from now on, the holders are told to wipe, and work
@@ -20,10 +18,11 @@ export async function endSession(
   },
 ): Promise<Session> {
   const { session: id, reason, note = '', by = 'broker' } = options;
+  const asked = { reason, note, by };
   const unrecorded = { id: parts.randomId('end_'), replica: parts.replica };
   const session = await parts.ledger.beginRevoke({
     session: id,
-    end: { reason, note, by },
+    end: asked,
     tombstone: options.tombstone,
     unrecorded,
     at: parts.backend.now(),
@@ -34,14 +33,7 @@ export async function endSession(
   // It was ending already, for the reason on record; only a tombstone adds something to that.
   if (!options.tombstone && (end?.reason !== reason || end.note !== note || end.by !== by)) return session;
   parts.events.count('revoked');
-  await recordAnyway(parts, {
-    action: 'revoke',
-    outcome: 'ok',
-    actor: by,
-    ...sessionFacts(session),
-    reason: reasonOf({ reason, note }),
-  });
-  parts.endRecords.written(unrecorded.id);
+  await parts.endRecords.record({ id: unrecorded.id, session, end: asked });
   await parts.reach('revoke.told', id);
   return session;
 }
