@@ -172,7 +172,10 @@ const makeAuthority = (options: AuthorityOptions, above?: Issuer): Authority => 
     const leaf = newKey();
     return { certificate: certify(leaf.publicKey, ...of), key: keyPem(leaf.privateKey) };
   };
-  const nameOf = (names: readonly string[]): Subject => ({ commonName: names[0] ?? 'server' });
+  const ofServer = (server: ServerCertificateOptions = {}) => {
+    const names = server.names ?? localNames;
+    return [{ commonName: names[0] ?? 'server' }, SERVER_AUTH, names, server] as const;
+  };
   const namesOf = ({ uri }: ClientCertificateOptions) => (uri === undefined ? [] : [uri]);
   return {
     certificate: makeCertificate({
@@ -183,16 +186,10 @@ const makeAuthority = (options: AuthorityOptions, above?: Issuer): Authority => 
       extensions: certificateAuthorityExtensions(),
     }),
     key: keyPem(privateKey),
-    issueServer: (server = {}) => {
-      const names = server.names ?? localNames;
-      return issue(nameOf(names), SERVER_AUTH, names, server);
-    },
+    issueServer: (server) => issue(...ofServer(server)),
     issueClient: (client) => issue(client, CLIENT_AUTH, namesOf(client), client),
     certifyClient: (key, client) => certify(key, client, CLIENT_AUTH, namesOf(client), client),
-    certifyServer: (key, server = {}) => {
-      const names = server.names ?? localNames;
-      return certify(key, nameOf(names), SERVER_AUTH, names, server);
-    },
+    certifyServer: (key, server) => certify(key, ...ofServer(server)),
     issueAuthority: (below = {}) => makeAuthority(below, signedBySelf),
   };
 };

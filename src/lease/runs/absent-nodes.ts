@@ -5,6 +5,7 @@ import type { NewRun, Run } from '../../ledger/runs.ts';
 import type { Log } from '../../platform/log.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
+import { defaultLeaseSettings } from '../settings.ts';
 import { isCancelledWithout } from './undelivered.ts';
 
 /**
@@ -41,8 +42,8 @@ export interface AbsentNodesOptions {
 
 /** Three reports of a signer that makes one each minute, as it does by default. */
 const longestSilenceMs = 180_000;
-/** A day less than sessions that have ended are kept (`keepEndedMs`): who came to one that is pruned by now is not known any more. */
-const longestKnownMs = 6 * 86_400_000;
+/** A day less than sessions that have ended are kept: who came to one that is pruned by now is not known any more. */
+const longestKnownMs = defaultLeaseSettings.keepEndedMs - 86_400_000;
 /** Of one run: what else is missing is counted. */
 const mostRecorded = 16;
 
