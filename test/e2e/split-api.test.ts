@@ -20,8 +20,6 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
   afterAll(() => split[Symbol.asyncDispose]());
   afterEach(() => split.heal('api'));
 
-  const readyz = async () => (await fetch(`${split.split.http}/readyz`)).status;
-
   it.each<Cut>(['refused', 'silent'])(
     'begins nothing, keeps and renews what it holds, and the other ends what has ended: %s',
     async (how) => {
@@ -31,7 +29,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       const lapseAt = lapseOfNow();
       split.cut('api', how);
 
-      await waitFor('its view to be old', async () => (await readyz()) === 503, patienceMs);
+      await waitFor('its view to be old', async () => (await split.readyz()) === 503, patienceMs);
       const { code } = await split.askAtSplit();
       expect(['workload_stale', 'identity_unavailable']).toContain(code);
       // The broker that holds it cannot know.
@@ -45,7 +43,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
 
       split.heal('api');
       await expectHealed(split, { keeps, told, kept, at: split.split.workloads });
-      expect(await readyz()).toBe(200);
+      expect(await split.readyz()).toBe(200);
       expect(await split.records(keeps, 'settle')).toEqual([]);
     },
   );

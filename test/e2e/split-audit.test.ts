@@ -21,7 +21,6 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker whose audit log alon
   afterAll(() => split[Symbol.asyncDispose]());
 
   const isCutOff = () => split.metric('leasehold_cut_off', 'from="audit"');
-  const readyz = async () => (await fetch(`${split.split.http}/readyz`)).status;
 
   it('hands over what it holds, revokes, issues nothing, and owes no record', async () => {
     const [keeps, told] = ['keeps', 'told'];
@@ -44,7 +43,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker whose audit log alon
     expect(await split.pods.isGone(revoked.login)).toBe(true);
 
     await waitFor('it to be noticed', async () => (await isCutOff()) === 1, patienceMs);
-    expect(await readyz()).toBe(503);
+    expect(await split.readyz()).toBe(503);
     expect(await split.askAtSplit()).toMatchObject({ code: 'audit_unavailable' });
     await split.pods.seen(kept.holder, 'it to be held elsewhere', async () => {
       return (await split.heldAt(keeps)) === split.site.files.workloads;
@@ -57,7 +56,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker whose audit log alon
     await rename(`${audit}.aside`, audit);
     await expectHealed(split, { keeps, told, kept, at: split.site.files.workloads });
     expect(await isCutOff()).toBe(0);
-    expect(await readyz()).toBe(200);
+    expect(await split.readyz()).toBe(200);
     // Owed meanwhile, and written since.
     expect(await split.records(told, 'revoke')).toMatchObject([
       { outcome: 'ok', reason: 'admin: drill', happenedAt: expect.stringMatching(/Z$/) as unknown },

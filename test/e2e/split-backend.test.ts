@@ -24,7 +24,6 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
   afterEach(() => split.heal('backend'));
 
   const isCutOff = () => split.metric('leasehold_cut_off', 'from="backend"');
-  const readyz = async () => (await fetch(`${split.split.http}/readyz`)).status;
   const health = async () => {
     const ca = await readFile(split.site.files.ca, 'utf8');
     using caller = callHealth({ address: split.split.workloads, ca });
@@ -49,7 +48,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       const end = await split.askAtSplit();
       expect(['backend_unavailable', 'backend_timeout', 'backend_lost_reply']).toContain(end.code);
       await waitFor('it to be noticed', async () => (await isCutOff()) === 1, patienceMs);
-      expect(await readyz()).toBe(503);
+      expect(await split.readyz()).toBe(503);
       expect(await health()).toBe('NOT_SERVING');
       expect(await split.askAtSplit()).toMatchObject({ code: 'backend_unavailable' });
 
@@ -67,7 +66,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       split.heal('backend');
       await expectHealed(split, { keeps, told, kept, at: split.site.files.workloads });
       expect(await isCutOff()).toBe(0);
-      expect(await readyz()).toBe(200);
+      expect(await split.readyz()).toBe(200);
       expect(await health()).toBe('SERVING');
       expect(await split.records(told, 'revoke')).toMatchObject([{ outcome: 'ok', reason: 'admin: drill' }]);
       // There, and at the one that took it over.

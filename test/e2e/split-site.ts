@@ -34,6 +34,8 @@ export interface SplitSite extends AsyncDisposable {
   issuedFor(pod: string): Promise<number>;
   /** What another new workload each time is told at the broker that is cut off: by a refusal of its bundle, or by the end of its stream. */
   askAtSplit(): Promise<End>;
+  /** What the broker that is cut off answers with. */
+  readyz(): Promise<number>;
   /** Of the broker that is cut off; 0 where it is not shown. */
   metric(name: string, labels: string): Promise<number>;
   /** Of both brokers' logs, for one pod. */
@@ -156,6 +158,7 @@ export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSi
         answerOf(caller, 'generation'),
       ]);
     },
+    readyz: async () => (await fetch(`${split.http}/readyz`)).status,
     metric: async (name, labels) => {
       const text = await (await fetch(`${split.http}/metrics`)).text();
       const line = text.split('\n').find((one) => one.startsWith(`${name}{`) && one.includes(labels));

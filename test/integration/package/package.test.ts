@@ -13,6 +13,7 @@ import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts'
 import { ask } from '../../unit/rpc/server-world.ts';
 import { createNodeWorld, slurmd } from '../sidecar/node-world.ts';
 import { brokerUser, writeBrokerSite, writeNodeSite, writeSlurmd } from './unit-sites.ts';
+import { expectConfined } from './confined.ts';
 import { dpkg, installDeb, runBare } from './installed.ts';
 import { readRpm } from './read-rpm.ts';
 
@@ -266,15 +267,7 @@ describeWith(['packages'], 'the packages', () => {
       });
 
       const pid = shell('systemctl show --property=MainPID --value leasehold-broker');
-      const facts = shell(`cat /proc/${pid}/status`);
-      expect(facts).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'));
-      for (const fact of [
-        'CapEff:\t0000000000000000',
-        'CapBnd:\t0000000000000000',
-        'NoNewPrivs:\t1',
-        'Seccomp:\t2',
-      ])
-        expect(facts).toContain(fact);
+      expectConfined(shell(`cat /proc/${pid}/status`), uid);
       expect(
         shell(
           'stat -c "%u %a" /var/lib/leasehold /var/lib/leasehold/ledger.sqlite /var/log/leasehold/audit.log',

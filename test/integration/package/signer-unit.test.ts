@@ -7,6 +7,7 @@ import { missingForSystemd, startSystemdMachine } from '../../support/parts/syst
 import { describeWith } from '../../support/require.ts';
 import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 import { writeBrokerSite, writeControllerSite } from './unit-sites.ts';
+import { expectConfined } from './confined.ts';
 import { installDeb } from './installed.ts';
 
 let folder: TempFolder;
@@ -59,17 +60,7 @@ describeWith(['packages', 'slurm'], 'the package on a controller', () => {
         ),
       );
       const pid = mainProcess();
-      const facts = shell(`cat /proc/${pid}/status`);
-      expect(facts).toMatch(
-        new RegExp(`^Uid:\\t${slurm.uid}\\t${slurm.uid}\\t${slurm.uid}\\t${slurm.uid}$`, 'm'),
-      );
-      for (const fact of [
-        'CapEff:\t0000000000000000',
-        'CapBnd:\t0000000000000000',
-        'NoNewPrivs:\t1',
-        'Seccomp:\t2',
-      ])
-        expect(facts).toContain(fact);
+      expectConfined(shell(`cat /proc/${pid}/status`), slurm.uid);
       expect(
         shell(
           'stat -c "%u %a" /run/leasehold-signer /run/leasehold-signer/signer.sock /var/lib/leasehold-signer',
