@@ -152,7 +152,7 @@ describe('leasehold canary run', () => {
 
   it('says that none was sent, and how the path stands', async () => {
     broker.script({ RunCanary: { answer: { session: '', canary: { ...stuck, path } } } });
-    const ran = await runHere(['canary', 'run', path, '--output', 'json'], broker);
+    const ran = await runHere(['canary', 'run', path, '--wait', '0s', '--output', 'json'], broker);
     expect(ran).toMatchObject({
       status: 3,
       stderr: 'none was sent: one is under way, or has left something that has to go first\n',
@@ -162,6 +162,41 @@ describe('leasehold canary run', () => {
       canary: { path, outcome: 'revoke_failed', why: 'backend_rejected' },
     });
     expect(broker.received).toHaveLength(1);
+  });
+
+  it('sends its own once the one that was under way is over, and takes that one for no answer', async () => {
+    broker.script({
+      RunCanary: [{ answer: { canary: under } }, { answer: { session: 'ses_1', canary: under } }],
+      ListCanaries: [list(under), list({ ...stuck, path, nextAtMs: at }), list(under), list(passed)],
+    });
+    const ran = await runHere(['canary', 'run', path, '--output', 'json'], broker);
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(ran.stdout)).toMatchObject({ session: 'ses_1', canary: { outcome: 'passed' } });
+    expect(broker.received.map(({ method }) => method)).toEqual([
+      'RunCanary',
+      'ListCanaries',
+      'ListCanaries',
+      'RunCanary',
+      'ListCanaries',
+      'ListCanaries',
+    ]);
+  });
+
+  it('sends none when the one that was under way is not over in time', async () => {
+    broker.script({ RunCanary: { answer: { canary: under } }, ListCanaries: list(under) });
+    let elapsedMs = 0;
+    const clock = {
+      monotonic: () => elapsedMs,
+      sleep: async (ms: number) => void (elapsedMs += ms),
+    };
+    const ran = await runHere(['canary', 'run', path, '--wait', '5s'], { ...broker, clock });
+    expect(ran).toMatchObject({
+      status: 3,
+      stderr: 'none was sent: one is under way, or has left something that has to go first\n',
+    });
+    const sent = broker.received.map(({ method }) => method);
+    expect(sent.filter((method) => method === 'RunCanary')).toHaveLength(1);
+    expect(sent.filter((method) => method === 'ListCanaries').length).toBeGreaterThan(3);
   });
 });
 

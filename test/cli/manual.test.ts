@@ -97,7 +97,7 @@ describe('docs/cli.md', () => {
     ['explain', ['explain', '--bundle', 'b', '--cluster', 'c', '-n', 'n', '--service-account', 's']],
     ['settle list', ['settle', 'list']],
     ['canary list', ['canary', 'list']],
-    ['canary run', ['canary', 'run', 'p']],
+    ['canary run', ['canary', 'run', 'p', '--wait', '0s']],
     ['settle lift', ['settle', 'lift', '--workload', 'w', '--bundle', 'b', '--reason', 'r']],
     ['settle write-off', ['settle', 'write-off', 'x', ...reasoned]],
     ['setup print', ['setup', 'print', '--config', join(root, 'docs', 'examples', 'broker.yaml')]],
