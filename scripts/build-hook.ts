@@ -29,19 +29,24 @@ export type BuiltHook = { readonly built: true } | { readonly built: false; read
 /**
  * Makes `leasehold-hook` and `leasehold-notify`, two static programs, in the folder, with the task prolog beside them. The C compiler is `cc`, or what the variable CC
  * names: one that compiles for arm64 makes the programs for arm64. Throws when there is a compiler and it finds fault.
+ * Without an argument, as Slurm starts it, the hook asks at the sockets that the packages have, or at those given.
  */
 export function buildHook(options: {
   readonly folder: string;
   readonly sanitize?: boolean;
   readonly compiler?: string;
+  /** Of an agent, which may be relative to the working folder of slurmd, and of the signer. */
+  readonly sockets?: { readonly agent: string; readonly signer: string };
 }): BuiltHook {
   const compiler = options.compiler ?? process.env['CC'] ?? 'cc';
   mkdirSync(options.folder, { recursive: true });
   const kind = options.sanitize === true ? sanitized : released;
+  const { sockets } = options;
+  const defines = sockets === undefined ? [] : [`-DAGENT="${sockets.agent}"`, `-DSIGNER="${sockets.signer}"`];
   for (const name of ['leasehold-hook', 'leasehold-notify']) {
     const result = spawnSync(
       compiler,
-      [...flags, ...kind, '-o', join(options.folder, name), join(sources, `${name}.c`)],
+      [...flags, ...kind, ...defines, '-o', join(options.folder, name), join(sources, `${name}.c`)],
       { encoding: 'utf8' },
     );
     if (result.error !== undefined) return { built: false, why: `there is no C compiler ${compiler}` };

@@ -1,8 +1,9 @@
 /*
- * leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]
+ * leasehold-hook [prolog|epilog|register|end] [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]
  *
  * What a batch scheduler forks: passes the variables it was given to the node agent (prolog, epilog) or to the signer (register, end),
- * and waits for the answer. docs/slurm-protocol.md has the protocol.
+ * and waits for the answer. docs/slurm-protocol.md has the protocol. Without a verb, as slurm.conf names it, Slurm's own word for the
+ * script that it runs says which one it is.
  *
  * It exits 0 whatever happens: any other status of a prolog takes the node out of service, and one of PrologSlurmctld queues the job
  * again for ever. Whether a job may start is what the task prolog decides, by the marker that only a served prolog leaves.
@@ -21,8 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Tests have a node for each folder of one machine, and Slurm passes no arguments. */
+#ifndef AGENT
 #define AGENT "/run/leasehold/agent.sock"
 #define SIGNER "/run/leasehold-signer/signer.sock"
+#endif
 #define MOST_BYTES (4u * 1024 * 1024)
 #define MOST_TEXT 1000
 #define MOST_WISH 65536
@@ -45,21 +49,35 @@ static const char *const of_epilog[] = {
 /* slurmd gives a prolog twice its MessageTimeout (10 s) before it takes the node out of service. */
 static const struct verb {
     const char *name;
+    const char *context; /* SLURM_SCRIPT_CONTEXT, which no user can set: theirs all begin with SPANK_ */
     const char *const *variables;
     const char *socket;
     int seconds;
     int away; /* how long a daemon that is gone may take to come back; for the agent the node waits, for the signer the job alone */
-} verbs[] = {{"prolog", of_prolog, AGENT, 15, 3},
-             {"epilog", of_epilog, AGENT, 15, 3},
-             {"register", of_register, SIGNER, 30, 8},
-             {"end", of_end, SIGNER, 10, 8}};
+} verbs[] = {{"prolog", "prolog_slurmd", of_prolog, AGENT, 15, 3},
+             {"epilog", "epilog_slurmd", of_epilog, AGENT, 15, 3},
+             {"register", "prolog_slurmctld", of_register, SIGNER, 30, 8},
+             {"end", "epilog_slurmctld", of_end, SIGNER, 10, 8}};
 
 static const char *verb_name = "";
 
-/* Says one line where administrators look; 0, so that it can be the end of what failed. Blocks nowhere: a full pipe or a stuck log daemon must not hold up a job. */
+/* One line for administrators, with its end on standard error, and as a record of syslog. Blocks nowhere: a full pipe or a stuck log daemon must not hold
+ * up a job. Calls nothing that a handler of signals may not. */
+static void tell(const char *line, size_t length, const char *record, size_t record_length) {
+    struct pollfd out = {.fd = 2, .events = POLLOUT};
+    /* A pipe that polls as writable takes PIPE_BUF bytes, which the line is shorter than. */
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 && write(2, line, length) < 0) errno = 0;
+    int log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (log < 0) return;
+    struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    if (sendto(log, record, record_length, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&where, sizeof where) < 0) errno = 0;
+    close(log);
+}
+
+/* Says one line where administrators look; 0, so that it can be the end of what failed. */
 static int say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int say(const char *format, ...) {
-    char text[MOST_TEXT + 200], line[sizeof text + 64];
+    char text[MOST_TEXT + 200], line[sizeof text + 64], record[sizeof line];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
@@ -67,20 +85,21 @@ static int say(const char *format, ...) {
     for (char *at = text; *at != '\0'; at++) /* no line breaks or terminal sequences from the other side */
         if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = '?';
     int length = snprintf(line, sizeof line, "leasehold-hook %s: %s\n", verb_name, text);
-    struct pollfd out = {.fd = 2, .events = POLLOUT};
-    /* A pipe that polls as writable takes PIPE_BUF bytes, which the line is shorter than. */
-    if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 && write(2, line, (size_t)length) < 0) errno = 0;
-    int log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (log < 0) return 0;
-    struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-    length = snprintf(line, sizeof line, "<27>leasehold-hook[%d]: %s: %s", (int)getpid(), verb_name, text); /* daemon.err */
-    if (sendto(log, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&where, sizeof where) < 0) errno = 0;
-    close(log);
+    int record_length = snprintf(record, sizeof record, "<27>leasehold-hook[%d]: %s: %s", (int)getpid(), verb_name, text); /* daemon.err */
+    tell(line, (size_t)length, record, (size_t)record_length);
     return 0;
 }
 
 static void leave(int signal) {
     (void)signal;
+    _exit(0);
+}
+
+/* A fault of this program's own must not cost a node either. */
+static void leave_broken(int signal) {
+    static const char line[] = "leasehold-hook: ended by a fault of its own\n", record[] = "<27>leasehold-hook: ended by a fault of its own";
+    (void)signal;
+    tell(line, sizeof line - 1, record, sizeof record - 1);
     _exit(0);
 }
 
@@ -202,13 +221,20 @@ static int ask(const struct verb *verb, const char *path, long seconds, long awa
 }
 
 int main(int argc, char **argv) {
+    /* The scheduler's own signals end it with 0, too. */
+    const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE};
+    for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) signal(ends[at], leave);
+    const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+    for (size_t at = 0; at < sizeof faults / sizeof *faults; at++) signal(faults[at], leave_broken);
     const struct verb *verb = NULL;
-    for (size_t at = 0; argc > 1 && at < sizeof verbs / sizeof *verbs; at++)
-        if (strcmp(argv[1], verbs[at].name) == 0) verb = &verbs[at];
+    int says_verb = argc > 1 && strncmp(argv[1], "--", 2) != 0;
+    const char *word = says_verb ? argv[1] : getenv("SLURM_SCRIPT_CONTEXT");
+    for (size_t at = 0; word != NULL && at < sizeof verbs / sizeof *verbs; at++)
+        if (strcmp(word, says_verb ? verbs[at].name : verbs[at].context) == 0) verb = &verbs[at];
     const char *path = verb == NULL ? "" : verb->socket;
     long seconds = verb == NULL ? 0 : verb->seconds, away = verb == NULL ? 0 : verb->away, peer_uid = -1;
-    int wrong = verb == NULL || argc % 2 != 0;
-    for (int at = 2; !wrong && at < argc; at += 2) {
+    int first = 1 + says_verb, wrong = verb == NULL || (argc - first) % 2 != 0;
+    for (int at = first; !wrong && at < argc; at += 2) {
         if (strcmp(argv[at], "--socket") == 0) path = argv[at + 1];
         else if (strcmp(argv[at], "--timeout") == 0) wrong = (seconds = number(argv[at + 1], 3600)) < 1;
         else if (strcmp(argv[at], "--away") == 0) wrong = (away = number(argv[at + 1], 3600)) < 0;
@@ -216,13 +242,12 @@ int main(int argc, char **argv) {
         else wrong = 1;
     }
     if (wrong) {
-        say("usage: leasehold-hook prolog|epilog|register|end [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]");
+        say("usage: leasehold-hook [prolog|epilog|register|end] [--socket PATH] [--timeout SECONDS] [--away SECONDS] [--peer UID]; "
+            "without a verb SLURM_SCRIPT_CONTEXT says it");
         return 0;
     }
     verb_name = verb->name;
-    /* The scheduler's own signals end it with 0, too, and nothing can make it stay. */
-    const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE};
-    for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) signal(ends[at], leave);
+    /* Nothing can make it stay. */
     alarm((unsigned)seconds + 2);
     ask(verb, path, seconds, away, peer_uid);
     return 0;

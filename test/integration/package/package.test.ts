@@ -99,7 +99,6 @@ describeWith(['packages'], 'the packages', () => {
       '/usr/bin/leasehold',
       '/usr/libexec/leasehold/leasehold-hook',
       '/usr/libexec/leasehold/leasehold-task-prolog',
-      ...['register', 'end', 'prolog', 'epilog'].map((verb) => `/usr/libexec/leasehold/slurm/${verb}`),
     ])
       expect([path, contents.get(path)]).toEqual([path, '-rwxr-xr-x root/root']);
     expect(contents.get('/usr/libexec/leasehold/leasehold-notify')).toBe('-rwx--x--x root/root');
@@ -149,11 +148,7 @@ describeWith(['packages'], 'the packages', () => {
     expect(facts.files.get('/etc/leasehold/node')?.mode).toBe(0o700);
   });
 
-  it('have scripts for slurm.conf that lead to the hook, and units that lead to the program', async () => {
-    for (const verb of ['register', 'end', 'prolog', 'epilog'])
-      expect(await readFile(installed(`usr/libexec/leasehold/slurm/${verb}`), 'utf8')).toBe(
-        `#!/bin/sh\nexec /usr/libexec/leasehold/leasehold-hook ${verb}\n`,
-      );
+  it('have lines for slurm.conf that name what Slurm forks, and units that lead to the program', async () => {
     const lines = await readFile(installed('usr/share/doc/leasehold/examples/slurm.conf'), 'utf8');
     const named = [...lines.matchAll(/^\w+=(\/\S+)$/gm)].map(([, path = '']) => path);
     for (const unit of ['broker', 'node-agent', 'signer']) {
@@ -371,11 +366,8 @@ describeWith(['packages'], 'the packages', () => {
       const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
       const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
       const hooked = machine.run([
-        'env',
-        '-i',
-        ...variables,
+        ...['env', '-i', ...variables, 'SLURM_SCRIPT_CONTEXT=epilog_slurmd'],
         '/usr/libexec/leasehold/leasehold-hook',
-        'epilog',
       ]);
       expect(hooked).toEqual({ status: 0, stdout: '', stderr: '' });
 

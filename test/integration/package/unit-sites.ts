@@ -87,7 +87,7 @@ audit: { file: /var/log/leasehold/audit.log, hmacKeyFile: audit.key }
   return ca;
 }
 
-/** Of cluster hpc, at that broker: a whole Slurm of one node, n1, whose controller runs the scripts of the package. `slurm` is SlurmUser. */
+/** Of cluster hpc, at that broker: a whole Slurm of one node, n1, whose controller runs the hook of the package. `slurm` is SlurmUser. */
 export function writeControllerSite(
   root: string,
   ca: TestCa,

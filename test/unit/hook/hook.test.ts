@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -20,10 +20,17 @@ const sockets = new Set<Socket>();
 
 const run = (
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly signal?: NodeJS.Signals } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly signal?: NodeJS.Signals;
+    readonly program?: string;
+  } = {},
 ): Promise<Outcome> =>
   new Promise((resolve, reject) => {
-    const child = spawn(hook, args, { env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(options.program ?? hook, args, {
+      env: { ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -76,8 +83,12 @@ afterEach(async () => {
 afterAll(() => folder[Symbol.asyncDispose]());
 
 describe('leasehold-hook', () => {
-  const trouble = async (args: readonly string[], words: RegExp) => {
-    const outcome = await run(args);
+  const trouble = async (
+    args: readonly string[],
+    words: RegExp,
+    env: Readonly<Record<string, string>> = {},
+  ) => {
+    const outcome = await run(args, { env });
     expect(outcome).toMatchObject({ status: 0, signal: null, stdout: '' });
     expect(outcome.stderr).toMatch(words);
     expect(outcome.stderr.split('\n')).toHaveLength(2);
@@ -98,6 +109,62 @@ describe('leasehold-hook', () => {
     skip(hook === '');
     await trouble(args, /usage: leasehold-hook/);
   });
+
+  it.for([
+    ['prolog_slurmd', 'prolog'],
+    ['epilog_slurmd', 'epilog'],
+    ['prolog_slurmctld', 'register'],
+    ['epilog_slurmctld', 'end'],
+  ])(
+    'goes by the word of Slurm where it is given no verb, under any name: %s',
+    async ([context = '', verb], { skip }) => {
+      skip(hook === '');
+      const asked: string[] = [];
+      const path = await serve((socket, request) =>
+        socket.on('data', () => {
+          if (!request().includes('\0\0')) return;
+          asked.push(request().toString());
+          socket.end('OK\n');
+        }),
+      );
+      const env = {
+        SLURM_SCRIPT_CONTEXT: context,
+        SLURM_JOB_ID: '7',
+        SPANK_SLURM_SCRIPT_CONTEXT: 'epilog_slurmd',
+      };
+      // What a name says counts for nothing: Slurm starts it by those of its links.
+      const link = join(folder.path, `99-epilog-${context}`);
+      await symlink(hook, link);
+      for (const program of [hook, link])
+        expect(await run(['--socket', path], { env, program })).toEqual({
+          status: 0,
+          signal: null,
+          stdout: '',
+          stderr: '',
+        });
+      expect(await run(['end', '--socket', path], { env })).toMatchObject({ status: 0, stderr: '' });
+      const request = (of = '') => `leasehold/1 ${of}\nSLURM_JOB_ID=7\0\0`;
+      expect(asked).toEqual([request(verb), request(verb), request('end')]);
+    },
+  );
+
+  it.for(['', 'prolog', 'prolog_task', 'epilog_slurmd ', 'PROLOG_SLURMD'])(
+    'says how it is used and exits 0 where neither a verb nor Slurm tells what it is to do: %j',
+    async (context, { skip }) => {
+      skip(hook === '');
+      const env = { SLURM_SCRIPT_CONTEXT: context };
+      for (const args of [[], ['--timeout', '5'], ['dance', '--timeout', '5']])
+        await trouble(args, /usage: leasehold-hook/, env);
+    },
+  );
+
+  it.for([['--timeout'], ['--timeout', '5x'], ['--shell', 'x'], ['--socket', '/x', 'prolog']])(
+    'takes no other arguments without a verb: %j',
+    async (args, { skip }) => {
+      skip(hook === '');
+      await trouble(args, /usage: leasehold-hook/, { SLURM_SCRIPT_CONTEXT: 'prolog_slurmd' });
+    },
+  );
 
   it('exits 0 where nothing listens, where a file is, and where the path is too long', async ({ skip }) => {
     skip(hook === '');
@@ -165,6 +232,20 @@ describe('leasehold-hook', () => {
     const path = await serve(() => undefined);
     expect(await run(ask(path, '20'), { signal })).toMatchObject({ status: 0, signal: null });
   });
+
+  it.for(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE'] as const)(
+    'exits 0 after a fault of its own, and says that it was one: %s',
+    async (signal, { skip }) => {
+      skip(hook === '');
+      const path = await serve(() => undefined);
+      expect(await run(ask(path, '20'), { signal })).toEqual({
+        status: 0,
+        signal: null,
+        stdout: '',
+        stderr: 'leasehold-hook: ended by a fault of its own\n',
+      });
+    },
+  );
 
   it('sends what the protocol names, as it is, and nothing else', async ({ skip }) => {
     skip(hook === '');
