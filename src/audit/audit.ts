@@ -153,6 +153,8 @@ export interface Audit {
   hmac(reference: string): string;
   /** Records that are owed now. */
   owed(): number;
+  /** False when one more that cannot be written may only be counted: what is safe elsewhere then waits there. */
+  hasRoom(): boolean;
   /** False when the last record could not be written: as long as nothing else is, that is what is known of the log. */
   takesRecords(): boolean;
   [Symbol.asyncDispose](): Promise<void>;

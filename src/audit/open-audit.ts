@@ -100,6 +100,7 @@ export async function openAudit(options: OpenAuditOptions): Promise<Audit> {
     recordAnyway: (event) => owed.recordAnyway(event),
     recordStranger: (event) => (event.node === undefined ? strangers : nodes).record(event),
     owed: () => owed.count(),
+    hasRoom: () => owed.hasRoom(),
     takesRecords: () => writer.takesRecords(),
     hmac: (reference) =>
       createHmac('sha256', options.hmacKey.open()).update(reference).digest('hex').slice(0, hmacLength),

@@ -18,12 +18,16 @@ export interface OwedRecords {
   recordAnyway(event: AuditEvent): Promise<boolean>;
   /** How many are owed now. */
   count(): number;
+  /** Whether more may be owed; false some time before they are only counted, for those that nothing else keeps. */
+  hasRoom(): boolean;
   /** Tries once more, and stops. */
   close(): Promise<void>;
 }
 
 /** Past this they are only counted. */
 const mostKept = 10_000;
+/** Past this there is no room for what the ledger keeps as well. */
+const roomy = 8_000;
 /** Of those, how many outlive the broker; for the rest the ledger has who revoked what, and why. */
 const mostStored = 500;
 const retryMs = 1_000;
@@ -113,6 +117,7 @@ export function createOwedRecords(options: {
       return false;
     },
     count: () => owed.length + lost,
+    hasRoom: () => owed.length < roomy,
     close: async () => {
       cancel?.();
       if (owed.length > 0 || lost > 0) await payNow();

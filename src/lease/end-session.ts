@@ -20,13 +20,19 @@ export async function endSession(
   const { session: id, reason, note = '', by = 'broker' } = options;
   const asked = { reason, note, by };
   const unrecorded = { id: parts.randomId('end_'), replica: parts.replica };
-  const session = await parts.ledger.beginRevoke({
-    session: id,
-    end: asked,
-    tombstone: options.tombstone,
-    unrecorded,
-    at: parts.backend.now(),
-  });
+  const session = await parts.ledger
+    .beginRevoke({
+      session: id,
+      end: asked,
+      tombstone: options.tombstone,
+      unrecorded,
+      at: parts.backend.now(),
+    })
+    .catch((error: unknown) => {
+      // It may have taken it all the same, and nobody need ask again.
+      parts.endRecords.mayBeLeft();
+      throw error;
+    });
   await parts.reach('revoke.begun', id);
   tellEnded(parts, id, reason);
   const { end } = session;

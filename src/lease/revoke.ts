@@ -44,6 +44,9 @@ export async function revokeWork(
   }
   // A ledger that cannot take the end, on a full disk for one, must not fill the audit log.
   if (!parts.recorded.has(leaseSetId)) {
+    // The credentials are gone, and the ledger says so; that somebody can read it in the log has to wait.
+    if (!parts.audit.hasRoom())
+      return Math.round(parts.backend.now() + parts.settings.retryMaxMs * (1 + parts.random()));
     // A credential came while the others were settled.
     if (!(await recordSettled(parts, leaseSetId))) return parts.backend.now();
     parts.recorded.add(leaseSetId);

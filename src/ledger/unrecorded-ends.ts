@@ -10,6 +10,11 @@ export interface UnrecordedEndLedger {
     readonly replica: string;
     readonly limit: number;
   }): Promise<readonly UnrecordedEnd[]>;
+  /** Those that are the replica's already, oldest first. */
+  listUnrecordedEnds(query: {
+    readonly replica: string;
+    readonly limit: number;
+  }): Promise<readonly UnrecordedEnd[]>;
   /** The log has them. Unknown ids are passed over. */
   removeUnrecordedEnds(ids: readonly string[]): Promise<void>;
 }

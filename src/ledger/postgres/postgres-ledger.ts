@@ -173,6 +173,8 @@ function createLedger(
       each('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
     takeUnrecordedEnds: (input) =>
       change('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
+    listUnrecordedEnds: (query) =>
+      each('list unrecorded ends', (sql) => unrecordedEnds.listUnrecordedEnds(sql, query)),
     removeUnrecordedEnds: (ids) =>
       each('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     seeRunning: (input) => each('see running', (sql) => awaited.seeRunning(sql, input)),

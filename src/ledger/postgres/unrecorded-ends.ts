@@ -37,6 +37,18 @@ export async function takeUnrecordedEnds(
   return rows.map(toUnrecordedEnd);
 }
 
+export async function listUnrecordedEnds(
+  sql: Sql,
+  { replica, limit }: LedgerInput<'listUnrecordedEnds'>,
+): Promise<readonly UnrecordedEnd[]> {
+  const rows = await sql.all(
+    'SELECT * FROM unrecorded_end WHERE replica = $1 ORDER BY id LIMIT $2',
+    replica,
+    limit,
+  );
+  return rows.map(toUnrecordedEnd);
+}
+
 export async function removeUnrecordedEnds(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql.run('DELETE FROM unrecorded_end WHERE id = ANY ($1::text[])', ids);
 }

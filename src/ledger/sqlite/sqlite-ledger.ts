@@ -158,6 +158,8 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
       read('list runs to cancel', (sql) => undelivered.listRunsToCancel(sql, query)),
     takeUnrecordedEnds: (input) =>
       run('take unrecorded ends', (sql) => unrecordedEnds.takeUnrecordedEnds(sql, input)),
+    listUnrecordedEnds: (query) =>
+      read('list unrecorded ends', (sql) => unrecordedEnds.listUnrecordedEnds(sql, query)),
     removeUnrecordedEnds: (ids) =>
       run('remove unrecorded ends', (sql) => unrecordedEnds.removeUnrecordedEnds(sql, ids)),
     seeRunning: (input) => run('see running', (sql) => awaited.seeRunning(sql, input)),

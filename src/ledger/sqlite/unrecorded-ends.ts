@@ -34,6 +34,15 @@ export function takeUnrecordedEnds(
   return ends;
 }
 
+export function listUnrecordedEnds(
+  sql: Sql,
+  { replica, limit }: LedgerInput<'listUnrecordedEnds'>,
+): readonly UnrecordedEnd[] {
+  return sql
+    .all('SELECT * FROM unrecorded_end WHERE replica = ? ORDER BY id LIMIT ?', replica, limit)
+    .map(toUnrecordedEnd);
+}
+
 export function removeUnrecordedEnds(sql: Sql, ids: readonly string[]): void {
   for (const id of ids) sql.run('DELETE FROM unrecorded_end WHERE id = ?', id);
 }

@@ -47,6 +47,26 @@ export function unrecordedEndsContract(open: OpenLedgerWorld): void {
       expect(rest.flat().toSorted()).toEqual(['end_3', 'end_4']);
     });
 
+    it('is listed for its own replica, and for whoever took it', async () => {
+      await join('rep_a', 'rep_b');
+      for (const [id, replica] of [
+        ['end_2', 'rep_a'],
+        ['end_1', 'rep_a'],
+        ['end_3', 'rep_gone'],
+      ] as const)
+        await revoke(await aSession(id), id, replica);
+      const list = async (replica: string, limit = 10) =>
+        (await ledger.listUnrecordedEnds({ replica, limit })).map(({ id }) => id);
+      expect([await list('rep_a'), await list('rep_a', 1), await list('rep_b')]).toEqual([
+        ['end_1', 'end_2'],
+        ['end_1'],
+        [],
+      ]);
+      expect(await take('rep_b')).toEqual(['end_3']);
+      const [taken] = await ledger.listUnrecordedEnds({ replica: 'rep_b', limit: 10 });
+      expect(taken).toMatchObject({ id: 'end_3', end, at: start + 5 });
+    });
+
     it('is forgotten once it is recorded, and with it no other', async () => {
       for (const id of ['end_1', 'end_2', 'end_3']) await revoke(await aSession(id), id, 'rep_gone');
       await ledger.removeUnrecordedEnds(['end_1', 'end_3', 'end_unknown']);

@@ -92,6 +92,7 @@ async function start(command: StartCommand): Promise<void> {
       return true;
     },
     owed: () => 0,
+    hasRoom: () => true,
     takesRecords: () => true,
     recordStranger: async () => undefined,
     hmac: (reference) => `hmac-${reference.length}`,

@@ -42,6 +42,7 @@ const polls: ReadonlySet<string> = new Set([
   'beatReplica',
   'listHeldBy',
   'takeUnrecordedEnds',
+  'listUnrecordedEnds',
 ]);
 
 /** Strikes the nth of those calls, once. */

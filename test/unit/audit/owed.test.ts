@@ -68,6 +68,23 @@ describe('what goes on without its record', () => {
     expect(await verifyAudit({ files: [file] })).toMatchObject({ ok: true });
   });
 
+  it('has room for what nothing else keeps after it has none for what can wait elsewhere', async () => {
+    await using audit = await open();
+    await rename(file, `${file}.1`);
+    const owe = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_none, index) => audit.recordAnyway(revoked(`s${from + index}`))),
+      );
+    await owe(0, 7_999);
+    expect(audit.hasRoom()).toBe(true);
+    await owe(7_999, 8_001);
+    expect([audit.hasRoom(), audit.owed()]).toEqual([false, 8_001]);
+    await rename(`${file}.1`, file);
+    await vi.waitUntil(() => audit.owed() === 0, { timeout: 20_000 });
+    expect(audit.hasRoom()).toBe(true);
+    expect(await sessions()).toHaveLength(8_001);
+  });
+
   it('outlives the broker in what keeps it, until it is written', async () => {
     const audit = await open();
     await rename(file, `${file}.1`);

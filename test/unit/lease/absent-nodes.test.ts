@@ -61,6 +61,7 @@ const begin = async (absentAfterSeconds = 600, policy = policyOf()): Promise<Abs
       recordStranger: () => Promise.resolve(),
       hmac: () => '',
       owed: () => 0,
+      hasRoom: () => true,
       takesRecords: () => takesRecords,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },

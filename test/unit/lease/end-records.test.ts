@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LeaseholdError } from '../../../src/platform/error.ts';
 import { createWorld, type World } from './world.ts';
 
 const revokeAll = (world: World, replica = 0) =>
@@ -82,5 +83,50 @@ describe('the record of who ended a session', () => {
     world.setAuditBroken(false);
     await world.pass(120_000);
     expect(ended(world)).toMatchObject([{ actor: 'admin:a', reason: 'admin: drill' }]);
+  });
+
+  it('waits in the ledger, with that of what became of the credentials, while the log can owe no more', async () => {
+    await using world = await createWorld();
+    const holder = await world.holder();
+    await holder.take('db');
+    const session = holder.last('opened')?.session ?? '';
+    world.setAuditRoom(false);
+    await revokeAll(world);
+    await world.pass(120_000);
+    expect(world.backend.aliveCredentials()).toEqual([]);
+    const waiting = await world.ledger.findSession(session);
+    expect(waiting?.state).toBe('revoking');
+    const settlements = waiting?.leaseSets.flatMap(({ credentials }) =>
+      credentials.map((one) => one.settlement),
+    );
+    expect(new Set(settlements)).toEqual(new Set(['confirmed']));
+    const told = () => world.records.filter((one) => one.session === session && one.action === 'settle');
+    expect([...ended(world), ...told()]).toEqual([]);
+    world.setAuditRoom(true);
+    await world.pass(120_000);
+    expect(ended(world)).toMatchObject([{ session, actor: 'admin:a', reason: 'admin: drill' }]);
+    expect(ended(world)[0]?.happenedAt).toMatch(/Z$/);
+    expect(told()).toHaveLength(1);
+    expect((await world.ledger.findSession(session))?.state).toBe('ended');
+    await world.kill(0);
+    expect(await unrecorded(world)).toEqual([]);
+  });
+
+  it('is written by the broker that asked for the end and lost the ledger’s answer', async () => {
+    await using world = await createWorld();
+    await (await world.holder()).take('db');
+    let isLost = false;
+    world.setAround(async ({ method }, proceed) => {
+      const answer = await proceed();
+      if (method !== 'beginRevoke' || isLost) return answer;
+      isLost = true;
+      throw new LeaseholdError('ledger_unavailable');
+    });
+    await expect(revokeAll(world)).rejects.toMatchObject({ code: 'ledger_unavailable' });
+    expect(ended(world)).toEqual([]);
+    await world.pass(10_000);
+    expect(ended(world)).toMatchObject([{ actor: 'admin:a', reason: 'admin: drill' }]);
+    await world.pass(60_000);
+    expect(ended(world)).toHaveLength(1);
   });
 });

@@ -49,6 +49,7 @@ const create = () =>
       recordStranger: () => Promise.resolve(),
       hmac: () => '',
       owed: () => owed,
+      hasRoom: () => true,
       takesRecords: () => true,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },

@@ -108,6 +108,8 @@ export interface World {
   setState(workload: string, state: WorkloadState): void;
   grant(allowed: boolean): void;
   setAuditBroken(broken: boolean): void;
+  /** Whether more may be owed to the log. */
+  setAuditRoom(room: boolean): void;
   /** Runs before each record; what it throws is thrown to the engine. */
   setAudit(hook: (event: AuditEvent) => Promise<void> | void): void;
   /** Runs before each call of the ledger; what it throws is thrown to the engine, and the call is not made. */
@@ -161,6 +163,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const within = <T extends object>(part: OutwardCall['part'], target: T): T =>
     surrounded(target, (method, proceed) => around({ part, method }, proceed));
   let auditBroken = false;
+  let auditRoom = true;
   let auditHook: (event: AuditEvent) => Promise<void> | void = () => undefined;
   let ledgerHook: (method: string) => Promise<void> | void = () => undefined;
   const audit: Audit = {
@@ -171,6 +174,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
     recordAnyway: (event) => anyway((one) => audit.record(one))(event),
     owed: () => 0,
+    hasRoom: () => auditRoom,
     takesRecords: () => !auditBroken,
     recordStranger: async (event) => void records.push(event),
     hmac: (reference) => `hmac-${reference.length}`,
@@ -393,6 +397,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       for (const listener of policyListeners) listener();
     },
     setAuditBroken: (broken) => void (auditBroken = broken),
+    setAuditRoom: (room) => void (auditRoom = room),
     setAudit: (hook) => void (auditHook = hook),
     setLedger: (hook) => void (ledgerHook = hook),
     setAround: (next) => void (around = next),
@@ -442,7 +447,7 @@ async function silence(clock: ManualClock, stopped: AbortSignal): Promise<never>
 }
 
 /** Methods that answer at once, without leaving the process. */
-const instant: ReadonlySet<string> = new Set(['now', 'hmac', 'subscribe', 'owed', 'takesRecords']);
+const instant: ReadonlySet<string> = new Set(['now', 'hmac', 'subscribe', 'owed', 'hasRoom', 'takesRecords']);
 
 /** The same ledger with the hook in front of every call. */
 function hooked(ledger: Ledger, hook: (method: string) => Promise<void> | void): Ledger {

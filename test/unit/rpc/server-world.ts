@@ -106,6 +106,7 @@ export function recordingAudit(): RecordingAudit {
       return true;
     },
     owed: () => 0,
+    hasRoom: () => true,
     takesRecords: () => true,
     recordStranger: async (event) => void records.push({ ...event, stranger: true }),
     hmac: () => '0123456789abcdef',
