@@ -9,7 +9,7 @@ let jobs: ReturnType<typeof jobsOf>;
 
 /** The agent of one of the nodes does not run; nobody says a word of that node. */
 describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes, one of which has no agent', () => {
-  useSlurmSite((...started) => ([site, jobs] = started), { absentAfterSeconds: 10 });
+  useSlurmSite((...started) => ([site, jobs] = started), { absentAfterSeconds: 20 });
 
   const records = async (action: string, jobId: number) =>
     (await site.audit())
@@ -64,7 +64,7 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes, one of which 
     const ran = async () =>
       (await site.slurm.command('squeue', '-h', '-j', String(job), '-O', 'TimeUsed')).trim();
     await site.slurm.waitFor('it has run for longer than a node is waited for', async () =>
-      /^0:(1[6-9]|[2-5]\d)$/.test(await ran()),
+      /^0:(2[6-9]|[3-5]\d)$/.test(await ran()),
     );
     expect(await records('run_undelivered', job)).toEqual([]);
     await jobs.release(job);

@@ -130,7 +130,7 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     await site.slurm.waitFor('it is suspended', async () => (await site.slurm.state(job)) === 'S');
     const { squeue, scontrol } = { squeue: '/usr/bin/squeue', scontrol: '/usr/bin/scontrol' };
     const scheduler = createScheduler({ squeue, scontrol, conf: site.slurm.env['SLURM_CONF'] ?? '' });
-    const runs = await scheduler.runs(AbortSignal.timeout(10_000));
+    const runs = await scheduler.runs(AbortSignal.timeout(60_000));
     expect(runs.find(({ jobId }) => jobId === job)).toMatchObject({ isStarting: true });
     expect(await jobs.canLogin(login)).toBe(true);
     await jobs.release(job);

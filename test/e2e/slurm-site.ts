@@ -46,6 +46,8 @@ export interface SlurmSite extends AsyncDisposable {
   runsOn(node: Node): string;
   /** The same where its agent writes it. */
   writtenOn(node: Node): string;
+  /** What the task prolog of that node reads of a job; empty when it is not there. */
+  marker(node: Node, jobId: number): Promise<string>;
   /** The broker's audit log. */
   audit(): Promise<string>;
   /** Names of all files of runs, markers and records that any agent still has. */
@@ -66,6 +68,8 @@ export async function startSlurmSite(
   options: {
     /** `prolog` of each agent's configuration. */
     readonly prolog?: Readonly<Record<string, unknown>>;
+    /** More lines of slurm.conf. */
+    readonly conf?: readonly string[];
     /** Each job is in a mount namespace of its own. For who may mount. */
     readonly hasJobContainers?: boolean;
     /** Of the cluster in the broker's configuration. */
@@ -206,7 +210,8 @@ export async function startSlurmSite(
   const agents = new Map<Node, OwnedProcess>();
   const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
   const startAgent = async (node: Node) => {
-    const ready = (agents.get(node)?.lastOutput() ?? '').split('"ready"').length;
+    const log = () => readFile(join(folder, `agent-${node}.log`), 'utf8').catch(() => '');
+    const written = (await log()).length;
     const agent = await startLeasehold({
       name: `agent-${node}`,
       folder,
@@ -216,7 +221,7 @@ export async function startSlurmSite(
     // The file has the lines of the process before, too.
     await waitUntilReady({
       process: agent,
-      ready: async () => agent.lastOutput().split('"ready"').length > ready,
+      ready: async () => (await log()).slice(written).includes('"ready"'),
     });
   };
   building.defer(async () => {
@@ -243,7 +248,8 @@ export async function startSlurmSite(
     await startSlurm({
       nodes: nodes.length,
       hooks: () => siteHooks({ bin: join(memory.path, 'bin'), nodes: memory.path, signerSocket }),
-      conf: ['BatchStartTimeout=1'],
+      // A job that is deaf to its end lives long enough to be looked at, and how one has ended stays known.
+      conf: ['BatchStartTimeout=1', 'KillWait=15', 'MinJobAge=300', ...(options.conf ?? [])],
       hasJobContainers: options.hasJobContainers === true,
     }),
   );
@@ -279,6 +285,7 @@ export async function startSlurmSite(
     socketOf,
     runsOn: (node) => join(rootOf(node), 'runs'),
     writtenOn: (node) => join(rootOf(node), 'own/runs'),
+    marker: (node, jobId) => readFile(join(rootOf(node), 'jobs', String(jobId)), 'utf8').catch(() => ''),
     audit: () => readFile(join(folder, 'audit.log'), 'utf8'),
     left: async () => {
       const names = nodes.flatMap((node) =>

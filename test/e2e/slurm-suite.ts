@@ -11,10 +11,10 @@ export function useSlurmSite(
   beforeAll(async () => {
     site = await startSlurmSite(options);
     began(site, jobsOf(site));
-  }, 180_000);
+  });
   afterAll(async () => {
     await site?.[Symbol.asyncDispose]();
-  }, 60_000);
+  });
   beforeEach((context) => {
     context.onTestFailed(() => {
       process.stderr.write(`${site?.outputs() ?? ''}\n`);

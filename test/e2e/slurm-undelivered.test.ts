@@ -15,7 +15,11 @@ let jobs: ReturnType<typeof jobsOf>;
 /** One of the nodes cannot deliver; the others have the files by then. */
 describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
   describe.runIf(mayMount)('one of which has no room', () => {
-    useSlurmSite((...started) => ([site, jobs] = started), { prolog: { seconds: 6 } });
+    useSlurmSite((...started) => ([site, jobs] = started), {
+      // The other nodes have that long to deliver, and Slurm waits as long; less than the hook waits.
+      prolog: { seconds: 12 },
+      conf: ['MessageTimeout=30'],
+    });
 
     /** Until disposed, not a byte more goes into the files of that node. */
     const fill = async (node: Node): Promise<AsyncDisposable> => {
@@ -80,6 +84,11 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
       const login = await jobs.loginOf(job);
       await site.slurm.waitFor('the step has failed', async () => site.isTold(`${job}.failed`));
       expect(await site.read(`${job}.out`)).toContain(noRoom);
+      // The agent lets the step fail first, and tells the broker then.
+      await site.slurm.waitFor(
+        'the broker is told',
+        async () => (await records('run_undelivered', job)).length > 0,
+      );
       expect(await records('run_undelivered', job)).toMatchObject([
         { outcome: 'failed', node: 'hpc/n3', reason: 'its agent gave up; only its tasks there fail' },
       ]);

@@ -79,7 +79,7 @@ export interface SlurmCluster extends AsyncDisposable {
     script: string,
     options?: { readonly user?: JobUser; readonly args?: readonly string[] },
   ): Promise<string>;
-  /** Compact state as squeue has it (of an array or het job, each that one of its parts has), or undefined once the job is forgotten or gone. */
+  /** Compact state as squeue has it (of an array or het job, each that one of its parts has), or undefined once the job is forgotten or gone; `?` where the controller does not say. */
   state(jobId: number): Promise<string | undefined>;
   waitFor(what: string, isSo: () => Promise<boolean>, seconds?: number): Promise<void>;
   /** A Slurm command as root; its stdout. */
@@ -100,20 +100,21 @@ export interface SlurmCluster extends AsyncDisposable {
   nodeStates(): Promise<readonly string[]>;
 }
 
+const commandMs = 30_000;
+/** From its wait for nodes to its end. */
+const interactiveMs = 120_000;
+
 const run = (
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  timeout = commandMs,
 ): Promise<string> =>
   new Promise((resolve, reject) => {
-    execFile(
-      program,
-      [...args],
-      { env: { PATH: slurmPath, ...env }, timeout: 30_000 },
-      (error, stdout, stderr) =>
-        error === null
-          ? resolve(stdout)
-          : reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error })),
+    execFile(program, [...args], { env: { PATH: slurmPath, ...env }, timeout }, (error, stdout, stderr) =>
+      error === null
+        ? resolve(stdout)
+        : reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error })),
     );
   });
 
@@ -156,7 +157,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       .split('\n')
       .flatMap((line) => /State=(\S+)/.exec(line)?.[1] ?? []);
 
-  await waitFor('munged has its socket', async () => existsSync(at('munge/socket')), 15);
+  await waitFor('munged has its socket', async () => existsSync(at('munge/socket')));
   let running = await start('slurmctld', programs.slurmctld, '-D', '-i');
   building.defer(() => running.stop());
   if (options.hasBackup === true) {
@@ -206,11 +207,11 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     },
     interactive: (program, script, { user = 'games', args = [] } = {}) => {
       const all = [programs[program], '--chdir=/', ...args, '/bin/sh', '-c', script];
-      return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env);
+      return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env, interactiveMs);
     },
     state: async (jobId) => {
       const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
-        () => '',
+        (error: unknown) => (String(error).includes('Invalid job id') ? '' : '?'),
       );
       const states = new Set(text.split('\n').flatMap((line) => line.trim() || []));
       return states.size === 0 ? undefined : [...states].join(' ');
