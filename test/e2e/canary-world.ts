@@ -66,6 +66,8 @@ export interface CanaryWorld extends AsyncDisposable {
   usableAccounts(role: string): Promise<number>;
   /** Sent so far by all brokers to all paths. */
   canaries(): Promise<number>;
+  /** One of the paths at which none is under way, waited for. */
+  idlePath(): Promise<string>;
   /** That Vault was asked for, of that path. */
   requests(path: string): Promise<number>;
 }
@@ -186,6 +188,22 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     );
     return Number(rows[0]?.['count']);
   };
+  const idlePath = async (): Promise<string> => {
+    let found: unknown;
+    await waitFor(
+      'a path without a canary under way',
+      async () => {
+        const [row] = await database.query(
+          `SELECT substr(workload, 8) AS path FROM leasehold.session WHERE workload LIKE 'canary/%'
+           GROUP BY workload HAVING bool_and(state = 'ended') ORDER BY workload LIMIT 1`,
+        );
+        found = row?.['path'];
+        return found !== undefined;
+      },
+      patienceMs,
+    );
+    return String(found);
+  };
   const requests = async (path: string): Promise<number> =>
     (await readFile(requestLog, 'utf8'))
       .split('\n')
@@ -210,6 +228,7 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     accounts,
     usableAccounts,
     canaries,
+    idlePath,
     requests,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

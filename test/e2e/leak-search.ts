@@ -11,6 +11,16 @@ export const textSink = (name: string, text: string): Sink => ({ name, bytes: Bu
 
 const readSink = (file: string): Sink => ({ name: file, bytes: readFileSync(file) });
 
+/** Nothing where it has gone since its name was read. */
+const readIfThere = (file: string): readonly Sink[] => {
+  try {
+    return statSync(file).isFile() ? [readSink(file)] : [];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+};
+
 /** Every file below a folder that is wanted. */
 export const fileSinks = (
   folder: string,
@@ -18,8 +28,8 @@ export const fileSinks = (
 ): readonly Sink[] =>
   globSync('**/*', { cwd: folder })
     .map((path) => join(folder, path))
-    .filter((path) => isWanted(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-    .map(readSink);
+    .filter(isWanted)
+    .flatMap(readIfThere);
 
 /** What every user of a machine, or its administrator, can see of a running process. */
 export const processSinks = (pid: number): readonly Sink[] =>
