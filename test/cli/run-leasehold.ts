@@ -20,7 +20,7 @@ export async function runLeasehold(
     // A home that does not exist: no configuration of the person who runs the tests is read.
     env: { HOME: join(repository, 'no-such-home'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 15_000,
+    timeout: 50_000,
   });
   let stdout = '';
   let stderr = '';

@@ -25,7 +25,7 @@ export function callHealth(options: { readonly address: string; readonly ca: str
     const read = (bytes: Buffer) => responseDeserialize(bytes) as HealthReply;
     return [path, requestSerialize, read] as const;
   };
-  const deadline = () => ({ deadline: Date.now() + 10_000 });
+  const deadline = () => ({ deadline: Date.now() + 50_000 });
   return {
     check: (name = '') =>
       new Promise((resolve, reject) => {

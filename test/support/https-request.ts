@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import type { KeyAndCertificate } from './certificates.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 export interface HttpsReply {
   readonly status: number;

@@ -12,7 +12,7 @@ import { Secret } from '../../../src/platform/secret.ts';
 const audit = await openAudit({
   file: writeToStandardOutput,
   hmacKey: Secret.ofText('0123456789abcdef'),
-  maxWaitMs: 200,
+  maxWaitMs: 1_000,
   clock: systemClock,
   log: silentLog,
 });

@@ -93,7 +93,7 @@ describe('leasehold-hook', () => {
     expect(outcome.stderr).toMatch(words);
     expect(outcome.stderr.split('\n')).toHaveLength(2);
   };
-  const ask = (path: string, timeout = '5') => ['prolog', '--socket', path, '--timeout', timeout];
+  const ask = (path: string, timeout = '40') => ['prolog', '--socket', path, '--timeout', timeout];
 
   it.for([
     [],

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildHook } from '../../../scripts/build-hook.ts';
 import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 
-const folder = '/run/leasehold/runs/7-1700000000';
+/** No other process of this machine has that one. */
+const folder = `/run/leasehold/runs/7-${1_700_000_000 + process.pid}`;
 const owner = 12_345;
 
 let home: TempFolder;
@@ -33,17 +34,18 @@ const start = async (options: {
   readonly uid?: number;
 }) => {
   const trap = options.trap === undefined ? '' : `trap 'echo told' ${options.trap};`;
-  const child = spawn('/bin/sh', ['-c', `${trap} echo ready; while :; do sleep 0.05; done`], {
+  // Waits without a child: between fork and exec that would be a second process with the trap.
+  const child = spawn('/bin/sh', ['-c', `${trap} echo ready; while :; do read -r line; done`], {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', ...options.env },
     uid: options.uid ?? owner,
     gid: owner,
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', 'ignore'],
   });
   children.add(child);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text), { timeout: 10_000 });
+  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text));
   await said('ready\n');
   return { said, isAlive: () => child.exitCode === null && child.signalCode === null };
 };
@@ -104,7 +106,7 @@ describe('leasehold-notify', () => {
           wanting(''),
           wanting('10'),
           { LEASEHOLD_DIR: 'x'.repeat(10_000), LEASEHOLD_SIGNAL: 'USR1' },
-          { ...wanting('USR1'), LEASEHOLD_DIR: `${folder}/../7-1700000000` },
+          { ...wanting('USR1'), LEASEHOLD_DIR: `${folder}/../${basename(folder)}` },
         ].map((env) => start({ env, trap: 'USR1' })),
       );
       expect((await notify([folder], owner)).stdout).toBe('0\n');

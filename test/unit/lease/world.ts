@@ -149,7 +149,8 @@ const ownTime = { patienceMs: 0 };
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   let bundles = options.bundles ?? [dbBundle, kvBundle];
-  const folder = await createTempFolder();
+  // In memory: each change is synced, and here all time is the test's own.
+  const folder = await createTempFolder({ parent: '/dev/shm' });
   const clock = createManualClock();
   const backend = createMemoryBackend({
     clock,

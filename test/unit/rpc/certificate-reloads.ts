@@ -24,13 +24,14 @@ export async function completeHandshake(
 }
 
 /**
- * Replaces certificate and key over and over, caught half-written at every stage, while connections are made one after the other.
- * Returns how many were; rejects with the first that failed.
+ * Replaces certificate and key over and over, caught half-written at every stage, while connections are made one after the other: at least so
+ * often, and until half as many were made. Returns how often; rejects with the first connection that failed.
  */
-export async function reloadWhileConnecting(world: ServerWorld, rounds: number): Promise<number> {
+export async function reloadWhileConnecting(world: ServerWorld, least: number): Promise<number> {
   const sets = Array.from({ length: 8 }, () => world.ca.issueServer());
   const stop = new AbortController();
   let made = 0;
+  let round = 0;
   const connecting = (async () => {
     while (!stop.signal.aborted) {
       const socket = await completeHandshake(world, world.rpc.workloads);
@@ -43,7 +44,7 @@ export async function reloadWhileConnecting(world: ServerWorld, rounds: number):
     await world.rpc.checkCertificates();
   };
   try {
-    for (let round = 0; round < rounds; round += 1) {
+    for (; round < least || made < least / 2; round += 1) {
       const set = sets[round % sets.length];
       if (set === undefined) continue;
       if (round % 3 === 0) await write(world.files.certificate, set.certificate.slice(0, 200));
@@ -56,5 +57,5 @@ export async function reloadWhileConnecting(world: ServerWorld, rounds: number):
     stop.abort();
   }
   await connecting;
-  return made;
+  return round;
 }

@@ -108,7 +108,7 @@ describe('the TLS server', () => {
 
   it('fails no handshake over many reloads, torn ones included', async () => {
     await start();
-    expect(await reloadWhileConnecting(world, 30)).toBeGreaterThan(10);
+    expect(await reloadWhileConnecting(world, 30)).toBeGreaterThanOrEqual(30);
   });
 });
 
@@ -124,7 +124,7 @@ describe('limits', () => {
       'leasehold_connections_refused_total{listener="workloads",limit="address"} 1',
     );
     for (const socket of first) socket.destroy();
-    await vi.waitFor(expectAlive, { timeout: 5_000 });
+    await vi.waitFor(expectAlive);
   });
 
   it('closes a connection that carries no call', async () => {

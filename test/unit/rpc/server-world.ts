@@ -208,7 +208,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<ServerWorl
           maxStreamsPerConnection: 16,
           maxMessageBytes: 65_536,
           maxUnproved: 64,
-          firstMessageMs: 5_000,
+          firstMessageMs: 50_000,
           ...options.limits,
         },
       },
@@ -323,7 +323,7 @@ export function ask<Response>(
   ) => unknown,
 ): Promise<Ended & { readonly response?: Response | undefined }> {
   return new Promise((resolve) => {
-    begin({ deadline: Date.now() + 10_000 }, (error, response) =>
+    begin({ deadline: Date.now() + 50_000 }, (error, response) =>
       resolve(
         error === null
           ? { ...toEnded({ code: status.OK, details: '', metadata: new Metadata() }), response }

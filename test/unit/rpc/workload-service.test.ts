@@ -20,7 +20,7 @@ let world: ServerWorld;
 const start = async (options: WorldOptions = {}) => (world = await startWorld(options));
 afterEach(() => world[Symbol.asyncDispose]());
 
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
+const eventually = (check: () => void) => vi.waitFor(check, { interval: 10 });
 
 /** The reply, its text and the record of a stream that ended before it was attached. */
 async function expectRefusedStranger(
