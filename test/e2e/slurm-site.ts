@@ -72,15 +72,16 @@ export async function startSlurmSite(
     readonly conf?: readonly string[];
     /** Each job is in a mount namespace of its own. For who may mount. */
     readonly hasJobContainers?: boolean;
+    /** Folder below which each node's memory is mounted; on the machine's memory filesystem when left out. For who may mount. */
+    readonly memoryBelow?: string;
     /** Of the cluster in the broker's configuration. */
     readonly absentAfterSeconds?: number;
   } = {},
 ): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
-  const memory = building.use(
-    await createMemoryFolder(...(options.hasJobContainers === true ? [besideJobContainers] : [])),
-  );
+  const memoryBelow = options.hasJobContainers === true ? besideJobContainers : options.memoryBelow;
+  const memory = building.use(await createMemoryFolder(memoryBelow));
   await chmod(memory.path, 0o711);
   if (options.hasJobContainers === true) building.use(shareMounts(memory.path));
   const rootOf = (node: Node) => join(memory.path, node, 'run');

@@ -9,7 +9,8 @@ import type { ToolName } from './tools/definitions.ts';
 import { findBao, findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
-export type Part = 'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'arm64' | 'packages';
+export type Part =
+  'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'apptainer' | 'arm64' | 'packages';
 
 /** Where Debian has it. */
 export const runc = '/usr/sbin/runc';
@@ -41,6 +42,7 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
   },
   slurm: missingSlurm,
   runc: () => (existsSync(runc) ? [] : [`there is no ${runc}`]),
+  apptainer: () => missingTools('apptainer'),
   arm64: () =>
     Object.values(forArm64)
       .filter((program) => findOnPath(program, process.env) === undefined)

@@ -78,22 +78,34 @@ const elapsed = (startedAt: number): string => {
   return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
 };
 
+const goBuild = ['go', 'build', '-v', '-trimpath', '-buildvcs=false', '-mod=readonly'] as const;
+
+const commandFor = ({ script, ldflags, goPackage }: ToolDefinition, output: string): readonly string[] =>
+  script === undefined
+    ? [...goBuild, '-ldflags', ldflags, '-o', output, goPackage]
+    : ['/bin/sh', script, output, goPackage, ldflags];
+
 /** Compiles with `go build` in the machine's own build cache; says every few seconds how far it is. */
 export const compileWithGo: Compile = async (tool, output, say) => {
   const startedAt = performance.now();
   say(
     `${tool.name}: building from pinned Go sources, about ${tool.coldBuildMinutes} min when nothing is cached`,
   );
-  const child = spawn(
-    'go',
-    ['build', '-v', '-trimpath', '-buildvcs=false', '-mod=readonly', '-ldflags', tool.ldflags].concat([
-      '-o',
-      output,
-      tool.goPackage,
-    ]),
-    { cwd: tool.moduleFolder, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, GOWORK: 'off' } },
-  );
-  const kill = () => child.kill('SIGTERM');
+  const [program = '', ...args] = commandFor(tool, output);
+  const child = spawn(program, args, {
+    cwd: tool.moduleFolder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, GOWORK: 'off' },
+    // With a process group of its own, whatever a script has started is ended with it.
+    detached: true,
+  });
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // It has ended by itself.
+    }
+  };
   process.on('exit', kill);
   let packages = 0;
   let downloads = 0;
@@ -121,7 +133,7 @@ export const compileWithGo: Compile = async (tool, output, say) => {
     });
     if (status !== 0) {
       const reason = other.slice(-ERROR_LINES).join('\n');
-      throw new Error(`go build of ${tool.name} failed (${status}):\n${reason}`);
+      throw new Error(`build of ${tool.name} failed (${status}):\n${reason}`);
     }
   } finally {
     clearInterval(progress);

@@ -1,14 +1,19 @@
 import { fileURLToPath } from 'node:url';
 
 /** The external programs that tests start, and the one that makes packages. */
-export type ToolName = 'vault' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'nfpm';
+export type ToolName = 'vault' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'nfpm' | 'apptainer';
 
 /** A program that is built from pinned Go sources where the machine has none. */
 export interface ToolDefinition {
   readonly name: ToolName;
-  /** Folder with the go.mod and go.sum that pin it. */
+  /** Folder with the go.mod and go.sum that pin it. All that is in it decides what is built. */
   readonly moduleFolder: string;
   readonly goPackage: string;
+  /**
+   * Script of that folder that builds it in place of one `go build`, told the program to make, the package and the linker flags. The program is of
+   * an installation that a test configures, so one that is installed on the machine does not count.
+   */
+  readonly script?: string;
   /** Linker flags; part of what a cached build is keyed by. */
   readonly ldflags: string;
   /** What a program found on PATH must print for `--version`; without it any version will do. */
@@ -48,6 +53,14 @@ export const toolDefinitions: readonly ToolDefinition[] = [
     // Debian 12 ships 3.4, which the API server no longer supports.
     acceptedVersion: /etcd Version: 3\.(5|6)\./,
     coldBuildMinutes: 1,
+  },
+  {
+    name: 'apptainer',
+    moduleFolder: folder('apptainer'),
+    goPackage: 'github.com/apptainer/apptainer/cmd/apptainer',
+    script: 'build.sh',
+    ldflags: SMALL,
+    coldBuildMinutes: 3,
   },
   {
     name: 'vault',

@@ -33,13 +33,14 @@ export const findTool = (name: ToolName, env: Environment = process.env): FoundT
     const path = join(chosenFolder, name);
     if (isProgram(path)) return { path, source: 'LEASEHOLD_TOOLS_DIR' };
   }
-  const onPath = findOnPath(name, env);
+  const onPath = tool.script === undefined ? findOnPath(name, env) : undefined;
   if (onPath !== undefined && (tool.acceptedVersion === undefined || prints(onPath, tool.acceptedVersion))) {
     return { path: onPath, source: 'PATH' };
   }
   const cached = cachedToolPath(tool, toolCacheFolder(env));
   if (isProgram(cached)) return { path: cached, source: 'cache' };
-  return { missing: `${name} is neither on PATH nor built; "npm run tools" builds it` };
+  const why = tool.script === undefined ? 'is neither on PATH nor built' : 'is not built';
+  return { missing: `${name} ${why}; "npm run tools" builds it` };
 };
 
 /** OpenBao is never built here; where a site has it on PATH, suites may run against it too. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ToolDefinition } from './definitions.ts';
 
@@ -13,7 +13,10 @@ export { toolCacheFolder } from '../../../src/demo/parts/find-program.ts';
  */
 export const cachedToolFolder = (tool: ToolDefinition, cacheFolder: string): string => {
   const digest = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) digest.update(readFileSync(join(tool.moduleFolder, file)));
+  const files = readdirSync(tool.moduleFolder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.toSorted()) digest.update(readFileSync(file));
   digest.update(JSON.stringify([tool.goPackage, tool.ldflags]));
   return join(cacheFolder, `${tool.name}-${digest.digest('hex').slice(0, 16)}`);
 };

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TempFolder } from '../../support/temp-folder.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import type { Compile } from '../../support/tools/build-tool.ts';
-import { buildTool } from '../../support/tools/build-tool.ts';
+import { buildTool, compileWithGo } from '../../support/tools/build-tool.ts';
 import type { ToolDefinition } from '../../support/tools/definitions.ts';
 import { cachedToolFolder, cachedToolPath } from '../../support/tools/tool-cache.ts';
 
@@ -79,11 +79,23 @@ describe('building a tool', () => {
     expect(existsSync(join(cacheFolder, '.building-dead'))).toBe(false);
   });
 
+  it('leaves it to a script of its folder, where it has one', async () => {
+    tool = { ...tool, script: 'build.sh', ldflags: '-s -w' };
+    const script = join(tool.moduleFolder, 'build.sh');
+    await writeFile(script, 'cp go.mod "$1"; echo " $2 $3" >>"$1"');
+    expect(await readFile(await build(compileWithGo), 'utf8')).toBe('module example example -s -w\n');
+    await writeFile(script, 'echo cannot be built >&2; exit 3');
+    await expect(build(compileWithGo)).rejects.toThrow('build of etcd failed (3):\ncannot be built');
+  });
+
   it('builds anew when a pinned source or a flag changes', async () => {
     const before = cachedToolFolder(tool, cacheFolder);
     await writeFile(join(tool.moduleFolder, 'go.sum'), 'another');
     const after = cachedToolFolder(tool, cacheFolder);
     expect(after).not.toBe(before);
     expect(cachedToolFolder({ ...tool, ldflags: '-s' }, cacheFolder)).not.toBe(after);
+    await mkdir(join(tool.moduleFolder, 'part'));
+    await writeFile(join(tool.moduleFolder, 'part/empty.go'), 'package part');
+    expect(cachedToolFolder(tool, cacheFolder)).not.toBe(after);
   });
 });

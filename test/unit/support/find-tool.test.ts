@@ -57,6 +57,13 @@ describe('finding a tool', () => {
     expect(findTool('etcd', env)).toEqual({ path, source: 'cache' });
   });
 
+  it('passes over an Apptainer on PATH, whose configuration is the machine’s', async () => {
+    await putProgram(join(env.PATH, 'apptainer'), 'apptainer version 1.4.2');
+    expect(findTool('apptainer', env)).toEqual({
+      missing: 'apptainer is not built; "npm run tools" builds it',
+    });
+  });
+
   it('takes what LEASEHOLD_TOOLS_DIR holds before everything else, of any version', async () => {
     await putProgram(join(env.PATH, 'etcd'), 'etcd Version: 3.6.7');
     const tools = join(folder.path, 'tools');
