@@ -83,7 +83,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], "with yesterday's copy of the 
         ) as unknown,
       },
     ]);
-    expect(site.brokerOutput()).toContain('the ledger is older than the audit log');
+    expect(await site.brokerLog()).toContain('the ledger is older than the audit log');
     // Gone before the restore; the copy had it for live.
     await waitFor('the session of the copy to end', async () => {
       const { stdout } = await site.command('session', 'list', '--pod', 'shop/stolen', '-o', 'json');

@@ -32,6 +32,8 @@ export interface Site extends AsyncDisposable {
   command(...args: readonly string[]): Promise<CommandResult>;
   /** The last lines that the broker wrote. */
   brokerOutput(): string;
+  /** All that it has written, in all its lives. */
+  brokerLog(): Promise<string>;
   /** `leasehold audit verify` of the broker's log. */
   verifyAudit(): Promise<CommandResult>;
   /** Records of the audit log, parsed. */
@@ -122,6 +124,7 @@ export const startSite = async (tuning: SiteOptions = {}): Promise<Site> => {
     stopBroker: () => broker.stop(),
     command: (...args) => runLeasehold([...args, ...files.connection]),
     brokerOutput: () => broker.lastOutput(),
+    brokerLog: () => readFile(join(folder.path, 'broker.log'), 'utf8'),
     verifyAudit: () => runLeasehold(['audit', 'verify', files.audit]),
     auditRecords: async () => jsonLines(await readFile(files.audit, 'utf8')),
     vaultRequests: async () =>
