@@ -24,8 +24,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
     'begins nothing, keeps and renews what it holds, and the other ends what has ended: %s',
     async (how) => {
       const [keeps, told] = [`keeps-${how}`, `told-${how}`];
-      const kept = await split.holdAtSplit(keeps);
-      const ends = await split.holdAtSplit(told);
+      const [kept, ends] = await split.holdAtSplit(keeps, told);
       const lapseAt = lapseOfNow();
       split.cut('api', how);
 

@@ -34,8 +34,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
     'hands over what it holds and what is to be revoked, and issues nothing: %s',
     async (how) => {
       const [keeps, told] = [`keeps-${how}`, `told-${how}`];
-      const kept = await split.holdAtSplit(keeps);
-      const revoked = await split.holdAtSplit(told);
+      const [kept, revoked] = await split.holdAtSplit(keeps, told);
       const lapseAt = lapseOfNow();
       for (const pod of [keeps, told]) expect(await split.heldAt(pod)).toBe(split.split.workloads);
       split.cut('backend', how);

@@ -25,8 +25,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
     'issues nothing, and its holders go on at the other: %s',
     async (how) => {
       const [keeps, told] = [`keeps-${how}`, `told-${how}`];
-      const kept = await split.holdAtSplit(keeps);
-      const revoked = await split.holdAtSplit(told);
+      const [kept, revoked] = await split.holdAtSplit(keeps, told);
       const lapseAt = lapseOfNow();
       for (const pod of [keeps, told]) expect(await split.heldAt(pod)).toBe(split.split.workloads);
       const made = await accountsMade();

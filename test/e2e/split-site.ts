@@ -19,6 +19,12 @@ export type Part = 'ledger' | 'backend' | 'api';
 /** Connections break and new ones are refused at once; or everything is swallowed and nobody is told. */
 export type Cut = 'refused' | 'silent';
 
+/** What a pod has. */
+export interface Held {
+  readonly holder: Holder;
+  readonly login: Login;
+}
+
 /** Two brokers on one PostgreSQL: the site's own, which reaches everything, and one whose ways can be cut. */
 export interface SplitSite extends AsyncDisposable {
   readonly site: Site;
@@ -26,8 +32,8 @@ export interface SplitSite extends AsyncDisposable {
   readonly pods: Pods;
   cut(part: Part, how: Cut): void;
   heal(part: Part): void;
-  /** A sidecar that has begun at the broker that will be cut off and knows the other one too. */
-  holdAtSplit(pod: string): Promise<{ readonly holder: Holder; readonly login: Login }>;
+  /** Sidecars that have begun at the broker that will be cut off and know the other one too. Side by side, so that what both hold is new when it is cut. */
+  holdAtSplit(one: string, another: string): Promise<readonly [Held, Held]>;
   /** The address of the broker that holds that pod now. */
   heldAt(pod: string): Promise<string | undefined>;
   /** Lease sets that were ever begun for that pod. */
@@ -46,13 +52,14 @@ export interface SplitSite extends AsyncDisposable {
 
 const under = (config: BrokerYaml, key: string): BrokerYaml => ({ ...Object(config[key]) }) as BrokerYaml;
 
-/** So short that a suite sees a lease end that nobody renews. */
+/** So short that a suite sees a lease end that nobody renews, and longer than it takes to notice that a broker is cut off. */
+const ttlSeconds = 35;
 const shortLived: BrokerTuning = {
-  bundle: { ttl: '25s', maxTtl: '10m', overlap: '5s' },
+  bundle: { ttl: `${ttlSeconds}s`, maxTtl: '10m', overlap: '5s' },
   vault: { probationSeconds: 10 },
 };
 /** When a lease of now is over at the database, to which Vault gives some seconds more. */
-export const lapseOfNow = (): number => Date.now() + 25_000 + 6_000;
+export const lapseOfNow = (): number => Date.now() + (ttlSeconds + 6) * 1000;
 export const patienceMs = 60_000;
 
 export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSite> => {
@@ -113,6 +120,19 @@ export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSi
   const logs = [site.files.audit, split.audit];
   let asked = 0;
   const owned = starting.move();
+  const hold = async (name: string): Promise<Held> => {
+    await using first = new AsyncDisposableStack();
+    const way = await startSwitch(site.files.workloads);
+    first.use(way);
+    // Not open yet, so that it begins with the other one; a way of its own, so that nobody else waits for it.
+    way.close(true);
+    const holder = await pods.hold(await pods.run(name), { brokers: [split.workloads, way.address] });
+    owned.use(holder);
+    owned.use(first.move());
+    const login = await pods.loginOf(holder);
+    way.close(false);
+    return { holder, login };
+  };
   return {
     site,
     split,
@@ -125,19 +145,7 @@ export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSi
       ways[part].close(false);
       ways[part].block(undefined);
     },
-    holdAtSplit: async (name) => {
-      await using first = new AsyncDisposableStack();
-      const way = await startSwitch(site.files.workloads);
-      first.use(way);
-      // Not open yet, so that it begins with the other one; a way of its own, so that nobody else waits for it.
-      way.close(true);
-      const holder = await pods.hold(await pods.run(name), { brokers: [split.workloads, way.address] });
-      owned.use(holder);
-      owned.use(first.move());
-      const login = await pods.loginOf(holder);
-      way.close(false);
-      return { holder, login };
-    },
+    holdAtSplit: (one, another) => Promise.all([hold(one), hold(another)]),
     heldAt: async (pod) => {
       const [row] = await ofPod('replica.address AS address', pod);
       const address = row?.['address'];
@@ -184,7 +192,7 @@ export const startSplitSite = async (tuning: BrokerTuning = {}): Promise<SplitSi
 /** Waits until the credentials would have lapsed without a renewal, and shows that they were renewed: the same ones still let in. */
 export const expectHeldOn = async (
   { pods }: Pick<SplitSite, 'pods'>,
-  held: { readonly holder: Holder; readonly login: Login },
+  held: Held,
   untilMs: number,
 ): Promise<void> => {
   await waitFor('the first lease to be over', async () => Date.now() >= untilMs, 120_000);
@@ -203,12 +211,18 @@ export const expectHealed = async (
   }: {
     readonly keeps: string;
     readonly told: string;
-    readonly kept: { readonly holder: Holder; readonly login: Login };
+    readonly kept: Held;
     /** Who holds it by now. */
     readonly at: string;
   },
 ): Promise<void> => {
   await waitFor('it to serve again', async () => (await split.askAtSplit()).code === 'ok', patienceMs);
+  // What was owed may be written a moment after that.
+  await waitFor(
+    'the records of the end',
+    async () => (await split.records(told, 'settle')).length > 0,
+    patienceMs,
+  );
   expect(await split.issuedFor(keeps)).toBe(1);
   expect(await split.issuedFor(told)).toBe(1);
   expect(await kept.holder.readLogin()).toEqual(kept.login);
