@@ -78,6 +78,8 @@ export interface BrokerTuning {
   readonly vault?: { readonly probationSeconds?: number; readonly requestLimitSeconds?: number };
 }
 
+/** Longer than a busy disk takes for a record: a caller that is refused for want of one is refused for nothing else. */
+export const auditWaitMs = 10_000;
 /** The first ttl of tokens and of database accounts alike, where a suite does not say otherwise. */
 export const defaultProbationSeconds = 60;
 
@@ -184,7 +186,7 @@ export const writeSiteFiles = async (options: {
       audit: {
         file: audit,
         hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
-        ...(tuning.audit === undefined ? {} : { maxWaitMs: tuning.audit.maxWaitMs }),
+        maxWaitMs: tuning.audit?.maxWaitMs ?? auditWaitMs,
       },
     }),
   );

@@ -17,7 +17,7 @@ import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
 import { createMemoryFolder } from '../unit/sidecar/memory-folder.ts';
-import { setUpVault } from './site-files.ts';
+import { auditWaitMs, setUpVault } from './site-files.ts';
 import { policyText, siteHooks } from './slurm-site-texts.ts';
 
 const audience = 'leasehold';
@@ -181,6 +181,7 @@ export async function startSlurmSite(
       audit: {
         file: join(folder, 'audit.log'),
         hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
+        maxWaitMs: auditWaitMs,
       },
     }),
   );
