@@ -251,7 +251,7 @@ export async function startSlurmSite(
       nodes: nodes.length,
       hooks: () => siteHooks({ bin: join(memory.path, 'bin'), nodes: memory.path, signerSocket }),
       // A job that is deaf to its end lives long enough to be looked at, and how one has ended stays known.
-      conf: ['BatchStartTimeout=1', 'KillWait=15', 'MinJobAge=300', ...(options.conf ?? [])],
+      conf: ['BatchStartTimeout=1', 'KillWait=15', ...(options.conf ?? [])],
       hasJobContainers: options.hasJobContainers === true,
     }),
   );

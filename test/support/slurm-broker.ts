@@ -115,7 +115,8 @@ export async function startSlurmBroker(
   } = {},
 ): Promise<SlurmBroker> {
   await using building = new AsyncDisposableStack();
-  const folder = building.use(await createTempFolder({ name: 'slurm-broker' }));
+  // In memory: the sync of a busy disk may take longer than a hook waits.
+  const folder = building.use(await createTempFolder({ name: 'slurm-broker', parent: '/dev/shm' }));
   const path = (name: string) => join(folder.path, name);
   const firstIssued = new Date(Date.now() - 3_600_000);
   const ca = options.ca ?? createTestCa();
@@ -135,7 +136,7 @@ export async function startSlurmBroker(
     await openAudit({
       file: path('audit.log'),
       hmacKey: Secret.ofText('sixteen bytes and more'),
-      maxWaitMs: 5_000,
+      maxWaitMs: 60_000,
       clock,
       log,
     }),
@@ -177,7 +178,7 @@ export async function startSlurmBroker(
     audit,
     clock,
     log,
-    admission: { concurrency: 8, queue: 1_000, maxWaitMs: 10_000 },
+    admission: { concurrency: 8, queue: 1_000, maxWaitMs: 60_000 },
     settings: { sweepMs: 3_000 },
     signal: stopped.signal,
   });
@@ -189,7 +190,7 @@ export async function startSlurmBroker(
     maxStreamsPerConnection: 1_024,
     maxMessageBytes: 4 * 1024 * 1024,
     maxUnproved: options.maxUnproved ?? 64,
-    firstMessageMs: 5_000,
+    firstMessageMs: 60_000,
   };
   const verifierOf = createRunVerifier({
     runs: registry.known,

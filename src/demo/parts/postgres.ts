@@ -102,6 +102,8 @@ export const startPostgres = async (): Promise<OwnPostgres> => {
       logFile: join(folder.path, 'postgres.log'),
       // SIGINT is its fast shutdown; SIGTERM would wait for every client to leave.
       stopSignal: 'SIGINT',
+      // One that is killed leaves processes, which keep the next one on the same data from starting.
+      stopGraceMs: 30_000,
       ...(runAs === undefined ? {} : { runAs }),
     });
     try {

@@ -69,6 +69,8 @@ export async function layOutCluster(options: {
       command,
       args,
       logFile: at(`log/${process}.out`),
+      // A controller that is killed may have forgotten the last of its jobs.
+      stopGraceMs: 30_000,
       env: { SLURM_CONF: conf, PATH: slurmPath },
     });
   const munge = ['key', 'socket', 'pid', 'log', 'seed'].map((file) => {

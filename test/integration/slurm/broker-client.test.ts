@@ -19,7 +19,7 @@ const connect = (...addresses: string[]) =>
       certificate: join(seeing.folder, 'signer.crt'),
       key: join(seeing.folder, 'signer.key'),
     },
-    { timeoutMs: 20_000 },
+    { timeoutMs: 240_000 },
   );
 const assertionOf = async (run: { readonly jobId: number; readonly start?: number }) =>
   Buffer.from(await seeing.assertion(run));

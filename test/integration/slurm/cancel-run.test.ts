@@ -66,12 +66,20 @@ describeWith(['slurm'], 'a run that is cancelled in a real Slurm', () => {
   it('but was put back in that moment is left in the queue', async () => {
     const id = await slurm.submit('sleep 300', { args: ['--requeue'] });
     const run = await only(id);
-    await slurm.command('scontrol', 'requeue', String(id));
-    expect(await scheduler.cancelRun(run, why, signal)).toBe(false);
-    await slurm.waitFor('it waits', async () => (await stateOf(run)) === 'PD');
-    expect(await scheduler.cancelRun(run, why, signal)).toBe(false);
-    expect(await stateOf(run)).toBe('PD');
-    await clear(id);
+    const setPartition = (state: 'UP' | 'DOWN') =>
+      slurm.command('scontrol', 'update', 'PartitionName=gpu', `State=${state}`);
+    // What runs goes on, and nothing starts: else it would run again after some seconds.
+    await setPartition('DOWN');
+    try {
+      await slurm.command('scontrol', 'requeue', String(id));
+      expect(await scheduler.cancelRun(run, why, signal)).toBe(false);
+      await slurm.waitFor('it waits', async () => (await stateOf(run)) === 'PD');
+      expect(await scheduler.cancelRun(run, why, signal)).toBe(false);
+      expect(await stateOf(run)).toBe('PD');
+      await clear(id);
+    } finally {
+      await setPartition('UP');
+    }
   });
 
   it('takes no other task of its array along, though the last one has the id of the whole', async () => {

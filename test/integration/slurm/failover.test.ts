@@ -43,6 +43,8 @@ describeWith(['slurm'], 'a pair of controllers', () => {
     expect(await site.records('run_register', next)).toHaveLength(1);
     await slurm.command('scancel', String(running));
     await site.isOver(running);
-    expect((await slurm.nodeStates()).filter((state) => !state.startsWith('IDLE'))).toEqual([]);
+    await slurm.waitFor('all nodes are free', async () =>
+      (await slurm.nodeStates()).every((state) => state.startsWith('IDLE')),
+    );
   });
 });

@@ -18,7 +18,7 @@ describeWith(['slurm'], 'a node that has to boot for its job', () => {
         'ResumeProgram=/bin/true',
         'SuspendTime=3600',
         'SuspendTimeout=3',
-        'ResumeTimeout=90',
+        'ResumeTimeout=300',
       ],
     });
     const scheduler = createScheduler({
@@ -56,7 +56,7 @@ describeWith(['slurm'], 'a node that has to boot for its job', () => {
       env: { ...slurm.env, PATH: '/usr/bin:/bin:/usr/sbin' },
     });
     booted.use(slurmd);
-    await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R', 90);
+    await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
     const after = await scheduler.run(id, signal);
     expect(after?.start).toBeGreaterThan(before.start);
     expect(await isOurs()).toBe(true);
@@ -65,7 +65,6 @@ describeWith(['slurm'], 'a node that has to boot for its job', () => {
     await slurm.waitFor(
       'it runs again',
       async () => (await scheduler.run(id, signal))?.restarts === 1 && (await slurm.state(id)) === 'R',
-      90,
     );
     expect(await isOurs()).toBe(false);
     execFileSync('/usr/bin/scancel', [String(id)], { env: { ...slurm.env } });

@@ -69,9 +69,7 @@ echo "answered $*" >>"${site.at('out/squeue')}"
     expect(await slurm.read('out/register')).toMatch(new RegExp(`^0 ${jobId} 0 `, 'm'));
     await slurm.command('scancel', String(jobId));
     await site.isOver(jobId);
-    await slurm.waitFor('all nodes are free', async () =>
-      (await slurm.nodeStates()).every((state) => state === 'IDLE'),
-    );
+    await slurm.isIdle();
   };
 
   it('before it has heard from Slurm registers the run once', async () => {

@@ -41,7 +41,15 @@ export interface SignerSite extends AsyncDisposable {
   isOver(jobId: number): Promise<void>;
   /** Until the signer would hold what needs secrets. */
   hasMatchers(): Promise<void>;
+  /** Until the signer has nothing left to release. */
+  holdsNothing(): Promise<void>;
+  /** A script that is over once that file is in `out`: what is looked at meanwhile may take as long as it does. */
+  lastsUntil(file: string): string;
+  release(file: string): Promise<void>;
 }
+
+/** How long the signer asks a broker before it holds a job: more than a broker of a busy machine takes to answer. */
+export const giveUp = '6s';
 
 export const newSigningKey = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
@@ -111,7 +119,7 @@ export async function startSignerSite(
     state: at('signer-state'),
     socket: { path: at('signer/hook.sock') },
     slurm: { conf: at('slurm.conf') },
-    outage: { giveUp: '3s' },
+    outage: { giveUp },
     reconcile: '2s',
     ...options.yaml?.(slurm.folder),
   };
@@ -178,6 +186,13 @@ export async function startSignerSite(
       ),
     hasMatchers: () =>
       slurm.waitFor('matchers are kept', async () => (await slurm.read('signer-state/matchers.json')) !== ''),
+    holdsNothing: () =>
+      slurm.waitFor(
+        'nothing is held any more',
+        async () => (await slurm.read('signer-state/held.json')) === '[]',
+      ),
+    lastsUntil: (file) => `while [ ! -e ${at(`out/${file}`)} ]; do sleep 0.1; done`,
+    release: (file) => writeFile(at(`out/${file}`), ''),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../support/require.ts';
 import { cluster, type SlurmBroker } from '../../support/slurm-broker.ts';
 import type { SlurmCluster } from '../../support/parts/slurm.ts';
-import { type SignerSite, startSignerSite } from './signer-site.ts';
+import { giveUp, type SignerSite, startSignerSite } from './signer-site.ts';
 
 describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
   let site: SignerSite;
@@ -37,7 +37,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
   });
 
   it('registers a run before it starts, with the facts that the controller has, and ends it with the job', async () => {
-    const id = await slurm.submit('sleep 2', {
+    const id = await slurm.submit(site.lastsUntil('seen'), {
       args: ['-N4', '-J', 'x\nUserId=root(0) JobId=1', '--comment=leasehold=nonsense', '-t', '5'],
     });
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
@@ -48,12 +48,13 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       bundles: ['db'],
       identity: { user: 'games', uid: 5, partition: 'gpu', nodes: ['n1', 'n2', 'n3', 'n4'], account: '' },
     });
+    await site.release('seen');
     await site.isOver(id);
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 
   it('ends the right run of a job that is put back, and registers the next one', async () => {
-    const id = await slurm.submit('sleep 20', { args: ['--requeue'] });
+    const id = await slurm.submit('sleep 300', { args: ['--requeue'] });
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
     const first = await site.ofJob(id);
     await slurm.command('scontrol', 'requeue', String(id));
@@ -67,16 +68,17 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
   });
 
   it('makes a run of each array task and of each component', async () => {
-    const array = await slurm.submit('sleep 1', { args: ['--array=0-1'] });
+    const array = await slurm.submit(site.lastsUntil('registered'), { args: ['--array=0-1'] });
     await slurm.waitFor('both tasks are registered', async () => {
       const runs = await broker.ledger.listRuns({ cluster });
       return runs.filter(({ identity }) => identity.array?.jobId === array).length === 2;
     });
-    const het = await slurm.submit('sleep 1', { args: ['-n1', ':', '-n1'] });
+    const het = await slurm.submit(site.lastsUntil('registered'), { args: ['-n1', ':', '-n1'] });
     await slurm.waitFor('both components are registered', async () => {
       const runs = await broker.ledger.listRuns({ cluster });
       return new Set(runs.flatMap(({ identity }) => identity.het?.offset ?? [])).size === 2;
     });
+    await site.release('registered');
     await site.isOver(array);
     await site.isOver(het);
   });
@@ -91,7 +93,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     );
     await slurm.restartController();
     await rm(join(slurm.folder, 'out/slow'));
-    await slurm.waitFor('it is registered', async () => (await site.ofJob(id)) !== undefined);
+    await slurm.waitFor('it is registered', async () => (await site.records('run_register', id)).length > 0);
     await site.isOver(id);
     expect(
       new Set((await site.records('run_register', id)).map((line) => /run\/hpc\/\d+\/\d+/.exec(line)?.[0]))
@@ -112,14 +114,10 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     const needy = await Promise.all(Array.from({ length: 10 }, () => slurm.submit('sleep 0')));
     const other = await slurm.submit('sleep 0', { args: ['-p', 'cpu'] });
     const sticky = await slurm.submit('sleep 0', { args: ['--no-requeue'] });
-    await slurm.waitFor(
-      'all ten are held',
-      async () => {
-        const text = `\n${await slurm.command('squeue', '-h', '-t', 'PD', '-o', '%A %r')}`;
-        return needy.every((id) => text.includes(`\n${id} job requeued in held state`));
-      },
-      120,
-    );
+    await slurm.waitFor('all ten are held', async () => {
+      const text = `\n${await slurm.command('squeue', '-h', '-t', 'PD', '-o', '%A %r')}`;
+      return needy.every((id) => text.includes(`\n${id} job requeued in held state`));
+    });
     expect(await slurm.command('squeue', '-h', '-j', String(needy[0]), '-O', 'admin_comment:120')).toMatch(
       /^leasehold: held/,
     );
@@ -129,16 +127,12 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       async () => (await slurm.state(sticky)) === 'CD',
     );
     site.way.close(false);
-    await slurm.waitFor(
-      'all ten have run',
-      async () => {
-        const states = await Promise.all(needy.map((id) => slurm.state(id)));
-        return states.every((state) => state === 'CD' || state === undefined);
-      },
-      120,
-    );
-    expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([]);
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+    await slurm.waitFor('all ten have run', async () => {
+      const states = await Promise.all(needy.map((id) => slurm.state(id)));
+      return states.every((state) => state === 'CD' || state === undefined);
+    });
+    await site.holdsNothing();
+    await slurm.isIdle();
     // Nothing the hooks met made them fail.
     expect(
       (await slurm.read('out/register')).split('\n').filter((line) => line !== '' && !line.startsWith('0 ')),
@@ -149,9 +143,12 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     // Three nodes are taken, so that the first task has the fourth and the other one must wait.
     const blocker = await slurm.submit('sleep 300', { args: ['-p', 'cpu', '-N3', '--exclusive'] });
     await slurm.waitFor('three nodes are taken', async () => (await slurm.state(blocker)) === 'R');
-    const array = await slurm.submit(`echo "$SLURM_ARRAY_TASK_ID" >>${slurm.folder}/out/array; sleep 20`, {
-      args: ['--array=0-1', '-N1', '--exclusive', '--requeue'],
-    });
+    const array = await slurm.submit(
+      `echo "$SLURM_ARRAY_TASK_ID" >>${slurm.folder}/out/array\n${site.lastsUntil('held')}`,
+      {
+        args: ['--array=0-1', '-N1', '--exclusive', '--requeue'],
+      },
+    );
     await slurm.waitFor('the first task runs', async () => (await tasks(array)).includes('0 R'));
     await loseBroker();
     await slurm.command('scancel', String(blocker));
@@ -161,6 +158,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       ),
     );
     expect(await tasks(array)).toEqual(['0 R', '1 PD']);
+    await site.release('held');
     site.way.close(false);
     await site.isOver(array);
     expect((await slurm.read('out/array')).split('\n').sort()).toEqual(['', '0', '1']);
@@ -177,7 +175,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     site.way.close(false);
     await slurm.waitFor('it has run', async () => (await slurm.read('out/het')) === `${het}\n`);
     await site.isOver(het);
-    expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([]);
+    await site.holdsNothing();
   });
 
   it('forgets no held job while the controller is away', async () => {
@@ -198,11 +196,11 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
         expect(JSON.parse(await slurm.read('signer-state/held.json'))).toEqual([String(id)]);
       },
     });
-    await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD', 40);
+    await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD');
   });
 
   it('cancels what cannot be held where the site says so, and no other task of its array', async () => {
-    await site.restart({ yaml: { outage: { giveUp: '3s', unheld: 'cancel' } } });
+    await site.restart({ yaml: { outage: { giveUp, unheld: 'cancel' } } });
     const blocker = await slurm.submit('sleep 300', { args: ['-p', 'cpu', '-N3', '--exclusive'] });
     await slurm.waitFor('three nodes are taken', async () => (await slurm.state(blocker)) === 'R');
     const array = await slurm.submit('sleep 300', {
@@ -216,7 +214,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     site.way.close(false);
     await slurm.command('scancel', String(array));
     await site.isOver(array);
-    await site.restart({ yaml: { outage: { giveUp: '3s' } } });
+    await site.restart({ yaml: { outage: { giveUp } } });
   });
 
   it('leaves no run behind when a job is cancelled in its hook', async () => {
@@ -226,7 +224,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     await slurm.command('scancel', String(id));
     await rm(join(slurm.folder, 'out/slow'));
     await site.isOver(id);
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 
   it('holds a job when the broker takes its request and says nothing, and its end is told later', async () => {
@@ -248,7 +246,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     site.way.block(undefined);
     await site.isOver(runs);
     await slurm.waitFor('the held one has run', async () => (await slurm.state(held)) === 'CD');
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 
   it('holds by what the broker has signed also as a new process while the broker is away, and by nothing that was altered', async () => {
@@ -265,7 +263,9 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
       JSON.stringify({ ...rest, set: Buffer.from(altered, 'latin1').toString('base64') }),
     );
     await site.restart();
-    expect(await site.log()).toContain("are not a broker's for this cluster");
+    await slurm.waitFor('it says so', async () =>
+      (await site.log()).includes("are not a broker's for this cluster"),
+    );
     const free = await slurm.submit('sleep 0', { args: ['--requeue'] });
     await slurm.waitFor('it has run', async () => (await slurm.state(free)) === 'CD');
     await site.give('signer-state/matchers.json', sound);
@@ -276,7 +276,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     );
     site.way.close(false);
     await slurm.waitFor('the held one has run', async () => (await slurm.state(held)) === 'CD');
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE', 'IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 
   it('that is away itself lets jobs start, unregistered, and no hook fails', async () => {
@@ -290,11 +290,14 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
   });
 
   it('says what the broker refuses, and lets the job start with the rest', async () => {
-    const id = await slurm.submit('sleep 1', { args: ['--requeue', '--comment=leasehold=key'] });
+    const id = await slurm.submit(site.lastsUntil('refused'), {
+      args: ['--requeue', '--comment=leasehold=key'],
+    });
     await slurm.waitFor('it runs', async () => (await slurm.state(id)) === 'R');
     expect(await site.ofJob(id)).toMatchObject({ bundles: ['db'] });
     expect(await slurm.read('out/register.err')).toContain(`refused to job ${id}: key (not_granted)`);
     expect((await site.records('run_register', id)).join('')).toContain('not_granted');
+    await site.release('refused');
     await site.isOver(id);
     expect(await slurm.read('out/register')).toMatch(new RegExp(`^0 ${id} 0 `, 'm'));
   });
@@ -324,10 +327,7 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
     for (const id of others)
       await slurm.waitFor(`${id} has run`, async () => (await slurm.state(id)) === 'CD');
     expect(await slurm.state(unlucky)).toBe('CA');
-    await slurm.waitFor(
-      'none is remembered',
-      async () => (await slurm.read('signer-state/held.json')) === '[]',
-    );
+    await site.holdsNothing();
     const [first = '', second = ''] = (await slurm.read('out/released')).split('\n');
     expect(first).toBe(`release ${probe}`);
     expect(second.replace('release ', '').split(',').length).toBeGreaterThan(1);

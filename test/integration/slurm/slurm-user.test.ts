@@ -71,7 +71,7 @@ describeWith(['slurm'], 'where SlurmUser is not root and users see only what is 
     for (const id of [one, other]) await site.isOver(id);
     for (const kind of ['register', 'end'])
       expect(await slurm.read(`out/${kind}`)).toMatch(new RegExp(`^0 ${one} 0 ${slurmUser.uid}$`, 'm'));
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 
   it('lets no user of jobs speak to the signer, nor serve in its place', async () => {
@@ -188,6 +188,6 @@ describeWith(['slurm'], 'where SlurmUser is not root and users see only what is 
     await site.restart({ yaml: { keys: [old] } });
     await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD');
     await site.isOver(id);
-    expect(await slurm.nodeStates()).toEqual(['IDLE', 'IDLE']);
+    await slurm.isIdle();
   });
 });

@@ -27,6 +27,12 @@ const programs = {
   salloc: '/usr/bin/salloc',
 } as const;
 
+/** Of one command, and of what a test waits for: a busy machine takes seconds for a fork. */
+const commandLimitMs = 120_000;
+const defaultWaitSeconds = 180;
+/** So long a job is shown after its end: a test that comes late must not take it for one that never was. */
+const shownAfterEnd = 'MinJobAge=900';
+
 /** Why no cluster can be started on this machine; empty where one can. */
 export const missingSlurm = (): readonly string[] => [
   ...Object.values(programs)
@@ -98,23 +104,24 @@ export interface SlurmCluster extends AsyncDisposable {
   startNode(node: string): Promise<void>;
   /** States of all nodes, as sinfo's short words. */
   nodeStates(): Promise<readonly string[]>;
+  /** Until every node is free, and in service. */
+  isIdle(): Promise<void>;
 }
-
-const commandMs = 30_000;
-/** From its wait for nodes to its end. */
-const interactiveMs = 120_000;
 
 const run = (
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  timeout = commandMs,
 ): Promise<string> =>
   new Promise((resolve, reject) => {
-    execFile(program, [...args], { env: { PATH: slurmPath, ...env }, timeout }, (error, stdout, stderr) =>
-      error === null
-        ? resolve(stdout)
-        : reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error })),
+    execFile(
+      program,
+      [...args],
+      { env: { PATH: slurmPath, ...env }, timeout: commandLimitMs },
+      (error, stdout, stderr) =>
+        error === null
+          ? resolve(stdout)
+          : reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error })),
     );
   });
 
@@ -138,14 +145,18 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     ...(slurmUser === undefined
       ? {}
       : { slurmUser: { name: slurmUser, id: Number(await run('/usr/bin/id', ['-u', slurmUser], {})) } }),
-    lines: [...(options.conf ?? []), ...(hasJobContainers ? jobContainerLines : [])],
+    lines: [shownAfterEnd, ...(options.conf ?? []), ...(hasJobContainers ? jobContainerLines : [])],
   });
   if (hasJobContainers) await writeJobContainers(folder);
   building.use(await startMunge());
   const env = { SLURM_CONF: conf };
   const command = (program: 'squeue' | 'scontrol' | 'scancel', ...args: readonly string[]) =>
     run(programs[program], args, env);
-  const waitFor = async (what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> => {
+  const waitFor = async (
+    what: string,
+    isSo: () => Promise<boolean>,
+    seconds = defaultWaitSeconds,
+  ): Promise<void> => {
     const until = Date.now() + seconds * 1000;
     while (!(await isSo())) {
       if (Date.now() > until) throw new Error(`not within ${seconds} s: ${what}`);
@@ -184,10 +195,12 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
   });
   for (const node of nodes) await startNode(node);
-  await waitFor('all nodes are idle', async () => {
-    const states = await nodeStates().catch(() => []);
-    return states.length === nodes.length && states.every((state) => state === 'IDLE');
-  });
+  const isIdle = () =>
+    waitFor('all nodes are idle', async () => {
+      const states = await nodeStates().catch(() => []);
+      return states.length === nodes.length && states.every((state) => state === 'IDLE');
+    });
+  await isIdle();
 
   let scripts = 0;
   const owned = building.move();
@@ -198,6 +211,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     command,
     waitFor,
     nodeStates,
+    isIdle,
     submit: async (script, { user = 'games', args = [] } = {}) => {
       const file = at(`out/job-${(scripts += 1)}.sh`);
       await writeFile(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
@@ -207,7 +221,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     },
     interactive: (program, script, { user = 'games', args = [] } = {}) => {
       const all = [programs[program], '--chdir=/', ...args, '/bin/sh', '-c', script];
-      return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env, interactiveMs);
+      return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env);
     },
     state: async (jobId) => {
       const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
