@@ -361,6 +361,9 @@ describe('a node', () => {
   });
 
   it('holds until the end that the scheduler began is over, and gets nothing new', async () => {
+    await broker[Symbol.asyncDispose]();
+    // Long enough for another node to come meanwhile.
+    broker = await startSlurmBroker({ endGraceSeconds: 10 });
     const start = startOfRun();
     await register({ start });
     const n1 = broker.nodeCertificate('n1');
@@ -400,16 +403,11 @@ describe('a node', () => {
     openBundle(holding);
     await seen(holding, 'refused');
     expect(of(holding, 'refused')[0]).toMatchObject({ code: 'workload_ended' });
-    expect((await records()).at(-1)).toMatchObject({
-      action: 'open',
-      outcome: 'refused',
-      code: 'workload_ended',
-      job: '12',
-      holder: 'n1',
-    });
+    const refusals = (await records()).filter(({ outcome }) => outcome === 'refused');
+    expect(refusals).toMatchObject([{ action: 'open', code: 'workload_ended', job: '12', holder: 'n1' }]);
     expect(backendCalls()).toEqual([]);
     expect(await holding.ended).toMatchObject({ code: 'workload_ended' });
-  }, 60_000);
+  });
 
   it('that is done with it does not take it from the others; the last one does', async () => {
     await register();
@@ -559,7 +557,7 @@ describe('the matchers', () => {
     const next = broker.ca.issueServer();
     await writeFile(join(broker.folder, 'tls.crt'), next.certificate);
     await writeFile(join(broker.folder, 'tls.key'), next.key);
-    await vi.waitFor(async () => expect(await signedBy()).toBe(serial(next)), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await signedBy()).toBe(serial(next)), { timeout: 120_000 });
     expect(before).not.toBe(serial(next));
   });
 
@@ -584,7 +582,7 @@ describe('the matchers', () => {
             key: Buffer.from(certificate.key),
           },
         },
-        timeoutMs: 10_000,
+        timeoutMs: 50_000,
         signal: new AbortController().signal,
       });
     const none = { users: [], groups: [], accounts: [], qos: [], nodes: [] };

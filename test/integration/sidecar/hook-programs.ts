@@ -42,15 +42,16 @@ export async function buildHookPrograms(
       const program = join(folder.path, name);
       const line = emulator === undefined || name === taskProlog ? [program] : [emulator, program];
       const shell = ['-c', `${raw.join('')}exec "$0" "$@"`, ...line, ...args];
-      execFile('/bin/sh', shell, { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      execFile('/bin/sh', shell, { env, timeout: 180_000 }, (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
       );
     });
   return {
     folder: folder.path,
     notify: (of) => run('leasehold-notify', [of], {}),
+    // Longer than the agent may take, also on a busy machine.
     hook: (world, verb, variables = slurmd()) =>
-      run('leasehold-hook', [verb, '--socket', world.socket], variables),
+      run('leasehold-hook', [verb, '--socket', world.socket, '--timeout', '150'], variables),
     taskProlog: (world, variables = slurmd()) => run(taskProlog, [world.path('run/jobs')], variables),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

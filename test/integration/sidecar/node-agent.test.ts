@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { buildHook } from '../../../scripts/build-hook.ts';
 import { createTestCa } from '../../support/certificates.ts';
+import { freePort } from '../../support/free-port.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { startFakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
-import { createNodeWorld, slurmd, user, type NodeWorld } from './node-world.ts';
+import { createNodeWorld, patientProlog, slurmd, user, type NodeWorld } from './node-world.ts';
 
 const canary = 'canary-77d0b2';
 const login = { user: `${canary}-user`, password: `${canary}-password` };
@@ -179,9 +180,7 @@ describe('leasehold node-agent', () => {
     const broker = await startFakeBroker({ ...clients, matchers: [matcher, elsewhere, arrays] });
     await using world = await createNodeWorld(broker, settings);
     const agent = await world.start();
-    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true));
     expect(modeOf(world, 'run/matchers.json')).toBe('600');
     await broker[Symbol.asyncDispose]();
     const job = { SLURM_JOB_USER: 'kim', SLURM_JOB_PARTITION: 'gpu' };
@@ -230,9 +229,7 @@ describe('leasehold node-agent', () => {
     // Nobody would wait for that long.
     await using world = await createNodeWorld(broker, 'prolog: { seconds: 600 }');
     await world.start();
-    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(() => expect(existsSync(world.path('run/matchers.json'))).toBe(true));
     const asked = world.hook('prolog');
     const stream = await broker.nextStream();
     await stream.next('hello');
@@ -384,7 +381,8 @@ describe('leasehold node-agent', () => {
 
   it('brings no file back to a run that ended while the broker was away, and tells it when it is back', async () => {
     const authority = createTestCa();
-    const broker = await startFakeBroker({ ...clients, authority });
+    const port = await freePort();
+    const broker = await startFakeBroker({ ...clients, authority, port });
     await using world = await createNodeWorld(broker);
     await world.start();
     const prolog = world.hook('prolog');
@@ -392,7 +390,6 @@ describe('leasehold node-agent', () => {
     await prolog;
     await broker[Symbol.asyncDispose]();
     expect(await world.hook('epilog')).toBe('OK\n');
-    const port = Number(broker.address.split(':')[1]);
     await using again = await startFakeBroker({ ...clients, authority, port });
     const stream = await again.nextStream();
     await stream.next('hello');
@@ -407,13 +404,13 @@ describe('leasehold node-agent', () => {
 
   it('wipes at once when the broker is away, and tells it later, after a kill too', async () => {
     const authority = createTestCa();
-    const broker = await startFakeBroker({ ...clients, authority });
+    const port = await freePort();
+    const broker = await startFakeBroker({ ...clients, authority, port });
     await using world = await createNodeWorld(broker);
     const first = await world.start();
     const prolog = world.hook('prolog');
     await deliver(await broker.nextStream());
     await prolog;
-    const port = Number(broker.address.split(':')[1]);
     await broker[Symbol.asyncDispose]();
     expect(await world.hook('epilog')).toBe('OK\n');
     expect(await filesLeft(world)).toEqual(['7-1700000000.json']);
@@ -497,9 +494,10 @@ describe('leasehold node-agent', () => {
     await writeFile(notifier, `#!/bin/sh\necho x >${bin.path}/ran\n`);
     await chown(notifier, uid, 0);
     await chmod(notifier, mode);
-    await using world = await createNodeWorld(broker, `notifier: ${notifier}`);
+    await using world = await createNodeWorld(broker, `${patientProlog}\nnotifier: ${notifier}`);
     const agent = await world.start();
-    expect(agent.output()).toContain('must be a file of root, with mode 0711');
+    const logs = (words: string) => vi.waitFor(() => expect(agent.output()).toContain(words));
+    await logs('must be a file of root, with mode 0711');
     const prolog = world.hook('prolog');
     const stream = await broker.nextStream();
     await deliver(stream);
@@ -517,8 +515,13 @@ describe('leasehold node-agent', () => {
     await chmod(bin.path, 0o711);
     const built = buildHook({ folder: bin.path });
     if (!built.built) throw new Error(built.why);
-    await using world = await createNodeWorld(broker, `notifier: ${bin.path}/leasehold-notify`);
+    await using world = await createNodeWorld(
+      broker,
+      `${patientProlog}\nnotifier: ${bin.path}/leasehold-notify`,
+    );
     const agent = await world.start();
+    // What it says may come later than what it sends.
+    const logs = (words: string) => vi.waitFor(() => expect(agent.output()).toContain(words));
     const prolog = world.hook('prolog');
     const stream = await broker.nextStream();
     await deliver(stream);
@@ -535,11 +538,11 @@ describe('leasehold node-agent', () => {
     await rotate('second', 'gen_2', 2);
     // The new file is there by the time that it is told.
     await program.said('ready\nsecond\n');
-    expect(agent.output()).toContain('"told":1');
+    await logs('"told":1');
 
     await rm(join(bin.path, 'leasehold-notify'));
     await rotate('third', 'gen_3', 3);
-    expect(agent.output()).toContain('the program could not be told of the change');
+    await logs('the program could not be told of the change');
     await program.said('ready\nsecond\n');
     expect(await readFile(world.path(`${folder}/db/password.txt`), 'utf8')).toBe('third');
     expect(world.marker()).toContain('state=delivered\n');
@@ -548,16 +551,17 @@ describe('leasehold node-agent', () => {
 
 /** A program of the job's user that says what is in FILE whenever it is told. */
 async function startProgram(env: Readonly<Record<string, string>>) {
-  const script = `trap 'cat "$FILE"; echo' USR1; echo ready; while :; do sleep 0.05; done`;
+  // Waits without a child: between fork and exec that would be a second process with the trap.
+  const script = `trap 'cat "$FILE"; echo' USR1; echo ready; while :; do read -r line; done`;
   const child = spawn('/bin/sh', ['-c', script], {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', ...env },
     ...user,
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', 'ignore'],
   });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text), { timeout: 20_000 });
+  const said = (text: string) => vi.waitFor(() => expect(output).toBe(text));
   await said('ready\n');
   return {
     said,

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { makeCertificateRequest } from '../../../src/platform/certificate-request.ts';
@@ -12,7 +12,7 @@ import { type SlurmBroker, startSlurmBroker } from '../../support/slurm-broker.t
 import { type AgentProcess, createNodeWorld, slurmd, type NodeWorld } from './node-world.ts';
 
 const signal = AbortSignal.timeout(600_000);
-const patience = { timeout: 60_000, interval: 100 };
+const patience = { timeout: 120_000, interval: 100 };
 
 interface Site extends AsyncDisposable {
   readonly broker: SlurmBroker;
@@ -210,12 +210,13 @@ describeWith(['vault'], 'a node agent that enrols, at a real Vault', () => {
     await vi.waitFor(() => expect(agent.output()).toContain('the key is no P-256 key'), patience);
     expect(await answer(site.world)).toBe('OK\n');
     expect(await readFile(site.world.path('tls.key'), 'utf8')).toBe(rsa);
-    await rm(site.world.path('tls.key'));
     const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
       type: 'pkcs8',
       format: 'pem',
     });
-    await writeFile(site.world.path('tls.key'), pem, { mode: 0o644 });
+    // In its place at once: where there is none the agent makes its own.
+    await writeFile(site.world.path('tls.key.new'), pem, { mode: 0o644 });
+    await rename(site.world.path('tls.key.new'), site.world.path('tls.key'));
     await vi.waitFor(() => expect(agent.output()).toContain('open to other users'), patience);
     expect(await site.records()).toEqual([]);
     // Put right, it is taken up without a restart.

@@ -5,14 +5,15 @@ import { describe, expect, it, vi } from 'vitest';
 import { mayMount } from '../../support/may-mount.ts';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
-import { createNodeWorld, slurmd, user, type NodeWorld } from './node-world.ts';
+import { createNodeWorld, patientProlog, slurmd, user, type NodeWorld } from './node-world.ts';
 
 const clients = { wantsClients: true };
 const folder = 'run/runs/7-1700000000';
-const quick = 'prolog: { seconds: 2 }';
+/** Time enough to try it once; without room it is tried until then. */
+const quick = 'prolog: { seconds: 10 }';
 
 /** A node whose agent mounts what it needs: 1 MiB for the files of runs. Unmounted at the end. */
-async function createMountedWorld(broker: FakeBroker, more = ''): Promise<NodeWorld> {
+async function createMountedWorld(broker: FakeBroker, more = patientProlog): Promise<NodeWorld> {
   const world = await createNodeWorld(broker, more);
   const config = world.path('node-agent.yaml');
   const text = await readFile(config, 'utf8');
@@ -133,7 +134,7 @@ describe.runIf(mayMount)('the room of a node', () => {
     await other.over;
     other.end();
     await vi.waitFor(async () => expect(await readdir(world.path('run/runs'))).toEqual(['7-1700000000']));
-    expect(agent.output()).toContain('delivery_no_space');
+    await vi.waitFor(() => expect(agent.output()).toContain('delivery_no_space'));
 
     // Not a byte is left for files, and those who need none are let in all the same.
     spawnSync('sh', ['-c', `cat /dev/zero > ${world.path('run/own/runs/full')}`]);
@@ -152,7 +153,7 @@ describe.runIf(mayMount)('the room of a node', () => {
 
   it('that a rotation does not find leaves the generation before, across a kill too, until there is some', async () => {
     await using broker = await startFakeBroker(clients);
-    await using world = await createMountedWorld(broker, quick);
+    await using world = await createMountedWorld(broker);
     const agent = await world.start();
     const prolog = world.hook('prolog');
     const stream = await broker.nextStream();
@@ -164,7 +165,7 @@ describe.runIf(mayMount)('the room of a node', () => {
     const names = await generationsIn(world, `${folder}/db`);
     const next = { id: 'gen_bbbbbbbbbbbbbbbbbbbbbbbbbb', number: 2 };
     stream.send(generation({ login: loginOf(250, 'b'), ...next }));
-    await vi.waitFor(() => expect(agent.output()).toContain('the one before stays'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(agent.output()).toContain('the one before stays'));
     expect(await password()).toBe(before.password);
     expect(world.marker()).toContain('state=delivered\n');
 

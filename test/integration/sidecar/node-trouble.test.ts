@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome } from '../../unit/sidecar/messages.ts';
 import { buildHookPrograms, type HookPrograms } from './hook-programs.ts';
-import { createNodeWorld, type NodeWorld } from './node-world.ts';
+import { createNodeWorld, patientProlog, type NodeWorld } from './node-world.ts';
 
 let programs: HookPrograms;
 beforeAll(async () => {
@@ -48,7 +48,8 @@ const welcomed = async (stream: FakeStream) => {
 };
 
 const late = /could not be fetched in time/;
-const brokers: readonly (readonly [string, RegExp, Behaviour])[] = [
+/** The last is the settings of the agent. What a broker may yet think better of is asked for until the time is over. */
+const brokers: readonly (readonly [string, RegExp, Behaviour, string?])[] = [
   ['that never says welcome', late, () => undefined],
   ['that ends each stream at once', late, (stream) => stream.end()],
   [
@@ -79,9 +80,19 @@ const brokers: readonly (readonly [string, RegExp, Behaviour])[] = [
   ],
   ['that is full', late, (stream) => stream.refuse('overloaded')],
   ['that has trouble of its own', late, (stream) => stream.refuse('internal')],
-  ['that does not know the run', /is not known/, (stream) => stream.refuse('workload_unknown')],
-  ['that says the run has ended', /is ending/, (stream) => stream.refuse('workload_ended')],
-  ['that says it is of another user', /was refused/, (stream) => stream.refuse('credential_wrong_workload')],
+  [
+    'that does not know the run',
+    /is not known/,
+    (stream) => stream.refuse('workload_unknown'),
+    'prolog: { seconds: 10 }',
+  ],
+  ['that says the run has ended', /is ending/, (stream) => stream.refuse('workload_ended'), patientProlog],
+  [
+    'that says it is of another user',
+    /was refused/,
+    (stream) => stream.refuse('credential_wrong_workload'),
+    patientProlog,
+  ],
   [
     'that refuses the bundle',
     /site's policy/,
@@ -89,26 +100,26 @@ const brokers: readonly (readonly [string, RegExp, Behaviour])[] = [
       await welcomed(stream);
       stream.send({ refused: { bundle: 'db', code: 'not_granted', message: '', retryAfterMs: 0 } });
     },
+    patientProlog,
   ],
 ];
 
 describe('the hooks of a node, with a broker', () => {
-  it.each(brokers)(
-    '%s, end with 0 in time, say so once, and leave nothing',
-    async (_what, why, behaviour) => {
-      await using broker = await startFakeBroker({ wantsClients: true });
-      await using world = await createNodeWorld(broker, quick);
-      await world.start();
-      serveAll(broker, behaviour);
-      expectSaidOnce(await programs.hook(world, 'prolog'), why);
-      const task = await programs.taskProlog(world);
-      expect(task.status).toBe(1);
-      expect(task.stdout).toMatch(/^print leasehold: [A-Z][^\n]+\n$/);
-      expect(await programs.hook(world, 'epilog')).toEqual(silent);
-      await expectNothingLeft(world);
-      expect((await programs.taskProlog(world)).status).toBe(1);
-    },
-  );
+  it.each(
+    brokers.map(([what, why, behaviour, settings = quick]) => [what, why, behaviour, settings] as const),
+  )('%s, end with 0 in time, say so once, and leave nothing', async (_what, why, behaviour, settings) => {
+    await using broker = await startFakeBroker({ wantsClients: true });
+    await using world = await createNodeWorld(broker, settings);
+    await world.start();
+    serveAll(broker, behaviour);
+    expectSaidOnce(await programs.hook(world, 'prolog'), why);
+    const task = await programs.taskProlog(world);
+    expect(task.status).toBe(1);
+    expect(task.stdout).toMatch(/^print leasehold: [A-Z][^\n]+\n$/);
+    expect(await programs.hook(world, 'epilog')).toEqual(silent);
+    await expectNothingLeft(world);
+    expect((await programs.taskProlog(world)).status).toBe(1);
+  });
 
   it('that accepts connections and is silent, or hangs up, do the same', async () => {
     for (const meet of [() => undefined, (socket: Socket) => socket.destroy()]) {
@@ -137,7 +148,7 @@ describe('the hooks of a node, with a broker', () => {
   it('that no longer listens at the end, wipe all the same', async () => {
     for (const end of ['away', 'deaf'] as const) {
       await using broker = await startFakeBroker({ wantsClients: true });
-      await using world = await createNodeWorld(broker, quick);
+      await using world = await createNodeWorld(broker);
       await world.start();
       const prolog = programs.hook(world, 'prolog');
       const stream = await broker.nextStream();
@@ -183,7 +194,7 @@ describe('what somebody has put in the way of an agent', () => {
   it('fails the run whose folder is a link or a file, and touches nothing behind it', async () => {
     for (const plant of ['link', 'file'] as const) {
       await using broker = await startFakeBroker({ wantsClients: true });
-      await using world = await createNodeWorld(broker, quick);
+      await using world = await createNodeWorld(broker);
       await world.start();
       await mkdir(world.path('elsewhere'));
       const folder = world.path('run/runs/7-1700000000');
@@ -203,7 +214,7 @@ describe('what somebody has put in the way of an agent', () => {
 
   it('in the place of a marker is replaced, never followed, and goes with the run', async () => {
     await using broker = await startFakeBroker({ wantsClients: true });
-    await using world = await createNodeWorld(broker, quick);
+    await using world = await createNodeWorld(broker);
     await world.start();
     await writeFile(world.path('victim'), 'kept');
     await symlink(world.path('victim'), world.path('run/jobs/7'));
@@ -220,7 +231,7 @@ describe('what somebody has put in the way of an agent', () => {
 
   it('while it was away is removed at its start, and links are not followed', async () => {
     await using broker = await startFakeBroker({ wantsClients: true });
-    await using world = await createNodeWorld(broker, quick);
+    await using world = await createNodeWorld(broker);
     const first = await world.start();
     first.signal('SIGKILL');
     await first.exit;

@@ -10,6 +10,8 @@ import { createMemoryFolder } from '../../unit/sidecar/memory-folder.ts';
 
 const program = join(import.meta.dirname, '../../../src/main.ts');
 
+export const patientProlog = 'prolog: { seconds: 120 }';
+
 export const user = { uid: 12_345, gid: 12_346 };
 
 /** What slurmd tells a hook of job 7 on node n1 of cluster one. */
@@ -46,7 +48,8 @@ export interface NodeWorld extends AsyncDisposable {
 
 export async function createNodeWorld(
   broker: Pick<FakeBroker, 'address' | 'authority' | 'ca'>,
-  more = '',
+  /** More of the configuration. A prolog has time enough where that does not say otherwise. */
+  more = patientProlog,
   uri = 'spiffe://example/slurm/one/node/n1',
   command: readonly string[] = [process.execPath, program],
 ): Promise<NodeWorld> {
@@ -88,7 +91,7 @@ ${more}
         () => {
           if (!child.output().includes('"ready"')) throw new Error(`not ready: ${child.output()}`);
         },
-        { timeout: 20_000, interval: 50 },
+        { timeout: 120_000, interval: 50 },
       );
       return child;
     },
@@ -113,7 +116,8 @@ function startAgent([command = '', ...args]: readonly string[]): AgentProcess {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  const exit = once(child, 'exit').then(
+  // Not `exit`: after that there may be more of its output.
+  const exit = once(child, 'close').then(
     ([code, signal]: unknown[]) => (signal ?? code) as number | NodeJS.Signals,
   );
   return {

@@ -28,7 +28,8 @@ function start(...parameters: string[]): Started {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  const exit = once(child, 'exit').then(
+  // Not `exit`: after that there may be more of its output.
+  const exit = once(child, 'close').then(
     ([code, signal]: unknown[]) => (signal ?? code) as number | NodeJS.Signals,
   );
   return {
