@@ -30,7 +30,7 @@ async function carryOut({ config, owner, claimers, workloads }: Order): Promise<
     clock: systemClock,
     log: silentLog,
     random: Math.random,
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(240_000),
   });
   // Nothing is left for one whose start takes longer than all the work.
   const all = new Promise((resolve) => process.once('message', resolve));

@@ -9,7 +9,7 @@ import { startCommitCutter } from '../../support/commit-cutter.ts';
 import { postgresUser } from '../../support/parts/postgres-programs.ts';
 import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import { describeWith } from '../../support/require.ts';
-import { type PostgresWorld, startPostgresWorld } from './postgres-world.ts';
+import { type PostgresWorld, startPostgresWorld, timelessClock } from './postgres-world.ts';
 
 describeWith(['postgres'], 'a PostgreSQL ledger beside others', () => {
   let world: PostgresWorld;
@@ -63,8 +63,14 @@ describeWith(['postgres'], 'a PostgreSQL ledger beside others', () => {
       await migrating.query(`SELECT pg_advisory_xact_lock(hashtext('leasehold'), hashtext($1))`, [
         config.schema,
       ]);
-      const pool = { ...config.pool, statementTimeoutMs: 100, lockTimeoutMs: 100 };
+      const pool = { ...config.pool, statementTimeoutMs: 3_000, lockTimeoutMs: 3_000 };
       const opening = world.open({ ...config, pool });
+      await waitFor('the other one to wait', async () => {
+        const waiting = await world.server.query(
+          `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+        );
+        return waiting.length > 0;
+      });
       await migrating.query('SELECT pg_sleep(6)');
       await migrating.query('ROLLBACK');
       await using ledger = await opening;
@@ -103,7 +109,9 @@ describeWith(['postgres'], 'a PostgreSQL ledger beside others', () => {
 
   it('does not ask a server that was promoted meanwhile what became of a commit at the one before', async () => {
     await using cutter = await startCommitCutter(world.server.connection);
-    await using ledger = await world.open({ ...world.config(), port: cutter.port });
+    // It asks for as long as the server takes to come back.
+    const config = { ...world.config(), port: cutter.port };
+    await using ledger = await world.open(config, { clock: timelessClock });
     await using replica = new AsyncDisposableStack();
     await ledger.writeMeta('a', 'b');
     cutter.cutNext('unanswered');

@@ -7,10 +7,9 @@ import {
   SeenTooEarly,
   type Transactions,
 } from '../../../src/ledger/postgres/transactions.ts';
-import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { describeWith } from '../../support/require.ts';
-import { type PostgresWorld, startPostgresWorld } from './postgres-world.ts';
+import { type PostgresWorld, startPostgresWorld, timelessClock } from './postgres-world.ts';
 
 describeWith(['postgres'], 'transactions of the PostgreSQL ledger', () => {
   let world: PostgresWorld;
@@ -21,7 +20,7 @@ describeWith(['postgres'], 'transactions of the PostgreSQL ledger', () => {
     // Makes the schema.
     await (await world.open(config))[Symbol.asyncDispose]();
     const connections = createConnections({ config, client: await clientConfig(config), log: silentLog });
-    transactions = createTransactions({ connections, clock: systemClock, random: Math.random });
+    transactions = createTransactions({ connections, clock: timelessClock, random: Math.random });
   });
   afterAll(async () => {
     await transactions[Symbol.asyncDispose]();
