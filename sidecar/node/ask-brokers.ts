@@ -9,16 +9,16 @@ export async function askInTurn<Answer>(
   ask: (address: string) => Promise<Answer>,
 ): Promise<Answer> {
   const first = Math.floor(random() * addresses.length);
-  let trouble: unknown = new LeaseholdError('broker_unavailable');
+  let trouble: LeaseholdError | undefined;
   for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
     try {
       return await ask(address);
     } catch (error) {
-      trouble = error;
+      trouble = LeaseholdError.from(error);
       if (signal.aborted) break;
     }
   }
-  throw trouble;
+  throw trouble ?? new LeaseholdError('broker_unavailable');
 }
 
 export interface Call {

@@ -84,11 +84,16 @@ function receive(socket: Socket): Promise<HookRequest> {
   const read = createRequestReader();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new LeaseholdError('deadline_exceeded')), requestMs);
-    const over = (detail: string) => () => reject(new LeaseholdError('request_invalid', { detail }));
+    let isRead = false;
+    const over = (detail: string) => () => {
+      clearTimeout(timer);
+      if (!isRead) reject(new LeaseholdError('request_invalid', { detail }));
+    };
     socket.on('data', (chunk: Buffer) => {
       try {
         const request = read(chunk);
         if (request === undefined) return;
+        isRead = true;
         clearTimeout(timer);
         resolve(request);
       } catch (error) {
@@ -97,10 +102,7 @@ function receive(socket: Socket): Promise<HookRequest> {
       }
     });
     socket.on('end', over('the request is not whole'));
-    socket.on('close', () => {
-      clearTimeout(timer);
-      over('the hook went away')();
-    });
+    socket.on('close', over('the hook went away'));
   });
 }
 

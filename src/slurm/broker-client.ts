@@ -104,7 +104,7 @@ export async function connectBroker(
 
   const call = async <Response>(start: Start<Response>, signal: AbortSignal): Promise<Response> => {
     const end = Date.now() + timeoutMs;
-    let trouble = new LeaseholdError('broker_unavailable');
+    let trouble: LeaseholdError | undefined;
     for (let index = 0; index < services.length; index += 1) {
       const chosen = (first + index) % services.length;
       const service = services[chosen];
@@ -120,7 +120,7 @@ export async function connectBroker(
         trouble = LeaseholdError.from(error);
       }
     }
-    throw trouble;
+    throw trouble ?? new LeaseholdError('broker_unavailable');
   };
 
   return {

@@ -18,7 +18,8 @@ const keepaliveTimeoutMs = 10_000;
 const method = '/leasehold.v1.WorkloadService/Hold';
 
 /**
- * One connection to a broker, and the streams on it. It ends with its last stream, and every stream ends with it.
+ * One connection to a broker, and the streams on it. It ends with its last stream, or when none has come for `restMs` after one that ended well, and
+ * every stream ends with it.
  *
  * gRPC on `node:http2` itself: streams of one method need little of a gRPC library, and eight sidecars on a node feel the
  * difference.
@@ -34,10 +35,13 @@ export interface ConnectOptions {
   readonly endpoint: BrokerEndpoint;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** How long it waits for another stream after its last one, without keeping its process; not at all when left out. */
+  readonly restMs?: number;
 }
 
 /** Rejects with `broker_unavailable`, `config_invalid` or `cancelled`. Without a stream it stays open. */
-export async function connectHold({ endpoint, timeoutMs, signal }: ConnectOptions): Promise<HoldConnection> {
+export async function connectHold(options: ConnectOptions): Promise<HoldConnection> {
+  const { endpoint, timeoutMs, signal, restMs = 0 } = options;
   const socket = await connectSocket(endpoint, timeoutMs, signal);
   const session = connect(`https://${endpoint.address}`, {
     createConnection: () => socket,
@@ -48,21 +52,42 @@ export async function connectHold({ endpoint, timeoutMs, signal }: ConnectOption
   let isOver = false;
 
   const stopKeepalive = keepAlive(session, () => cut('the broker does not answer on the connection'));
-  function cut(detail: string): void {
+  let rest: NodeJS.Timeout | undefined;
+  function close(): void {
     isOver = true;
+    clearTimeout(rest);
     stopKeepalive();
     session.destroy();
+  }
+  function cut(detail: string): void {
+    close();
     for (const end of [...ends]) end(lost(detail));
   }
   // Node reports one failure in several places; without a listener in each the process would die of it.
   session.on('error', () => cut('the connection was cut'));
   session.on('close', () => cut('the connection was cut'));
   // The broker takes no new stream on it; those that stand go on.
-  session.on('goaway', () => (isOver = true));
+  session.on('goaway', () => {
+    isOver = true;
+    if (rest !== undefined) close();
+  });
+  function onLastEnd(error: LeaseholdError | undefined): void {
+    // After a failure another broker behind the same address may do better.
+    if (isOver || restMs === 0 || error !== undefined) {
+      close();
+      return;
+    }
+    session.unref();
+    rest = setTimeout(close, restMs);
+    rest.unref();
+  }
 
   return {
     isOpen: () => !isOver && !session.closed && !session.destroyed,
     open: (listener) => {
+      if (rest !== undefined) session.ref();
+      clearTimeout(rest);
+      rest = undefined;
       const stream = session.request({
         [constants.HTTP2_HEADER_METHOD]: 'POST',
         [constants.HTTP2_HEADER_PATH]: method,
@@ -74,11 +99,7 @@ export async function connectHold({ endpoint, timeoutMs, signal }: ConnectOption
         onEvent: (event) => listener.onEvent(event),
         onEnd: (error) => {
           ends.delete(served.end);
-          if (ends.size === 0) {
-            isOver = true;
-            stopKeepalive();
-            session.destroy();
-          }
+          if (ends.size === 0) onLastEnd(error);
           listener.onEnd(error);
         },
       });

@@ -1,7 +1,15 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
 import { createSharedDial, dialHold, type HoldStream } from '../../../../src/rpc/client/hold-client.ts';
@@ -134,7 +142,7 @@ describe('streams that share a connection', () => {
   async function brokerThatKeeps() {
     const accepted: ServerHttp2Stream[] = [];
     const secure = createSecureServer({ ...tls, ca: authority.certificate, requestCert: true });
-    const sessions = new Set<unknown>();
+    const sessions = new Set<ServerHttp2Session>();
     secure.on('session', (session) => void sessions.add(session));
     secure.on('stream', (stream: ServerHttp2Stream) => {
       stream.on('error', () => undefined);
@@ -189,5 +197,77 @@ describe('streams that share a connection', () => {
     const again = await dial(options);
     await vi.waitFor(() => expect(broker.sessions.size).toBe(2));
     again.close();
+  });
+
+  it('leave a connection that ended well to those that come soon after them', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial({ restMs: 60_000 });
+    const ends: (string | undefined)[] = [];
+    const options = dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends);
+    for (let count = 1; count <= 3; count += 1) {
+      (await dial(options)).close();
+      expect(ends).toEqual(Array(count).fill(undefined));
+      await vi.waitFor(() => expect(broker.sessions.size).toBe(1));
+    }
+    for (const session of broker.sessions) session.destroy();
+  });
+
+  it('end a connection that nobody has come on for a while, and none that has a stream again', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial({ restMs: 100 });
+    const ends: (string | undefined)[] = [];
+    const options = dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends);
+    (await dial(options)).close();
+    const stream = await dial(options);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(ends).toHaveLength(1);
+    stream.close();
+    expect(ends).toEqual([undefined, undefined]);
+    await vi.waitFor(() =>
+      expect([...broker.sessions].map(({ destroyed }) => destroyed)).not.toContain(false),
+    );
+  });
+
+  it('leave none behind after a failure, nor one that the broker has said goodbye on', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial({ restMs: 60_000 });
+    const ends: (string | undefined)[] = [];
+    const options = dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends);
+    await dial(options);
+    await vi.waitFor(() => expect(broker.accepted).toHaveLength(1));
+    broker.accepted[0]?.close(constants.NGHTTP2_INTERNAL_ERROR);
+    await vi.waitFor(() => expect(ends).toEqual(['broker_unavailable']));
+    (await dial(options)).close();
+    await vi.waitFor(() => expect(broker.sessions.size).toBe(2));
+    const [failed, resting] = broker.sessions;
+    await vi.waitFor(() => expect(failed?.destroyed).toBe(true));
+    expect(resting?.destroyed).toBe(false);
+    resting?.close();
+    await vi.waitFor(() => expect(resting?.destroyed).toBe(true));
+    (await dial(options)).close();
+    await vi.waitFor(() => expect(broker.sessions.size).toBe(3));
+  });
+
+  it('do not keep a process by a connection that rests', async () => {
+    await using broker = await brokerThatKeeps();
+    const pair = authority.issueClient({ commonName: 'n1' });
+    const module = new URL('../../../../src/rpc/client/hold-client.ts', import.meta.url).href;
+    const script = `
+      const { createSharedDial } = await import(${JSON.stringify(module)});
+      const [address, ca, certificate, key] = JSON.parse(process.argv[1]);
+      const dial = createSharedDial({ restMs: 60_000 });
+      const stream = await dial({
+        endpoint: { address, ca: Buffer.from(ca), clientCertificate: { certificate: Buffer.from(certificate), key: Buffer.from(key) } },
+        connectTimeoutMs: 5_000,
+        signal: new AbortController().signal,
+        listener: { onEvent: () => undefined, onEnd: () => process.stdout.write('ended') },
+      });
+      stream.close();
+    `;
+    const input = JSON.stringify([broker.address, authority.certificate, pair.certificate, pair.key]);
+    const child = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, input], {
+      timeout: 30_000,
+    });
+    expect((await child).stdout).toBe('ended');
   });
 });
