@@ -9,7 +9,7 @@ let jobs: ReturnType<typeof jobsOf>;
 
 /** Ends of jobs, side by side on one site. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
-  useSlurmSite((...started) => ([site, jobs] = started));
+  useSlurmSite((...started) => ([site, jobs] = started), { hasPauses: true });
 
   it.concurrent('that reaches its time limit leaves nothing', async () => {
     const job = await site.submit(holding, on('n1', '--time=1'));

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { HookLines } from '../support/parts/slurm.ts';
 import { vaultPaths } from '../support/parts/vault-with-postgres.ts';
@@ -40,25 +39,23 @@ export const policyText = stringify({
 });
 
 /**
- * Hooks as a site has them. A job whose name begins with `pause-before` or `pause-after` is kept in PrologSlurmctld, before or after it is
- * registered, until its `.on` file is there.
+ * Of a cluster whose slurm.conf names the programs themselves, as the packages have it. With pauses, a job whose name begins with `pause-before` or
+ * `pause-after` is kept in PrologSlurmctld, before or after it is registered, until its `.on` file is there.
  */
-export function siteHooks(folders: {
-  /** Where the programs are. */
-  readonly bin: string;
-  /** Where each node's folder is. */
-  readonly nodes: string;
-  readonly signerSocket: string;
-}): HookLines {
-  const hook = join(folders.bin, 'leasehold-hook');
-  const agent = `${folders.nodes}/$SLURMD_NODENAME`;
+export function siteHooks(options: {
+  /** Built for the sockets of the site. */
+  readonly hook: string;
+  readonly taskProlog: string;
+  readonly hasPauses: boolean;
+}): { readonly conf: readonly string[]; readonly hooks: () => HookLines } {
+  const { hook, taskProlog, hasPauses } = options;
   const pause = (moment: string) =>
     `case $SLURM_JOB_NAME in pause-${moment}*) : >$T/out/$SLURM_JOB_ID.${moment}; while [ ! -e $T/out/$SLURM_JOB_ID.on ]; do /bin/sleep 0.1; done;; esac`;
+  const own = hasPauses ? [] : ['PrologSlurmctld'];
+  const lines = [...own, 'EpilogSlurmctld', 'Prolog', 'Epilog'].map((name) => `${name}=${hook}`);
   return {
-    PrologSlurmctld: `${pause('before')}\n${hook} register --socket ${folders.signerSocket}\n${pause('after')}\nexit 0`,
-    EpilogSlurmctld: `exec ${hook} end --socket ${folders.signerSocket}`,
-    Prolog: `exec ${hook} prolog --socket ${agent}/agent.sock`,
-    Epilog: `exec ${hook} epilog --socket ${agent}/agent.sock`,
-    TaskProlog: `exec ${join(folders.bin, 'leasehold-task-prolog')} ${agent}/run/jobs`,
+    conf: [...lines, `TaskProlog=${taskProlog}`],
+    hooks: () =>
+      hasPauses ? { PrologSlurmctld: `${pause('before')}\n${hook}\n${pause('after')}\nexit 0` } : {},
   };
 }

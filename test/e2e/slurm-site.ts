@@ -74,6 +74,10 @@ export async function startSlurmSite(
     readonly hasJobContainers?: boolean;
     /** Folder below which each node's memory is mounted; on the machine's memory filesystem when left out. For who may mount. */
     readonly memoryBelow?: string;
+    /** Of the signer's configuration. */
+    readonly reconcile?: string;
+    /** A job of that name waits in PrologSlurmctld, see `siteHooks`. */
+    readonly hasPauses?: boolean;
     /** Of the cluster in the broker's configuration. */
     readonly absentAfterSeconds?: number;
   } = {},
@@ -91,9 +95,16 @@ export async function startSlurmSite(
         spawnSync('umount', ['--lazy', join(rootOf(node), mount)], { stdio: 'ignore' });
     }
   });
-  const hook = buildHook({ folder: join(memory.path, 'bin') });
+  const bin = join(memory.path, 'bin');
+  const signerSocket = join(memory.path, 'signer.sock');
+  // Each slurmd has the folder of its node for its own, and so have its hooks.
+  const hook = buildHook({ folder: bin, sockets: { agent: 'agent.sock', signer: signerSocket } });
   if (!hook.built) throw new Error(hook.why);
-  await chmod(join(memory.path, 'bin'), 0o755);
+  await chmod(bin, 0o755);
+  const taskProlog = join(bin, 'task-prolog');
+  const shipped = await readFile(join(bin, 'leasehold-task-prolog'), 'utf8');
+  const ofNode = `${memory.path}/$SLURMD_NODENAME/run/jobs`;
+  await writeFile(taskProlog, shipped.replace('/run/leasehold/jobs', ofNode), { mode: 0o755 });
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
     await writeFile(file, text, { mode: 0o600 });
@@ -115,7 +126,6 @@ export async function startSlurmSite(
     commonName: 'signer',
     uri: 'spiffe://example.org/slurm/hpc/signer',
   });
-  const signerSocket = join(memory.path, 'signer.sock');
   const signing = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
   const signerState = join(folder, 'signer-state');
   await mkdir(signerState, { mode: 0o700 });
@@ -135,7 +145,7 @@ export async function startSlurmSite(
         keys: [await write('signing-key.pem', signing)],
         state: signerState,
         socket: { path: signerSocket },
-        reconcile: '2s',
+        reconcile: options.reconcile ?? '2s',
         ...(conf === undefined ? {} : { slurm: { conf } }),
       }),
     );
@@ -246,12 +256,18 @@ export async function startSlurmSite(
     await startAgent(node);
   }
 
+  const { conf, hooks } = siteHooks({
+    hook: join(bin, 'leasehold-hook'),
+    taskProlog,
+    hasPauses: options.hasPauses === true,
+  });
   const slurm = building.use(
     await startSlurm({
       nodes: nodes.length,
-      hooks: () => siteHooks({ bin: join(memory.path, 'bin'), nodes: memory.path, signerSocket }),
+      folderOf: (node) => join(memory.path, node),
+      hooks,
       // A job that is deaf to its end lives long enough to be looked at, and how one has ended stays known.
-      conf: ['BatchStartTimeout=1', 'KillWait=15', ...(options.conf ?? [])],
+      conf: ['BatchStartTimeout=1', 'KillWait=15', ...conf, ...(options.conf ?? [])],
       hasJobContainers: options.hasJobContainers === true,
     }),
   );
@@ -282,7 +298,7 @@ export async function startSlurmSite(
       await writeFile(`${file}.new`, text, { mode: 0o644 });
       await rename(`${file}.new`, file);
     },
-    bin: join(memory.path, 'bin'),
+    bin,
     signerSocket,
     socketOf,
     runsOn: (node) => join(rootOf(node), 'runs'),

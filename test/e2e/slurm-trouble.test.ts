@@ -11,7 +11,7 @@ let jobs: ReturnType<typeof jobsOf>;
 
 /** What breaks under a job: the agent, the broker, slurmd and slurmctld, one after the other. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
-  useSlurmSite((...started) => ([site, jobs] = started));
+  useSlurmSite((...started) => ([site, jobs] = started), { hasPauses: true });
 
   // After a failure too, or the tests that follow would fail for it.
   afterEach(() => site.startBroker());

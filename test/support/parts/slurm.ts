@@ -60,6 +60,8 @@ export interface SlurmOptions {
   readonly hasBackup?: boolean;
   /** Body of each hook, run by sh; the folder of the cluster is in $T. */
   readonly hooks?: (folder: string) => HookLines;
+  /** Working folder of a node's slurmd, and so of its hooks. */
+  readonly folderOf?: (node: string) => string;
   /** More lines of slurm.conf. */
   readonly conf?: readonly string[];
   readonly slurmUser?: 'root' | 'slurm';
@@ -188,7 +190,8 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     );
   const daemons = new Map<string, OwnedProcess>();
   const startNode = async (node: string) => {
-    const line = [programs.slurmd, '-D', '-N', node] as const;
+    const own = options.folderOf === undefined ? [] : [`--chdir=${options.folderOf(node)}`];
+    const line = ['/usr/bin/env', ...own, programs.slurmd, '-D', '-N', node] as const;
     daemons.set(node, await start(node, ...(hasJobContainers ? withOwnShm(...line) : line)));
   };
   building.defer(async () => {
