@@ -231,7 +231,7 @@ describeWith(['vault', 'postgres'], 'the Vault backend in trouble with a real Va
     await expect(backend.createToken(app)).rejects.toMatchObject({ code: 'backend_denied' });
     await write('token', await brokerToken(parts, policyName));
     await expect
-      .poll(async () => (await backend.createToken(app)).ttlSeconds, { timeout: 15_000, interval: 300 })
+      .poll(async () => (await backend.createToken(app)).ttlSeconds, { timeout: 120_000, interval: 300 })
       .toBe(60);
   });
 });

@@ -77,7 +77,8 @@ export const fieldOf = (secret: BackendSecret, name: string): string =>
 /** The contract's world on real parts; the parts stay the caller's. */
 export const createVaultWorld = async (parts: VaultWithPostgres): Promise<BackendWorld> => {
   const folder = await createTempFolder({ name: 'broker-token' });
-  const shortProbationSeconds = 3;
+  // What has to be done meanwhile takes long on a busy machine.
+  const shortProbationSeconds = 8;
   const open = async (probationSeconds: number): Promise<Backend> => {
     const policy = `leasehold-broker-${probationSeconds}`;
     await applySetup(parts, { probationSeconds, brokerPolicyName: policy });

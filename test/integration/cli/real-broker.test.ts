@@ -22,7 +22,7 @@ beforeAll(async () => {
   const broker = startBroker({
     process: { files, backend: { kind: 'memory' } },
     env: childEnv,
-    timeoutMs: 15_000,
+    timeoutMs: 120_000,
   });
   programs.own(broker.child);
   const { workloads, admin } = await broker.ready();
@@ -37,7 +37,9 @@ beforeAll(async () => {
   const pod = { name: 'trainer-0', token, broker: workloads, bundle: 'training' };
   const sidecar = writeSidecarFiles(files, pod);
   programs.start(['sidecar', '--config', sidecar.config]);
-  await vi.waitUntil(() => existsSync(join(sidecar.target, 'training', 'generation')), { timeout: 15_000 });
+  await vi.waitUntil(() => existsSync(join(sidecar.target, 'training', 'generation')), {
+    timeout: 120_000,
+  });
 });
 
 afterAll(async () => {

@@ -26,7 +26,8 @@ export function startCrashProcess(options: {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
-  const exited = once(child, 'exit');
+  // With the channel's end all that it has asked for is heard.
+  const exited = Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   const stopped = Promise.withResolvers<undefined>();
   let lastId = 0;

@@ -52,20 +52,22 @@ async function lookUpAll<T>(
   { vault }: VaultWithPostgres,
   bodies: readonly Readonly<Record<string, string>>[],
   path: string,
-  read: (body: unknown) => T,
+  read: (body: unknown, expiresAt: number) => T,
 ): Promise<readonly T[]> {
+  // From before it was asked: an answer may take long, and then something lives no longer for it.
+  const askedAt = Date.now();
   const replies = await Promise.all(bodies.map((body) => vault.request('POST', path, body)));
-  return replies.filter(({ status }) => status === 200).map(({ body }) => read(body));
+  return replies
+    .filter(({ status }) => status === 200)
+    .map(({ body }) => read(body, askedAt + numberAt(body, 'data', 'ttl') * 1000));
 }
-
-const expiresAt = (body: unknown): number => Date.now() + numberAt(body, 'data', 'ttl') * 1000;
 
 async function aliveLeases(parts: VaultWithPostgres, path: string): Promise<AliveThings['leases']> {
   const listed = await parts.vault.request('LIST', `sys/leases/lookup/${path}`);
   const bodies = namesIn(listed.body).map((name) => ({ lease_id: `${path}/${name}` }));
-  return lookUpAll(parts, bodies, 'sys/leases/lookup', (body) => ({
+  return lookUpAll(parts, bodies, 'sys/leases/lookup', (body, expiresAt) => ({
     id: textAt(body, 'data', 'id'),
-    expiresAt: expiresAt(body),
+    expiresAt,
   }));
 }
 
@@ -75,14 +77,14 @@ async function aliveTokens(
 ): Promise<AliveThings['tokens']> {
   const listed = await parts.vault.call('LIST', 'auth/token/accessors');
   const bodies = namesIn(listed).map((accessor) => ({ accessor }));
-  const found = await lookUpAll(parts, bodies, 'auth/token/lookup-accessor', (body) =>
+  const found = await lookUpAll(parts, bodies, 'auth/token/lookup-accessor', (body, expiresAt) =>
     // The test's own tokens carry no intent.
     isOurs(textAt(body, 'data', 'path'))
       ? [
           {
             id: textAt(body, 'data', 'accessor'),
             intent: textAt(body, 'data', 'meta', 'intent'),
-            expiresAt: expiresAt(body),
+            expiresAt,
           },
         ]
       : [],
