@@ -18,7 +18,7 @@ describeWith(['kubernetes'], 'pod identity at real API servers', () => {
   });
 
   const verify = (token: string, purpose: 'new' | 'held' = 'new') =>
-    real.clusters.verifier.verify(Buffer.from(token), { purpose, signal: AbortSignal.timeout(10_000) });
+    real.clusters.verifier.verify(Buffer.from(token), { purpose, signal: AbortSignal.timeout(60_000) });
   const phaseOf = (workload: string) => real.clusters.states.state(workload).phase;
   const until = (what: string, condition: () => boolean) => waitFor(what, async () => condition());
   let names = 0;
@@ -126,6 +126,8 @@ describeWith(['kubernetes'], 'pod identity at real API servers', () => {
       const lost = await aPod(real.east);
       await Promise.all([verify(kept.token), verify(lost.token)]);
       const workload = `pod/east/${lost.pod.uid}`;
+      const lists = () => (real.counts.get('east list') ?? 0) - (real.counts.get('east watch timeout') ?? 0);
+      const before = lists();
       real.eastProxy.set(mode);
       await real.east.deletePod(lost.pod, { gracePeriodSeconds: 0 });
       await until('staleness', () => real.clusters.states.state(workload).freshness === 'stale');
@@ -135,6 +137,8 @@ describeWith(['kubernetes'], 'pod identity at real API servers', () => {
       expect(phaseOf(workload)).toBe('running');
       real.eastProxy.set('open');
       await until('the end', () => phaseOf(workload) === 'ended');
+      // By the watch alone, from where it was.
+      expect(lists()).toBeLessThanOrEqual(before);
       await waitFor('a fresh view', async () => {
         try {
           return (await verify(kept.token)).identity.podUid === kept.pod.uid;
@@ -164,7 +168,10 @@ describeWith(['kubernetes'], 'pod identity at real API servers', () => {
 
   it('asked for lists and keys a few times in all, and for pods hardly ever', () => {
     const of = (key: string) => real.counts.get(key) ?? 0;
-    expect({ lists: of('east list'), keys: of('east keys ok') }).toEqual({ lists: 1, keys: 1 });
+    // Beside the first: one after each watch that has told nothing until its end, none for a connection that broke or for who asks.
+    expect(of('east list')).toBeLessThanOrEqual(1 + of('east watch timeout') + of('east watch expired'));
+    // Beside the first: one for the key of the forged token, where that came past the cool-down.
+    expect(of('east keys ok')).toBeLessThanOrEqual(2);
     expect(of('east look-up failed') + of('east look-up limited')).toBe(0);
   });
 });

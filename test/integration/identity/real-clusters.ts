@@ -60,7 +60,7 @@ export async function startRealClusters(): Promise<RealClusters> {
   const jwksFile = join(folder.path, 'west.jwks');
   await writeFile(jwksFile, await west.fetchJwks());
 
-  const common = { audience, maxTokenSeconds: 3_600, staleAfterSeconds: 10, lostAfterSeconds: 300 };
+  const common = { audience, maxTokenSeconds: 3_600, staleAfterSeconds: 20, lostAfterSeconds: 300 };
   const configs: readonly ClusterConfig[] = [
     {
       ...common,

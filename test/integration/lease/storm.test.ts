@@ -241,7 +241,7 @@ describe('after a storm', () => {
       await expectServed(storm);
       await expectNothingLeft(storm);
     },
-    60_000,
+    600_000,
   );
 });
 
@@ -266,6 +266,6 @@ describe('on an ordinary day', () => {
       expect(storm.holders.flatMap(({ complaints }) => complaints)).toEqual([]);
       await expectNothingLeft(storm);
     },
-    60_000,
+    600_000,
   );
 });

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandResult } from '../../support/leasehold-process.ts';
 
-const deadlineMs = 60_000;
+const deadlineMs = 240_000;
 
 /** A program to its end, with no more of an environment than is given: no PATH, so no Node. */
 export const runBare = (

@@ -180,7 +180,7 @@ describeWith(['packages'], 'the packages', () => {
     await using broker = await startSlurmBroker();
     await using world = await createNodeWorld(
       { address: broker.nodes, ca: broker.ca.certificate, authority: broker.ca },
-      '',
+      undefined,
       'spiffe://test/slurm/hpc/node/n1',
       [installed('usr/bin/leasehold')],
     );
@@ -199,7 +199,8 @@ describeWith(['packages'], 'the packages', () => {
     const start = startOfRun();
     using signer = createSigner(broker, start);
     await signer.register();
-    expect(await hook(['prolog', ...socket], variables)).toMatchObject({ status: 0, stderr: '' });
+    const patient = ['prolog', ...socket, '--timeout', '120'];
+    expect(await hook(patient, variables)).toMatchObject({ status: 0, stderr: '' });
     const login = await stat(world.path(`run/runs/12-${start}/db/database.env`));
     expect([login.uid, login.mode & 0o777]).toEqual([20_001, 0o400]);
     const task = await runBare(
@@ -224,7 +225,7 @@ describeWith(['packages'], 'the packages', () => {
         expect((await broker.ledger.listSessions({ limit: 10 })).map(({ state }) => state)).toEqual([
           'ended',
         ]),
-      { timeout: 20_000 },
+      { timeout: 120_000 },
     );
   });
 
@@ -257,7 +258,7 @@ describeWith(['packages'], 'the packages', () => {
       machine.run(['ip', 'link', 'set', 'lo', 'up']);
       expect(machine.run(['systemctl', 'start', 'leasehold-broker'])).toMatchObject({ status: 0 });
       await vi.waitFor(() => expect(log()).toContain('broker is serving'), {
-        timeout: 30_000,
+        timeout: 120_000,
         interval: 200,
       });
 
@@ -333,7 +334,7 @@ describeWith(['packages'], 'the packages', () => {
       expect(ran()).toBe('');
       // Told once, as a broker that answers for a moment does, it comes by itself.
       shell('echo {} > /run/leasehold/matchers.json');
-      await vi.waitFor(() => expect(ran()).toBe('started'), { timeout: 40_000, interval: 500 });
+      await vi.waitFor(() => expect(ran()).toBe('started'), { timeout: 180_000, interval: 500 });
       expect(state('slurmd')).toBe('active');
       // The agent may go and come beneath it.
       for (const verb of ['restart', 'stop'])

@@ -32,7 +32,7 @@ describeWith(['packages', 'slurm'], 'the package on a controller', () => {
       writeControllerSite(root, writeBrokerSite(root), slurm);
       await using machine = await startSystemdMachine(root);
       const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
-      const until = (look: () => void) => vi.waitFor(look, { timeout: 40_000, interval: 200 });
+      const until = (look: () => void) => vi.waitFor(look, { timeout: 180_000, interval: 200 });
       const start = (...units: readonly string[]) => machine.run(['systemctl', 'start', ...units]).status;
       const asUser = (...command: readonly string[]) =>
         machine.run(['setpriv', '--reuid=5', '--regid=60', '--clear-groups', ...command]);
@@ -83,13 +83,15 @@ describeWith(['packages', 'slurm'], 'the package on a controller', () => {
       await until(() => expect(said('a run ends')).toEqual([1]));
       expect(said('a run is registered')).toEqual([1]);
       for (const action of ['run_register', 'run_end'])
-        expect(recorded(action)).toMatchObject([
-          { outcome: 'ok', job: '1', user: 'games', partition: 'gpu' },
-        ]);
+        // The end of a run that no node holds is on record once more when the broker looks at it.
+        expect(recorded(action)).toContainEqual(
+          expect.objectContaining({ outcome: 'ok', job: '1', user: 'games', partition: 'gpu' }),
+        );
 
       // One that dies is there again for the next job, by itself.
       shell(`kill -KILL ${pid}`);
-      await until(() => expect(['0', pid]).not.toContain(mainProcess()));
+      await until(() => expect(shell('cat /var/signer.log').match(/signer is serving/g)).toHaveLength(2));
+      expect(['0', pid]).not.toContain(mainProcess());
       expect(submit()).toBe('2');
       await until(() => expect(said('a run ends')).toEqual([1, 2]));
       expect(said('a run is registered')).toEqual([1, 2]);

@@ -65,8 +65,9 @@ describeWith(['arm64'], 'the programs that slurmd forks, on arm64', () => {
   });
 
   it('tell a program that asked for it, and no other', async () => {
-    const dir = '/run/leasehold/runs/8-1700000000';
-    const listen = "trap 'echo told; exit' USR1; echo ready; while :; do sleep 0.05; done";
+    const dir = `/run/leasehold/runs/8-${1_700_000_000 + process.pid}`;
+    // Waits without a child: between fork and exec that would be a second process with the trap.
+    const listen = "trap 'echo told; exit' USR1; echo ready; while :; do read -r line; done";
     const start = (of: string) =>
       spawn('/bin/sh', ['-c', listen], { env: { LEASEHOLD_DIR: of, LEASEHOLD_SIGNAL: 'USR1' } });
     const [asked, other] = [start(dir), start(`${dir}0`)];

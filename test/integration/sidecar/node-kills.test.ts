@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { startAnsweringBroker, type AnsweringBroker } from './answering-broker.ts';
 import { createNodeWorld, type AgentProcess, type NodeWorld } from './node-world.ts';
 
-const patience = { timeout: 30_000, interval: 20 };
+const patience = { timeout: 120_000, interval: 20 };
 const program = join(import.meta.dirname, '../../../src/main.ts');
 const command = [process.execPath, '--import', join(import.meta.dirname, 'die-at-step.ts'), program];
 const bundle = 'run/runs/7-1700000000/db';
@@ -30,7 +30,7 @@ async function atEachStep(work: (node: Node) => Promise<boolean>): Promise<numbe
 
 async function atStep(step: number, work: (node: Node) => Promise<boolean>): Promise<boolean> {
   await using broker = await startAnsweringBroker();
-  await using world = await createNodeWorld(broker.at, '', undefined, command);
+  await using world = await createNodeWorld(broker.at, undefined, undefined, command);
   const agent = await world.start();
   const node: Node = {
     broker,
@@ -92,6 +92,11 @@ function unlessAbsent(work: () => string): string | undefined {
 function expectMarkerRight(node: Node): void {
   const marker = node.world.marker();
   const files = standing(node);
+  // An agent that ends the run takes the marker away, and then the files.
+  if (node.world.marker() !== marker) {
+    expectMarkerRight(node);
+    return;
+  }
   if (marker?.includes('state=delivered\n') === true) expect(files).not.toBe('nothing');
   // Never half a marker: its last line is there.
   if (marker !== undefined) expect(marker).toMatch(/^leasehold=1\n(.*\n)*(dir|why)=.*\n$/);
@@ -135,7 +140,7 @@ describe('an agent that is killed at any step', () => {
       return true;
     });
     expect(steps).toBeGreaterThan(20);
-  }, 400_000);
+  }, 1_800_000);
 
   it('of a rotation has the generation before or the new one, whole, and comes to the new one', async () => {
     const steps = await atEachStep(async (node) => {
@@ -158,7 +163,7 @@ describe('an agent that is killed at any step', () => {
       return true;
     });
     expect(steps).toBeGreaterThan(10);
-  }, 400_000);
+  }, 1_800_000);
 
   it('of a revocation promises no file that is gone, though no broker is there to say so again', async () => {
     const steps = await atEachStep(async (node) => {
@@ -179,7 +184,7 @@ describe('an agent that is killed at any step', () => {
       return true;
     });
     expect(steps).toBeGreaterThan(5);
-  }, 400_000);
+  }, 1_800_000);
 
   it('of an epilog leaves nothing once it is asked again', async () => {
     const steps = await atEachStep(async (node) => {
@@ -197,5 +202,5 @@ describe('an agent that is killed at any step', () => {
       return true;
     });
     expect(steps).toBeGreaterThan(5);
-  }, 400_000);
+  }, 1_800_000);
 });

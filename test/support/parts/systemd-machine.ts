@@ -23,7 +23,8 @@ export interface SystemdMachine extends AsyncDisposable {
   ): { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 }
 
-const deadlineMs = 60_000;
+/** Of one command, and of the boot. */
+const deadlineMs = 240_000;
 
 /** `installed` is a folder that a package was installed below; its `etc` is copied, its `usr` is laid over this machine's. */
 export async function startSystemdMachine(installed: string): Promise<SystemdMachine> {
@@ -62,13 +63,17 @@ export async function startSystemdMachine(installed: string): Promise<SystemdMac
     },
   };
   try {
-    await waitFor('systemd', async () => {
-      if (child.exitCode !== null) throw new Error(`systemd did not start: ${said}`);
-      return (
-        firstProcessOf(child) !== undefined &&
-        run(['systemctl', 'is-active', 'multi-user.target']).stdout.trim() === 'active'
-      );
-    });
+    await waitFor(
+      'systemd',
+      async () => {
+        if (child.exitCode !== null) throw new Error(`systemd did not start: ${said}`);
+        return (
+          firstProcessOf(child) !== undefined &&
+          run(['systemctl', 'is-active', 'multi-user.target']).stdout.trim() === 'active'
+        );
+      },
+      deadlineMs,
+    );
   } catch (error) {
     await machine[Symbol.asyncDispose]();
     throw error;
