@@ -5,7 +5,8 @@
  * decides what it can see and signal: processes of that user, whatever any environment claims.
  *
  * Told is a process that was started with LEASEHOLD_DIR=FOLDER and LEASEHOLD_SIGNAL=HUP, INT, TERM, USR1, USR2 or WINCH, and that handles
- * that signal or waits for it (SigCgt and SigBlk of proc(5)): to any other one it would be the end.
+ * that signal or waits for it (SigCgt and SigBlk of proc(5)): to any other one it would be the end. One that was forked less than a second
+ * ago is looked at again after a second: until it is another program it has the handlers of its parent, and loses them with that.
  *
  * Prints how many were told. Exit status: 0 done, 1 /proc cannot be read or a signal could not be sent, 2 wrong use.
  */
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_send_signal
@@ -29,6 +31,8 @@
 
 #define LONGEST 4200
 #define SECONDS 5
+/* More than these are told at once, rather than not at all. */
+#define MOST_YOUNG 256
 
 static const struct {
     const char *name;
@@ -99,17 +103,43 @@ static int heeds(int pid, int number) {
     return answer;
 }
 
-/* 1 when it was told, 0 when it is not one to tell, or has ended; -1 when it could not be. */
-static int tell(int pid, const char *folder) {
-    /* Held from before it is looked at: its number may be another process's a moment later. */
-    int held = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (held < 0 && errno != ENOSYS) return 0;
-    int number = wanted_by(pid, folder), answer = 0;
-    if (number != 0 && heeds(pid, number)) {
-        long sent = held < 0 ? kill(pid, number) : syscall(SYS_pidfd_send_signal, held, number, NULL, 0);
+/* Whether it was forked less than a second ago. */
+static int is_young(int pid) {
+    char piece[LONGEST];
+    struct timespec now;
+    FILE *file = of_process(pid, "stat");
+    if (file == NULL) return 0;
+    (void)next(file, EOF, piece);
+    (void)fclose(file);
+    /* The name, the second field, may hold anything. The 22nd is when it was forked, in ticks since the machine booted. */
+    const char *at = strrchr(piece, ')');
+    for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
+    if (at == NULL) return 0;
+    double ticks = (double)strtoull(at + 1, NULL, 10);
+    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 - ticks / (double)sysconf(_SC_CLK_TCK) < 1;
+}
+
+/* A process that is looked at, held so that its number is no other one's a moment later. */
+struct process {
+    int pid, held;
+};
+
+static struct process young[MOST_YOUNG];
+static int young_count = 0;
+
+/* 1 when it was told, 0 when it is not one to tell, or has ended; -1 when it could not be. Of the others it puts off what is young. */
+static int tell(struct process one, const char *folder, int may_put_off) {
+    int number = wanted_by(one.pid, folder), answer = 0;
+    if (number != 0 && heeds(one.pid, number)) {
+        if (may_put_off && young_count < MOST_YOUNG && is_young(one.pid)) {
+            young[young_count++] = one;
+            return 0;
+        }
+        long sent = one.held < 0 ? kill(one.pid, number) : syscall(SYS_pidfd_send_signal, one.held, number, NULL, 0);
         answer = sent == 0 ? 1 : errno == ESRCH ? 0 : -1;
     }
-    if (held >= 0) (void)close(held);
+    if (one.held >= 0) (void)close(one.held);
     return answer;
 }
 
@@ -130,11 +160,20 @@ int main(int argc, char **argv) {
     int count = 0, failed = 0;
     for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
         int pid = process_number(entry->d_name);
-        int answer = pid == 0 ? 0 : tell(pid, argv[1]);
+        if (pid == 0) continue;
+        struct process one = {.pid = pid, .held = (int)syscall(SYS_pidfd_open, pid, 0)};
+        if (one.held < 0 && errno != ENOSYS) continue;
+        int answer = tell(one, argv[1], 1);
         if (answer > 0) count++;
         if (answer < 0) failed = 1;
     }
     (void)closedir(processes);
+    if (young_count > 0) (void)sleep(1);
+    for (int at = 0; at < young_count; at++) {
+        int answer = tell(young[at], argv[1], 0);
+        if (answer > 0) count++;
+        if (answer < 0) failed = 1;
+    }
     (void)printf("%d\n", count);
     return failed;
 }

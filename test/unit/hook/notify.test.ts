@@ -32,10 +32,14 @@ const start = async (options: {
   readonly env: Readonly<Record<string, string>>;
   readonly trap?: string;
   readonly uid?: number;
+  /** In place of that shell; it says `ready` and `told` of its own. */
+  readonly command?: readonly string[];
 }) => {
   const trap = options.trap === undefined ? '' : `trap 'echo told' ${options.trap};`;
   // Waits without a child: between fork and exec that would be a second process with the trap.
-  const child = spawn('/bin/sh', ['-c', `${trap} echo ready; while :; do read -r line; done`], {
+  const shell = ['/bin/sh', '-c', `${trap} echo ready; while :; do read -r line; done`];
+  const [program = '', ...args] = options.command ?? shell;
+  const child = spawn(program, args, {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', ...options.env },
     uid: options.uid ?? owner,
@@ -111,6 +115,34 @@ describe('leasehold-notify', () => {
       );
       expect((await notify([folder], owner)).stdout).toBe('0\n');
       for (const other of others) expect(other.isAlive()).toBe(true);
+    });
+
+    /** A program with a handler for USR1 that forks one like itself, which goes on as that code says; it says how that one has ended. */
+    const startFamily = async (child: string) => {
+      const code = `use POSIX (); $| = 1; $SIG{USR1} = sub { syswrite STDOUT, "told\\n" };
+        my $child = fork // die; if (!$child) { ${child} }
+        syswrite STDOUT, "ready\\n"; 1 until waitpid($child, 0) == $child; syswrite STDOUT, "ended $?\\n"`;
+      return start({ env: wanting('USR1'), command: ['/usr/bin/perl', '-e', code] });
+    };
+
+    it('tells one that was forked a moment ago only once it is the program that it becomes', async () => {
+      const counts = new Set<string>();
+      // One that takes a second to become it, as on a busy machine, is told by the handler that it has so long.
+      for (let tries = 0; tries < 5 && !counts.has('1\n'); tries += 1) {
+        const family = await startFamily(`select undef, undef, undef, 0.3; exec '/bin/sleep', 3`);
+        const { stdout } = await notify([folder], owner);
+        counts.add(stdout);
+        await family.said(`ready\n${'told\n'.repeat(Number(stdout))}ended 0\n`);
+      }
+      expect(counts).toContain('1\n');
+    });
+
+    it('tells one that stays what it was forked as', async () => {
+      const family = await startFamily(
+        'while (1) { my $read = sysread STDIN, my $byte, 1; POSIX::_exit(0) if defined $read && $read == 0 }',
+      );
+      expect((await notify([folder], owner)).stdout).toBe('2\n');
+      await family.said('ready\ntold\ntold\n');
     });
 
     it('finds both variables behind one that is larger than it reads', async () => {
