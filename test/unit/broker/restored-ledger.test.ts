@@ -1,5 +1,5 @@
 import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { filesOfLogs } from '../../../src/audit/file-set.ts';
 import { findRestored } from '../../../src/broker/restored-ledger.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
@@ -41,8 +41,11 @@ describe("a broker that starts on yesterday's copy of its ledger", () => {
       { workload: 'pod/a/u1', bundle: 'db', reason: 'stolen', by: 'admin:eve' },
       { workload: 'pod/a/u3', bundle: 'db', reason: 'incident', by: 'admin:eve' },
     ]);
-    await world.pass(10_000);
-    expect(await stateOf(site, stolen)).toBe('ended');
+    // Its records are written in real time.
+    await vi.waitFor(async () => {
+      await world.pass(10_000);
+      expect(await stateOf(site, stolen)).toBe('ended');
+    });
     expect(await stateOf(site, innocent)).toBe('active');
     const { username, password } = innocent.login();
     expect(world.backend.canLogin(username, password)).toBe(true);

@@ -212,7 +212,7 @@ describe('the health service', () => {
     expect(await health.check()).toBe('NOT_SERVING');
     world.rpc.setServing(true);
     await vi.waitFor(() => expect(told).toEqual(['SERVING', 'NOT_SERVING', 'SERVING']));
-    await world.rpc.drain(AbortSignal.timeout(5_000));
+    await world.rpc.drain(AbortSignal.timeout(50_000));
     expect(await ended).toMatchObject({ code: 'shutting_down', status: status.UNAVAILABLE });
     world.rpc.setServing(true);
     expect(await health.check().catch(() => 'gone')).not.toBe('SERVING');

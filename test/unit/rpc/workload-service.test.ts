@@ -39,7 +39,7 @@ async function expectRefusedStranger(
 
 describe('a stream that proves nothing', () => {
   it('is ended when it never opens', async () => {
-    await start({ limits: { firstMessageMs: 150 } });
+    await start({ limits: { firstMessageMs: 1_000 } });
     using stream = hold(world);
     await expectRefusedStranger(stream, 'deadline_exceeded', status.DEADLINE_EXCEEDED);
   });
@@ -288,7 +288,7 @@ describe('an attached holder', () => {
     world.sessions.script.open = () => slow.promise;
     stream.call.write(open);
     await eventually(() => expect(world.sessions.calls).toHaveLength(2));
-    const drained = world.rpc.drain(AbortSignal.timeout(5_000));
+    const drained = world.rpc.drain(AbortSignal.timeout(50_000));
     world.sessions.send({ kind: 'recovered', session: sessionId });
     slow.resolve(undefined);
     expect(await stream.ended).toMatchObject({ code: 'shutting_down', status: status.UNAVAILABLE });

@@ -81,6 +81,6 @@ describe('a process that a test owns', () => {
     });
     owner.kill('SIGKILL');
     await once(owner, 'exit');
-    await waitFor('the orphan to be gone', async () => !exists(pid), 10_000);
+    await waitFor('the orphan to be gone', async () => !exists(pid));
   });
 });
