@@ -104,7 +104,7 @@ export function createEndRecords(
     }
   };
   const recordLeft = async (): Promise<void> => {
-    while (isAnyLeft && audit.owed() === 0 && audit.hasRoom()) {
+    while (isAnyLeft && audit.owed() === 0) {
       const found = await listOwn();
       const known = new Set([...underWay, ...written, ...taken.map(({ id }) => id)]);
       const left = found.filter(({ id }) => !known.has(id));

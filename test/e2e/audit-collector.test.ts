@@ -136,7 +136,6 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a collector of audit rec
     try {
       await using holder = await pods.hold(await pods.run('honest'), { brokers: [broker.workloads] });
       await pods.loginOf(holder);
-      isServed = true;
     } finally {
       isServed = true;
       await strangers;

@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, readFile, readdir, rm, statfs, writeFile } from 'node:f
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { stringify } from 'yaml';
+import { systemCode } from '../../src/platform/small-file.ts';
 import { startLeasehold } from '../support/leasehold-process.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
 import type { SiteFiles } from './site-files.ts';
@@ -27,14 +28,11 @@ export interface Holder extends AsyncDisposable {
   list(): Promise<readonly string[]>;
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
-
 const absentAs = async <T>(otherwise: T, read: () => Promise<T>): Promise<T> => {
   try {
     return await read();
   } catch (error) {
-    if (isMissing(error)) return otherwise;
+    if (systemCode(error) === 'ENOENT') return otherwise;
     throw error;
   }
 };

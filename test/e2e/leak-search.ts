@@ -1,5 +1,6 @@
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../../src/platform/small-file.ts';
 
 /** A place that a secret could leak to, and what stands there. */
 export interface Sink {
@@ -16,7 +17,7 @@ const readIfThere = (file: string): readonly Sink[] => {
   try {
     return statSync(file).isFile() ? [readSink(file)] : [];
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 };

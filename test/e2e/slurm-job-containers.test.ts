@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdir, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemCode } from '../../src/platform/small-file.ts';
 import { mayMount } from '../support/may-mount.ts';
 import { jobContainersIn } from '../support/parts/slurm-job-containers.ts';
 import { describeWith } from '../support/require.ts';
@@ -22,7 +23,7 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job in a mount namespace o
         // Slurm removes folders, of this job and of others, while they are read.
         const made = await readdir(jobContainersIn(site.slurm.folder), { recursive: true }).catch(
           (error: unknown) => {
-            if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+            if (systemCode(error) === 'ENOENT') return undefined;
             throw error;
           },
         );

@@ -35,13 +35,13 @@ export const dialHold: DialHold = async ({ endpoint, connectTimeoutMs, listener,
   (await connectHold({ endpoint, timeoutMs: connectTimeoutMs, signal })).open(listener);
 
 /** The next job of a node often comes as one ends: it finds the connection yet, whose making costs both sides more than all else of a stream. */
-const restMs = 5_000;
+const defaultRestMs = 5_000;
 
 /**
  * One connection for all streams to the same address with the same certificates, and for those that come soon after the last one; with renewed ones,
  * new streams come on a new connection while the old ones go on. Rejects as `dialHold` does.
  */
-export function createSharedDial(options: { readonly restMs?: number } = {}): DialHold {
+export function createSharedDial({ restMs = defaultRestMs }: { readonly restMs?: number } = {}): DialHold {
   const connections = new Map<string, { readonly made: Promise<HoldConnection>; ready?: HoldConnection }>();
 
   const connection = (endpoint: BrokerEndpoint, timeoutMs: number): Promise<HoldConnection> => {
@@ -50,7 +50,7 @@ export function createSharedDial(options: { readonly restMs?: number } = {}): Di
     if (known !== undefined && known.ready?.isOpen() !== false) return known.made;
     // No stream's own signal: one that is given up must not end the connection that others wait for.
     const { signal } = new AbortController();
-    const made = connectHold({ endpoint, timeoutMs, signal, restMs, ...options });
+    const made = connectHold({ endpoint, timeoutMs, signal, restMs });
     const entry: { readonly made: Promise<HoldConnection>; ready?: HoldConnection } = { made };
     // Those of other certificates live on in their streams; those of other brokers are asked for by their own key.
     for (const [old, { ready }] of connections) if (ready?.isOpen() === false) connections.delete(old);

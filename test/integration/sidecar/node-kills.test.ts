@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { systemCode } from '../../../src/platform/small-file.ts';
 import { startAnsweringBroker, type AnsweringBroker } from './answering-broker.ts';
 import { createNodeWorld, type AgentProcess, type NodeWorld } from './node-world.ts';
 
@@ -84,8 +85,8 @@ function unlessAbsent(work: () => string): string | undefined {
   try {
     return work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -61,6 +61,19 @@ const whenAsked = (reply: string) => (socket: Socket, request: () => Buffer) =>
     if (request().includes('\0\0') || request().at(-1) === 0) socket.end(reply);
   });
 
+/** As `serve`, for each whole request; what they were is in `asked`, the one that is answered included. */
+const serveRequests = async (
+  answer: (socket: Socket, count: number) => void,
+): Promise<{ readonly path: string; readonly asked: readonly string[] }> => {
+  const asked: string[] = [];
+  const path = await serve((socket, request) =>
+    socket.on('data', () => {
+      if (request().includes('\0\0')) answer(socket, asked.push(request().toString()));
+    }),
+  );
+  return { path, asked };
+};
+
 beforeAll(async () => {
   folder = await createTempFolder({ name: 'hook' });
   // The sanitizers turn any fault of memory or arithmetic into a status that is not 0.
@@ -119,14 +132,7 @@ describe('leasehold-hook', () => {
     'goes by the word of Slurm where it is given no verb, under any name: %s',
     async ([context = '', verb], { skip }) => {
       skip(hook === '');
-      const asked: string[] = [];
-      const path = await serve((socket, request) =>
-        socket.on('data', () => {
-          if (!request().includes('\0\0')) return;
-          asked.push(request().toString());
-          socket.end('OK\n');
-        }),
-      );
+      const { path, asked } = await serveRequests((socket) => socket.end('OK\n'));
       const env = {
         SLURM_SCRIPT_CONTEXT: context,
         SLURM_JOB_ID: '7',
@@ -195,14 +201,8 @@ describe('leasehold-hook', () => {
     'asks again when its peer dies over %s, though its dying socket takes the next connections too',
     async (verb, { skip }) => {
       skip(hook === '');
-      const asked: string[] = [];
-      const path = await serve((socket, request) =>
-        socket.on('data', () => {
-          if (!request().includes('\0\0')) return;
-          asked.push(request().toString());
-          if (asked.length <= 3) socket.destroy();
-          else socket.end('OK\n');
-        }),
+      const { path, asked } = await serveRequests((socket, count) =>
+        count <= 3 ? socket.destroy() : socket.end('OK\n'),
       );
       const env = { SLURM_JOB_ID: '7' };
       const outcome = await run([verb, '--socket', path], { env });
