@@ -11,7 +11,6 @@ import { addOutcomes, nothingRun, readOutcome, summaryLine } from './support/run
 import { createTempFolder } from './support/temp-folder.ts';
 import { toolDefinitions } from './support/tools/definitions.ts';
 import { findTool } from './support/tools/find-tool.ts';
-import { whyNoGo } from './support/tools/go-version.ts';
 
 const PROJECTS = ['fast', 'real'] as const;
 type Project = (typeof PROJECTS)[number];
@@ -40,23 +39,18 @@ const splitArguments = (args: readonly string[]): { projects: readonly Project[]
   return { projects, rest };
 };
 
-/** Builds what is missing; never fails the run by itself, since suites without their parts say so. */
+/** Builds or fetches what is missing; never fails the run by itself, since suites without their parts say so. */
 const provideTools = async (): Promise<void> => {
   const missing = toolDefinitions.filter((tool) => 'missing' in findTool(tool.name)).map((tool) => tool.name);
   if (missing.length === 0) return;
-  const noGo = whyNoGo();
-  if (noGo !== undefined) {
-    say(`\nMISSING PARTS: ${missing.join(', ')}. ${noGo}\n`);
-    return;
-  }
-  say(`building ${missing.join(', ')}; suites that need none of them run meanwhile`);
+  say(`making ${missing.join(', ')}; suites that need none of them run meanwhile`);
   const status = await runNode({
     args: [toolsProgram, '--only', missing.join(',')],
     toStderr: true,
     inBackground: true,
     deadlineMs: BUILD_DEADLINE_MS,
   });
-  if (status !== 0) say(`\nMISSING PARTS: building ${missing.join(', ')} failed; the reason is above\n`);
+  if (status !== 0) say(`\nMISSING PARTS: of ${missing.join(', ')}; which, and why, is above\n`);
 };
 
 const runProject = async (project: Project, rest: readonly string[], folder: string): Promise<Outcome> => {

@@ -6,6 +6,7 @@ import { valueAt } from '../support/json.ts';
 import type { TestKubernetes } from '../support/parts/kubernetes.ts';
 import { startKubernetes } from '../support/parts/kubernetes.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import type { VaultProduct } from '../support/parts/vault.ts';
 import type { VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
 import { startVaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
@@ -14,6 +15,8 @@ import type { BrokerTuning, SiteFiles } from './site-files.ts';
 import { defaultProbationSeconds, writeSiteFiles } from './site-files.ts';
 
 export interface SiteOptions extends BrokerTuning {
+  /** Vault without it. */
+  readonly product?: VaultProduct;
   /** Leads the broker to the Vault at that address by a way of the test's own; the site ends it. */
   readonly wayToVault?: (address: string) => Promise<{ readonly address: string } & AsyncDisposable>;
 }
@@ -67,7 +70,7 @@ export const startSite = async (tuning: SiteOptions = {}): Promise<Site> => {
   starting.use(vaultLog);
   const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
   const [parts, one, two] = await startTogether(starting, [
-    () => startVaultWithPostgres({ defaultTtl: `${probationSeconds}s` }),
+    () => startVaultWithPostgres({ product: tuning.product ?? 'vault', defaultTtl: `${probationSeconds}s` }),
     () => startKubernetes({ issuer: 'https://one.example' }),
     () => startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }),
   ]);

@@ -5,7 +5,7 @@ import { createVaultBackend } from '../../src/backend/vault/vault-backend.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { textAt } from './json.ts';
-import { startVault, type TestVault } from './parts/vault.ts';
+import { startVault, type TestVault, type VaultProduct } from './parts/vault.ts';
 import { cluster, type NodeAuthority, trustDomain } from './slurm-broker.ts';
 import { createTempFolder } from './temp-folder.ts';
 
@@ -18,11 +18,11 @@ export interface RealNodeAuthority extends AsyncDisposable {
 }
 
 export async function startNodeAuthority(
-  options: { readonly program?: string; readonly certificateSeconds?: number } = {},
+  options: { readonly product?: VaultProduct; readonly certificateSeconds?: number } = {},
 ): Promise<RealNodeAuthority> {
   await using building = new AsyncDisposableStack();
   const folder = building.use(await createTempFolder({ name: 'node-authority' }));
-  const vault = await startVault(options.program === undefined ? {} : { program: options.program });
+  const vault = await startVault(options.product === undefined ? {} : { product: options.product });
   building.defer(() => vault.stop());
   const setup: EnrolmentSetup = {
     mount: 'pki-nodes',

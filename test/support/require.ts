@@ -4,13 +4,14 @@ import { findOnPath } from '../../src/demo/parts/find-program.ts';
 import { findPostgres } from './parts/postgres-programs.ts';
 import { missingForPackages } from './parts/packages.ts';
 import { missingSlurm } from './parts/slurm.ts';
+import type { VaultProduct } from './parts/vault.ts';
 import { SKIP_MARK } from './run/report.ts';
 import type { ToolName } from './tools/definitions.ts';
-import { findBao, findTool } from './tools/find-tool.ts';
+import { findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
 export type Part =
-  'vault' | 'bao' | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'apptainer' | 'arm64' | 'packages';
+  VaultProduct | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'apptainer' | 'arm64' | 'packages';
 
 /** Where Debian has it. */
 export const runc = '/usr/sbin/runc';
@@ -21,9 +22,6 @@ export const forArm64 = { compiler: 'aarch64-linux-gnu-gcc', emulator: 'qemu-aar
 /** Set by the gate that must not pass with suites left out. */
 const REQUIRE_PARTS = process.env['LEASEHOLD_REQUIRE_PARTS'] === '1';
 
-/** OpenBao cannot be built here, so no machine can be asked to have it. */
-const neverRequired = new Set<Part>(['bao']);
-
 const missingTools = (...names: readonly ToolName[]): readonly string[] =>
   names.flatMap((name) => {
     const found = findTool(name);
@@ -32,10 +30,7 @@ const missingTools = (...names: readonly ToolName[]): readonly string[] =>
 
 const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
   vault: () => missingTools('vault'),
-  bao: () => {
-    const found = findBao();
-    return 'missing' in found ? [found.missing] : [];
-  },
+  bao: () => missingTools('bao'),
   postgres: () => {
     const found = findPostgres();
     return 'missing' in found ? [found.missing] : [];
@@ -65,7 +60,7 @@ export const describeWith = (parts: readonly Part[], name: string, suite: () => 
     return;
   }
   const reason = lacking.flatMap(missingReasons).join('; ');
-  if (REQUIRE_PARTS && lacking.some((part) => !neverRequired.has(part))) {
+  if (REQUIRE_PARTS) {
     describe(name, () => {
       it(`has its parts (${parts.join(', ')})`, () => {
         throw new Error(`LEASEHOLD_REQUIRE_PARTS=1, but ${reason}`);
@@ -75,4 +70,16 @@ export const describeWith = (parts: readonly Part[], name: string, suite: () => 
   }
   process.stderr.write(`\nSKIPPED: ${name}: ${reason}\n\n`);
   describe.skip(`${name} ${SKIP_MARK}${reason}]`, suite);
+};
+
+const titles: Readonly<Record<VaultProduct, string>> = { vault: 'Vault', bao: 'OpenBao' };
+
+/** `describeWith` for what holds at a Vault and at an OpenBao: a suite for each, told which one to start. */
+export const describeVaults = (
+  parts: readonly Part[],
+  name: (title: string) => string,
+  suite: (product: VaultProduct) => void,
+): void => {
+  for (const product of ['vault', 'bao'] as const)
+    describeWith([product, ...parts], name(titles[product]), () => suite(product));
 };

@@ -46,7 +46,7 @@ const newestBuild = (program: string, cacheFolder: string): string | undefined =
 };
 
 /**
- * A Vault, else an OpenBao: in the folder named by LEASEHOLD_TOOLS_DIR, then on PATH, then a Vault among the built tools. Builds
+ * A Vault, else an OpenBao: in the folder named by LEASEHOLD_TOOLS_DIR, then on PATH, then among the built tools. Builds
  * nothing; says what is missing and how to get it.
  */
 export const findVault = (env: Environment): { readonly path: string } | { readonly missing: string } => {
@@ -55,11 +55,11 @@ export const findVault = (env: Environment): { readonly path: string } | { reado
   const path =
     (chosen === '' ? undefined : names.map((name) => join(chosen, name)).find(isProgram)) ??
     names.map((name) => findOnPath(name, env)).find((found) => found !== undefined) ??
-    newestBuild('vault', toolCacheFolder(env));
+    names.map((name) => newestBuild(name, toolCacheFolder(env))).find((found) => found !== undefined);
   return path === undefined
     ? {
         missing:
-          'neither vault nor bao is on PATH, and no vault is built; "npm run tools" builds one (Go 1.25 or later)',
+          'neither vault nor bao is on PATH, and none is there from "npm run tools"; "npm run tools -- --only bao" fetches one (Python 3 with pip)',
       }
     : { path };
 };

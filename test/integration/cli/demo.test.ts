@@ -75,7 +75,9 @@ describe('leasehold demo', () => {
     expect(JSON.parse(run.lines()[0] ?? '')).toEqual({
       step: 'failed',
       ok: false,
-      reason: expect.stringMatching(/neither vault nor bao is on PATH.*"npm run tools" builds one/) as string,
+      reason: expect.stringMatching(
+        /neither vault nor bao is on PATH.*"npm run tools -- --only bao" fetches one/,
+      ) as string,
     });
   });
 

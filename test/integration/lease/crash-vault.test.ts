@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeWith } from '../../support/require.ts';
+import { describeVaults } from '../../support/require.ts';
 import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import { chooseRounds, nameOf } from './crash-plan.ts';
 import { holdersOf, playRound } from './crash-round.ts';
@@ -18,34 +18,38 @@ const batches = Array.from({ length: Math.ceil(rounds.length / batchSize) }, (_,
   rounds.slice(batch * batchSize, (batch + 1) * batchSize),
 );
 
-describeWith(['vault', 'postgres'], `with a real Vault (seed ${seed})`, () => {
-  describe.each(batches.map((batch, index) => ({ batch, number: index + 1 })))(
-    'batch $number',
-    ({ batch }) => {
-      let vault: CrashVault;
-      beforeAll(async () => {
-        vault = await startCrashVault(batch.length);
-      });
-      afterAll(() => vault[Symbol.asyncDispose]());
+describeVaults(
+  ['postgres'],
+  (title) => `with a real ${title} (seed ${seed})`,
+  (product) => {
+    describe.each(batches.map((batch, index) => ({ batch, number: index + 1 })))(
+      'batch $number',
+      ({ batch }) => {
+        let vault: CrashVault;
+        beforeAll(async () => {
+          vault = await startCrashVault(batch.length, product);
+        });
+        afterAll(() => vault[Symbol.asyncDispose]());
 
-      describe('an engine that is killed', { concurrent: true }, () => {
-        it.each(batch.map((round, nth) => ({ name: nameOf(round), round, nth })))(
-          '$name',
-          async ({ round, nth }) => {
-            await using world = await createCrashWorld(holdersOf(round), { backend: vault.backend(nth) });
-            await playRound(round, world);
-          },
-        );
-      });
+        describe('an engine that is killed', { concurrent: true }, () => {
+          it.each(batch.map((round, nth) => ({ name: nameOf(round), round, nth })))(
+            '$name',
+            async ({ round, nth }) => {
+              await using world = await createCrashWorld(holdersOf(round), { backend: vault.backend(nth) });
+              await playRound(round, world);
+            },
+          );
+        });
 
-      it('leaves nothing alive at Vault or in the database', async () => {
-        const count = async () => {
-          const { leases, tokens, users } = await vault.alive();
-          return leases.length + tokens.length + users.length;
-        };
-        await waitFor('the end of all leases', async () => (await count()) === 0);
-        expect(await count()).toBe(0);
-      });
-    },
-  );
-});
+        it('leaves nothing alive at Vault or in the database', async () => {
+          const count = async () => {
+            const { leases, tokens, users } = await vault.alive();
+            return leases.length + tokens.length + users.length;
+          };
+          await waitFor('the end of all leases', async () => (await count()) === 0);
+          expect(await count()).toBe(0);
+        });
+      },
+    );
+  },
+);

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VaultConfig } from '../../../src/backend/vault/vault-config.ts';
 import { valueAt, numberAt, textAt } from '../../support/json.ts';
+import type { VaultProduct } from '../../support/parts/vault.ts';
 import { startVaultWithPostgres, type VaultWithPostgres } from '../../support/parts/vault-with-postgres.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { dbBundle } from '../../unit/lease/world.ts';
@@ -103,11 +104,11 @@ async function aliveUsers(parts: VaultWithPostgres, role: string): Promise<Alive
 }
 
 /** Starts both, with roles for that many rounds. */
-export async function startCrashVault(rounds: number): Promise<CrashVault> {
+export async function startCrashVault(rounds: number, product: VaultProduct): Promise<CrashVault> {
   await using starting = new AsyncDisposableStack();
   const folder = await createTempFolder({ name: 'crash-vault' });
   starting.defer(() => folder.remove());
-  const parts = starting.use(await startVaultWithPostgres());
+  const parts = starting.use(await startVaultWithPostgres({ product }));
   await createRoles(parts, rounds);
   await parts.writeSecret('api', { key: 'value' });
   const login = { name: 'login', kind: 'leased', engine: 'read' } as const;

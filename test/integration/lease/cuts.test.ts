@@ -53,7 +53,7 @@ describeWith(['vault', 'postgres'], `connections that are cut (seed ${seed})`, (
   let folder: TempFolder;
   let passwordFile: string;
   beforeAll(async () => {
-    vault = await startCrashVault(rounds.length);
+    vault = await startCrashVault(rounds.length, 'vault');
     folder = await createTempFolder({ name: 'cuts' });
     passwordFile = join(folder.path, 'password');
     await writeFile(passwordFile, vault.parts.postgres.connection.password, { mode: 0o600 });

@@ -1,7 +1,7 @@
 import { mountDatabaseEngine, vaultPaths } from '../../../src/demo/parts/database-engine.ts';
 import type { TestPostgres } from './postgres.ts';
 import { startPostgres } from './postgres.ts';
-import type { TestVault } from './vault.ts';
+import type { TestVault, VaultProduct } from './vault.ts';
 import { startVault } from './vault.ts';
 
 export { vaultPaths } from '../../../src/demo/parts/database-engine.ts';
@@ -28,7 +28,7 @@ export const startVaultWithPostgres = async (
   options: {
     readonly defaultTtl?: string;
     readonly maxTtl?: string;
-    readonly program?: string;
+    readonly product?: VaultProduct;
     readonly configuration?: string;
   } = {},
 ): Promise<VaultWithPostgres> => {
@@ -40,9 +40,9 @@ export const startVaultWithPostgres = async (
     await postgres.stop();
   };
   try {
-    const { program, configuration } = options;
+    const { product, configuration } = options;
     const started = await startVault({
-      ...(program === undefined ? {} : { program }),
+      ...(product === undefined ? {} : { product }),
       ...(configuration === undefined ? {} : { configuration }),
     });
     vault = started;

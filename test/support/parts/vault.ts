@@ -6,6 +6,9 @@ import { waitFor } from './wait-until-ready.ts';
 
 export type { HttpMethod, VaultReply } from '../../../src/demo/parts/vault.ts';
 
+/** The products that speak Vault's API; each is a tool of that name. */
+export type VaultProduct = 'vault' | 'bao';
+
 /** The Vault that the demo starts, and what tests do to it. */
 export interface TestVault extends OwnVault {
   /** Until `unseal` it answers everything with 503, and forgets nothing. */
@@ -17,13 +20,14 @@ export interface TestVault extends OwnVault {
 /** Starts a development-mode server: KV version 2 is already mounted at `secret/`. */
 export const startVault = async (
   options: {
-    /** Another program with the same commands, such as `bao`. */
-    readonly program?: string;
+    /** Vault without it. */
+    readonly product?: VaultProduct;
     readonly configuration?: string;
     readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   } = {},
 ): Promise<TestVault> => {
-  const vault = await startDevelopmentVault({ program: toolPath('vault'), ...options });
+  const { product = 'vault', ...settings } = options;
+  const vault = await startDevelopmentVault({ program: toolPath(product), ...settings });
   return {
     ...vault,
     seal: async () => {

@@ -80,20 +80,21 @@ const elapsed = (startedAt: number): string => {
 
 const goBuild = ['go', 'build', '-v', '-trimpath', '-buildvcs=false', '-mod=readonly'] as const;
 
-const commandFor = ({ script, ldflags, goPackage }: ToolDefinition, output: string): readonly string[] =>
-  script === undefined
-    ? [...goBuild, '-ldflags', ldflags, '-o', output, goPackage]
-    : ['/bin/sh', script, output, goPackage, ldflags];
+const commandFor = ({ name, script, go }: ToolDefinition, output: string): readonly string[] => {
+  if (script !== undefined)
+    return ['/bin/sh', script, output, ...(go === undefined ? [] : [go.package, go.ldflags])];
+  if (go === undefined) throw new Error(`nothing says how ${name} is made`);
+  return [...goBuild, '-ldflags', go.ldflags, '-o', output, go.package];
+};
 
-/** Compiles with `go build` in the machine's own build cache; says every few seconds how far it is. */
-export const compileWithGo: Compile = async (tool, output, say) => {
+/** Compiles with `go build` in the machine's own build cache, or has its script make it; says every few seconds how far it is. */
+export const makeTool: Compile = async (tool, output, say) => {
   const startedAt = performance.now();
-  say(
-    `${tool.name}: building from pinned Go sources, about ${tool.coldBuildMinutes} min when nothing is cached`,
-  );
+  const how = tool.go === undefined ? 'fetching the pinned release' : 'building from pinned Go sources';
+  say(`${tool.name}: ${how}, about ${tool.coldBuildMinutes} min when nothing is cached`);
   const [program = '', ...args] = commandFor(tool, output);
   const child = spawn(program, args, {
-    cwd: tool.moduleFolder,
+    cwd: tool.folder,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, GOWORK: 'off' },
     // With a process group of its own, whatever a script has started is ended with it.
@@ -124,7 +125,7 @@ export const compileWithGo: Compile = async (tool, output, say) => {
       ...(packages === 0 ? [] : [`${packages} packages compiled`]),
       elapsed(startedAt),
     ];
-    say(`${tool.name}: building, ${done.join(', ')}`);
+    say(`${tool.name}: going on, ${done.join(', ')}`);
   }, PROGRESS_EVERY_MS);
   try {
     const status = await new Promise<number | string>((resolve, reject) => {
@@ -133,11 +134,11 @@ export const compileWithGo: Compile = async (tool, output, say) => {
     });
     if (status !== 0) {
       const reason = other.slice(-ERROR_LINES).join('\n');
-      throw new Error(`build of ${tool.name} failed (${status}):\n${reason}`);
+      throw new Error(`making ${tool.name} failed (${status}):\n${reason}`);
     }
   } finally {
     clearInterval(progress);
     process.off('exit', kill);
   }
-  say(`${tool.name}: built in ${elapsed(startedAt)}`);
+  say(`${tool.name}: made in ${elapsed(startedAt)}`);
 };

@@ -1,28 +1,34 @@
 import { fileURLToPath } from 'node:url';
 
 /** The external programs that tests start, and the one that makes packages. */
-export type ToolName = 'vault' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'nfpm' | 'apptainer';
+export type ToolName =
+  'vault' | 'bao' | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'nfpm' | 'apptainer';
 
-/** A program that is built from pinned Go sources where the machine has none. */
+/** What `go build` is told. */
+export interface GoBuild {
+  readonly package: string;
+  /** Linker flags. */
+  readonly ldflags: string;
+}
+
+/** A program that is built from pinned sources, or fetched by its pinned digest, where the machine has none. */
 export interface ToolDefinition {
   readonly name: ToolName;
-  /** Folder with the go.mod and go.sum that pin it. All that is in it decides what is built. */
-  readonly moduleFolder: string;
-  readonly goPackage: string;
-  /**
-   * Script of that folder that builds it in place of one `go build`, told the program to make, the package and the linker flags. The program is of
-   * an installation that a test configures, so one that is installed on the machine does not count.
-   */
+  /** Folder with what pins it: go.mod and go.sum, or a list of digests. All that is in it decides what is made. */
+  readonly folder: string;
+  /** Part of what a cached build is keyed by. */
+  readonly go?: GoBuild;
+  /** Script of that folder that makes it in place of one `go build`, told the program to make, and the package and the linker flags if there are any. */
   readonly script?: string;
-  /** Linker flags; part of what a cached build is keyed by. */
-  readonly ldflags: string;
+  /** The program is of an installation that a test configures, so one that is installed on the machine does not count. */
+  readonly neverOnPath?: true;
   /** What a program found on PATH must print for `--version`; without it any version will do. */
   readonly acceptedVersion?: RegExp;
   /** Wall-clock size of a cold build on two cores, for the person who waits. */
   readonly coldBuildMinutes: number;
 }
 
-const folder = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
+const folderOf = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
 /** No symbol table: a third less to link and to keep. */
 const SMALL = '-s -w';
@@ -39,49 +45,51 @@ const KUBERNETES_VERSION = /Kubernetes v1\.(3[2-9]|[4-9]\d)\./;
 /** In the order of a sequential build: the small ones first, so that something can be tested soon. */
 export const toolDefinitions: readonly ToolDefinition[] = [
   {
+    name: 'bao',
+    folder: folderOf('openbao'),
+    script: 'fetch.sh',
+    acceptedVersion: /^OpenBao v2\./,
+    coldBuildMinutes: 1,
+  },
+  {
     name: 'nfpm',
-    moduleFolder: folder('nfpm'),
-    goPackage: 'github.com/goreleaser/nfpm/v2/cmd/nfpm',
-    ldflags: SMALL,
+    folder: folderOf('nfpm'),
+    go: { package: 'github.com/goreleaser/nfpm/v2/cmd/nfpm', ldflags: SMALL },
     coldBuildMinutes: 1,
   },
   {
     name: 'etcd',
-    moduleFolder: folder('etcd'),
-    goPackage: 'go.etcd.io/etcd/server/v3',
-    ldflags: SMALL,
+    folder: folderOf('etcd'),
+    go: { package: 'go.etcd.io/etcd/server/v3', ldflags: SMALL },
     // Debian 12 ships 3.4, which the API server no longer supports.
     acceptedVersion: /etcd Version: 3\.(5|6)\./,
     coldBuildMinutes: 1,
   },
   {
     name: 'apptainer',
-    moduleFolder: folder('apptainer'),
-    goPackage: 'github.com/apptainer/apptainer/cmd/apptainer',
+    folder: folderOf('apptainer'),
+    go: { package: 'github.com/apptainer/apptainer/cmd/apptainer', ldflags: SMALL },
     script: 'build.sh',
-    ldflags: SMALL,
+    neverOnPath: true,
     coldBuildMinutes: 3,
   },
   {
     name: 'vault',
-    moduleFolder: folder('vault'),
-    goPackage: 'github.com/hashicorp/vault',
-    ldflags: SMALL,
+    folder: folderOf('vault'),
+    go: { package: 'github.com/hashicorp/vault', ldflags: SMALL },
     coldBuildMinutes: 12,
   },
   {
     name: 'kube-apiserver',
-    moduleFolder: folder('kubernetes'),
-    goPackage: 'k8s.io/kubernetes/cmd/kube-apiserver',
-    ldflags: KUBERNETES_LDFLAGS,
+    folder: folderOf('kubernetes'),
+    go: { package: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: KUBERNETES_LDFLAGS },
     acceptedVersion: KUBERNETES_VERSION,
     coldBuildMinutes: 5,
   },
   {
     name: 'kube-controller-manager',
-    moduleFolder: folder('kubernetes'),
-    goPackage: 'k8s.io/kubernetes/cmd/kube-controller-manager',
-    ldflags: KUBERNETES_LDFLAGS,
+    folder: folderOf('kubernetes'),
+    go: { package: 'k8s.io/kubernetes/cmd/kube-controller-manager', ldflags: KUBERNETES_LDFLAGS },
     acceptedVersion: KUBERNETES_VERSION,
     coldBuildMinutes: 2,
   },

@@ -33,22 +33,14 @@ export const findTool = (name: ToolName, env: Environment = process.env): FoundT
     const path = join(chosenFolder, name);
     if (isProgram(path)) return { path, source: 'LEASEHOLD_TOOLS_DIR' };
   }
-  const onPath = tool.script === undefined ? findOnPath(name, env) : undefined;
+  const onPath = tool.neverOnPath ? undefined : findOnPath(name, env);
   if (onPath !== undefined && (tool.acceptedVersion === undefined || prints(onPath, tool.acceptedVersion))) {
     return { path: onPath, source: 'PATH' };
   }
   const cached = cachedToolPath(tool, toolCacheFolder(env));
   if (isProgram(cached)) return { path: cached, source: 'cache' };
-  const why = tool.script === undefined ? 'is neither on PATH nor built' : 'is not built';
+  const why = tool.neverOnPath ? 'is not built' : 'is neither on PATH nor built';
   return { missing: `${name} ${why}; "npm run tools" builds it` };
-};
-
-/** OpenBao is never built here; where a site has it on PATH, suites may run against it too. */
-export const findBao = (env: Environment = process.env): FoundTool => {
-  const path = findOnPath('bao', env);
-  return path === undefined
-    ? { missing: 'bao (OpenBao) is not on PATH and cannot be built here' }
-    : { path, source: 'PATH' };
 };
 
 /** Path of a tool that a suite has already made sure of; throws the reason where it is missing. */

