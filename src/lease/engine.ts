@@ -101,7 +101,11 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     revoked: new Set(),
     recorded: new Set(),
     endRecords: createEndRecords({ ...options, events }),
-    pathSlots: createPathSlots({ ...options, slots: options.settings.workConcurrency }),
+    pathSlots: createPathSlots({
+      ...options,
+      slots: options.settings.workConcurrency,
+      onSlack: (path) => probes.open(path),
+    }),
     pathProbes: createPathProbes({ ...options, ...options.settings, onOpen: (path) => probes.open(path) }),
     trouble: createTrouble(hub),
     detachments: createDetachments({ ...options, hub, events, serial }),

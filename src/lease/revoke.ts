@@ -95,12 +95,12 @@ async function settleInTurn(
   leaseSet: LeaseSet,
 ): Promise<number | undefined> {
   const { path } = credential;
-  await parts.pathSlots.line('revoke', path);
+  await parts.pathSlots.line(path);
   const pause = parts.pathSlots.pause('revoke', path) ?? parts.pathProbes.enter(path, credential);
   if (pause !== undefined) return Math.round(parts.backend.now() + pause);
   const leave = parts.pathSlots.enter('revoke', path);
   try {
-    return await settleOne(parts, credential, leaseSet);
+    return await settleOne(parts, credential, leaseSet, leave);
   } finally {
     parts.pathProbes.left(path, credential);
     leave();
@@ -114,6 +114,7 @@ async function settleOne(
   parts: Parts,
   credential: Credential,
   { createdAt }: LeaseSet,
+  leave: () => void,
 ): Promise<number | undefined> {
   const { ledger, backend } = parts;
   let request: 'none' | 'sent' | 'done' = 'none';
@@ -141,6 +142,8 @@ async function settleOne(
     parts.revoked.add(credential.id);
     const after = await lookUp(parts, credential);
     if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
+    // The next one at this path need not wait for the ledger.
+    leave();
     await settle('confirmed', undefined, undefined);
     parts.revoked.delete(credential.id);
     parts.pathProbes.succeeded(credential.path, credential);
