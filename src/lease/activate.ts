@@ -1,8 +1,8 @@
 import type { NewWork, Session } from '../ledger/ledger.ts';
-import { hasCode, LeaseholdError } from '../platform/error.ts';
+import { LeaseholdError } from '../platform/error.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import { leaseSetFacts, sessionFacts } from './audit-facts.ts';
-import { extend, type Extension, renewAt } from './extend.ts';
+import { extend, renewAt } from './extend.ts';
 import type { Issued } from './issue.ts';
 import type { Parts } from './parts.ts';
 
@@ -45,7 +45,12 @@ export async function activate(
   const at = backend.now();
   const activated = await ledger.activate({
     session: session.id,
-    leaseSet: { id: issued.leaseSet, expiresAt: extension.expiresAt },
+    // Each credential's own end tells a lapse from a loss.
+    leaseSet: {
+      id: issued.leaseSet,
+      expiresAt: extension.expiresAt,
+      credentials: extension.credentials,
+    },
     generation,
     retireAt: options.retireAt(),
     work: [
@@ -59,23 +64,8 @@ export async function activate(
     at,
   });
   await parts.reach('lease_set.activated', issued.leaseSet);
-  await recordExpiry(parts, issued.leaseSet, extension);
   parts.events.changed(activated.id);
   return activated;
-}
-
-/** Each credential's own end, which tells a lapse from a loss. The renewal is on record either way. */
-async function recordExpiry(
-  parts: Parts,
-  leaseSet: string,
-  { expiresAt, credentials }: Extension,
-): Promise<void> {
-  try {
-    await parts.ledger.recordRenewal({ leaseSet, expiresAt, credentials, work: [], at: parts.backend.now() });
-  } catch (error) {
-    if (hasCode(error, 'ledger_conflict')) throw error;
-    parts.log.warn('the new end of credentials is not on record yet', { leaseSet }, error);
-  }
 }
 
 /** The bundle's own rotation interval, spread by a tenth, unless the deadline comes first anyway. */

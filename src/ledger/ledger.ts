@@ -93,22 +93,20 @@ export interface Ledger
    */
   activate(input: {
     readonly session: string;
-    readonly leaseSet?: { readonly id: string; readonly expiresAt: number };
+    readonly leaseSet?: { readonly id: string } & CredentialEnds;
     readonly generation: NewGeneration;
     readonly retireAt: number;
     readonly work: readonly NewWork[];
     readonly at: number;
   }): Promise<Session>;
   /** Of a current or retiring lease set. Also puts the given work items, the next `renew` among them. */
-  recordRenewal(input: {
-    readonly leaseSet: string;
-    /** Soonest end of all. */
-    readonly expiresAt: number;
-    /** Each credential's own end, where it is known; for the others the soonest end of all is a lower bound. */
-    readonly credentials?: readonly { readonly id: string; readonly expiresAt: number }[];
-    readonly work: readonly NewWork[];
-    readonly at: number;
-  }): Promise<void>;
+  recordRenewal(
+    input: {
+      readonly leaseSet: string;
+      readonly work: readonly NewWork[];
+      readonly at: number;
+    } & CredentialEnds,
+  ): Promise<void>;
   findSession(id: string): Promise<Session | undefined>;
   /** The one that is opening or active. */
   findLive(workload: string, bundle: string): Promise<Session | undefined>;
@@ -330,6 +328,14 @@ export interface NewSession {
   readonly supersedes?: string;
   readonly work: readonly NewWork[];
   readonly at: number;
+}
+
+/** When the credentials of a lease set end, after a renewal. */
+export interface CredentialEnds {
+  /** Soonest end of all. */
+  readonly expiresAt: number;
+  /** Each credential's own end, where it is known; for the others the soonest end of all is a lower bound. */
+  readonly credentials?: readonly { readonly id: string; readonly expiresAt: number }[];
 }
 
 export interface NewGeneration {

@@ -1,6 +1,6 @@
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
-import type { Session } from '../ledger.ts';
+import type { CredentialEnds, Session } from '../ledger.ts';
 import { type LeaseSetRow, leaseSetRow, parseRow } from '../stored/rows.ts';
 import { lockLeaseSet, lockSession, readSession } from './read-session.ts';
 import { beginRevokeSets } from './revoke.ts';
@@ -114,7 +114,7 @@ export async function activate(sql: Sql, input: LedgerInput<'activate'>): Promis
 async function makeCurrent(
   sql: Sql,
   input: LedgerInput<'activate'>,
-  made: { readonly id: string; readonly expiresAt: number },
+  made: NonNullable<LedgerInput<'activate'>['leaseSet']>,
   sets: readonly LeaseSetRow[],
 ): Promise<void> {
   const row = sets.find(({ id }) => id === made.id) ?? conflict('no such lease set');
@@ -132,7 +132,8 @@ async function makeCurrent(
       sql,
       current.map((subject) => ({ kind: 'revoke', subject, dueAt: input.retireAt }) as const),
     ),
-    sql.run(`UPDATE lease_set SET state = 'current', expires_at = $1 WHERE id = $2`, made.expiresAt, made.id),
+    sql.run(`UPDATE lease_set SET state = 'current' WHERE id = $1`, made.id),
+    recordEnds(sql, made.id, made),
     removeWork(sql, made.id, 'settle'),
   ]);
 }
@@ -140,9 +141,16 @@ async function makeCurrent(
 export async function recordRenewal(sql: Sql, input: LedgerInput<'recordRenewal'>): Promise<void> {
   const { state } = await lockLeaseSet(sql, input.leaseSet);
   if (state !== 'current' && state !== 'retiring') conflict(`nothing is renewed in ${state}`);
-  const own = input.credentials ?? [];
+  await Promise.all([recordEnds(sql, input.leaseSet, input), putWork(sql, input.work)]);
+}
+
+async function recordEnds(
+  sql: Sql,
+  leaseSet: string,
+  { expiresAt: soonest, credentials = [] }: CredentialEnds,
+): Promise<void> {
   await Promise.all([
-    sql.run('UPDATE lease_set SET expires_at = $1 WHERE id = $2', input.expiresAt, input.leaseSet),
+    sql.run('UPDATE lease_set SET expires_at = $1 WHERE id = $2', soonest, leaseSet),
     // The soonest end of all is a lower bound for each whose own is not known.
     sql.run(
       `UPDATE credential SET expires_at = coalesce(
@@ -150,11 +158,10 @@ export async function recordRenewal(sql: Sql, input: LedgerInput<'recordRenewal'
           WHERE known.id = credential.id LIMIT 1),
          greatest(credential.expires_at, $1::bigint))
        WHERE lease_set = $2 AND settlement = 'held'`,
-      input.expiresAt,
-      input.leaseSet,
-      own.map(({ id }) => id),
-      own.map(({ expiresAt }) => expiresAt),
+      soonest,
+      leaseSet,
+      credentials.map(({ id }) => id),
+      credentials.map(({ expiresAt }) => expiresAt),
     ),
-    putWork(sql, input.work),
   ]);
 }

@@ -1,4 +1,4 @@
-import type { Session } from '../ledger.ts';
+import type { CredentialEnds, Session } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import type { LedgerInput } from '../input.ts';
 import { tellOthers } from './holders.ts';
@@ -86,7 +86,7 @@ export function activate(sql: Sql, input: LedgerInput<'activate'>): Session {
 function makeCurrent(
   sql: Sql,
   input: LedgerInput<'activate'>,
-  made: { readonly id: string; readonly expiresAt: number },
+  made: NonNullable<LedgerInput<'activate'>['leaseSet']>,
 ): void {
   const row = requireLeaseSetRow(sql, made.id);
   if (row.session !== input.session) conflict("the lease set is another session's");
@@ -106,27 +106,36 @@ function makeCurrent(
     sql.run(`UPDATE lease_set SET state = 'retiring' WHERE id = ?`, current);
     putWork(sql, [{ kind: 'revoke', subject: current, dueAt: input.retireAt }]);
   }
-  sql.run(`UPDATE lease_set SET state = 'current', expires_at = ? WHERE id = ?`, made.expiresAt, made.id);
+  sql.run(`UPDATE lease_set SET state = 'current' WHERE id = ?`, made.id);
+  recordEnds(sql, made.id, made);
   removeWork(sql, made.id, 'settle');
 }
 
 export function recordRenewal(sql: Sql, input: LedgerInput<'recordRenewal'>): void {
   const { state } = requireLeaseSetRow(sql, input.leaseSet);
   if (state !== 'current' && state !== 'retiring') conflict(`nothing is renewed in ${state}`);
-  sql.run('UPDATE lease_set SET expires_at = ? WHERE id = ?', input.expiresAt, input.leaseSet);
+  recordEnds(sql, input.leaseSet, input);
+  putWork(sql, input.work);
+}
+
+function recordEnds(
+  sql: Sql,
+  leaseSet: string,
+  { expiresAt: soonest, credentials = [] }: CredentialEnds,
+): void {
+  sql.run('UPDATE lease_set SET expires_at = ? WHERE id = ?', soonest, leaseSet);
   // The soonest end of all is a lower bound for each.
   sql.run(
     `UPDATE credential SET expires_at = max(expires_at, ?) WHERE lease_set = ? AND settlement = 'held'`,
-    input.expiresAt,
-    input.leaseSet,
+    soonest,
+    leaseSet,
   );
-  for (const { id, expiresAt } of input.credentials ?? []) {
+  for (const { id, expiresAt } of credentials) {
     sql.run(
       `UPDATE credential SET expires_at = ? WHERE id = ? AND lease_set = ? AND settlement = 'held'`,
       expiresAt,
       id,
-      input.leaseSet,
+      leaseSet,
     );
   }
-  putWork(sql, input.work);
 }

@@ -347,6 +347,34 @@ export function sessionsContract(open: OpenLedgerWorld): void {
       expect(await dueWork(ledger, start + 1_000_000)).toEqual([]);
     });
 
+    it("records each credential's own end, and the soonest as the least that is known of the others", async () => {
+      const input = aSession();
+      const leaseSet = input.leaseSet?.id ?? '';
+      await ledger.beginSession(input);
+      await recordIssue(ledger, leaseSet);
+      const before = (await ledger.findLeaseSet(leaseSet))?.credentials ?? [];
+      const [token, lease] = before;
+      expect(before).toHaveLength(2);
+      await ledger.activate({
+        session: input.id,
+        leaseSet: {
+          id: leaseSet,
+          expiresAt: start + 80_000,
+          credentials: [{ id: lease?.id ?? '', expiresAt: start + 95_000 }],
+        },
+        generation: { id: 'gen_x', versions: '' },
+        retireAt: start,
+        work: [],
+        at: start,
+      });
+      const found = await ledger.findLeaseSet(leaseSet);
+      expect(found?.expiresAt).toBe(start + 80_000);
+      expect(found?.credentials.map(({ id, expiresAt }) => [id, expiresAt])).toEqual([
+        [token?.id, start + 80_000],
+        [lease?.id, start + 95_000],
+      ]);
+    });
+
     it('retires the set before, for the time given, and drops an older retiring one at once', async () => {
       const first = await anActiveSession(ledger);
       const sets = [aLeaseSet(), aLeaseSet()];
