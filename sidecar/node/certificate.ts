@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { LeaseholdError } from '../../src/platform/error.ts';
 import type { BrokerEndpoint } from '../../src/rpc/client/endpoint.ts';
 import { readCa } from '../proof.ts';
@@ -14,20 +14,26 @@ export interface NodeCertificate {
   readonly expiresAt: number;
   readonly cluster: string;
   readonly node: string;
+  /** How the files looked before they were read; undefined where a change soon after that might not show. */
+  readonly looks: string | undefined;
+}
+
+interface Files {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
 }
 
 const nodeUri =
   /^spiffe:\/\/[a-z0-9._-]{1,255}\/slurm\/([A-Za-z0-9._-]{1,255})\/node\/([A-Za-z0-9._-]{1,255})$/;
 
-/** Throws `config_invalid`, with the file and the rule. `last` is what came of it before: the same bytes are not checked once more. */
-export async function readNodeCertificate(
-  files: {
-    readonly ca: string;
-    readonly certificate: string;
-    readonly key: string;
-  },
-  last?: NodeCertificate,
-): Promise<NodeCertificate> {
+/**
+ * Throws `config_invalid`, with the file and the rule. `last` is what came of it before: files that nobody has touched since are not read again, and
+ * the same bytes are not checked once more.
+ */
+export async function readNodeCertificate(files: Files, last?: NodeCertificate): Promise<NodeCertificate> {
+  const looks = await looksOf(files);
+  if (looks !== undefined && looks === last?.looks) return last;
   const [ca, certificate, key] = await Promise.all([
     readCa(files.ca),
     readFile(files.certificate).catch(() => {
@@ -38,7 +44,7 @@ export async function readNodeCertificate(
   const parts = createHash('sha256');
   for (const part of [ca, certificate, key]) parts.update(createHash('sha256').update(part).digest());
   const digest = parts.digest('hex');
-  if (digest === last?.digest) return last;
+  if (digest === last?.digest) return { ...last, looks };
   let parsed: X509Certificate;
   try {
     parsed = new X509Certificate(certificate);
@@ -59,7 +65,26 @@ export async function readNodeCertificate(
     expiresAt: Date.parse(parsed.validTo),
     cluster,
     node,
+    looks,
   };
+}
+
+/** Time stamps of files have steps of some milliseconds: what was written just now may be written again without a sign of it. */
+const settledMs = 2_000;
+
+/** With modes, for a key that is opened to others is refused. Undefined for files that are not there, too: reading them says what is wrong. */
+async function looksOf(files: Files): Promise<string | undefined> {
+  const found = await Promise.all(
+    [files.ca, files.certificate, files.key].map((file) =>
+      stat(file, { bigint: true }).catch(() => undefined),
+    ),
+  );
+  const looks: string[] = [];
+  for (const one of found) {
+    if (one === undefined || Number(one.ctimeMs) > Date.now() - settledMs) return undefined;
+    looks.push([one.dev, one.ino, one.size, one.mode, one.mtimeNs, one.ctimeNs].join(' '));
+  }
+  return looks.join('\n');
 }
 
 /** The one URI of the subject alternative names; with two, who this is would depend on who reads. */

@@ -86,6 +86,7 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
       socket.destroy();
       return;
     }
+    keepCertificate(socket);
     options.onConnection(socket);
   });
   tls.on('tlsClientError', (_error, socket) => {
@@ -144,6 +145,15 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
       await certificates[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * grpc-js asks for the peer's certificate with every call, and Node takes it apart anew each time. In TLS 1.3 it stays what it was in the handshake:
+ * nothing here asks for another one later.
+ */
+function keepCertificate(socket: TLSSocket): void {
+  const certificate = socket.getPeerCertificate();
+  Object.defineProperty(socket, 'getPeerCertificate', { value: () => certificate });
 }
 
 /** Open TCP connections, handshakes under way included. */

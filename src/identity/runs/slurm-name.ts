@@ -41,6 +41,13 @@ export function nodeUri(
 
 /** SHA-256 of the public key (SubjectPublicKeyInfo), hex. Throws for a certificate that cannot be read. */
 export function publicKeyDigest({ raw }: Pick<SlurmCertificate, 'raw'>): string {
+  const known = digests.get(raw);
+  if (known !== undefined) return known;
   const key = new X509Certificate(raw).publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(key).digest('hex');
+  const digest = createHash('sha256').update(key).digest('hex');
+  digests.set(raw, digest);
+  return digest;
 }
+
+/** By the bytes that TLS has verified, which are a connection's own and which nobody writes to: all its runs come with the same ones. */
+const digests = new WeakMap<Buffer, string>();
