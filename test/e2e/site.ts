@@ -69,8 +69,15 @@ export const startSite = async (tuning: SiteOptions = {}): Promise<Site> => {
   const vaultLog = await createTempFolder({ name: 'vault-audit' });
   starting.use(vaultLog);
   const probationSeconds = tuning.vault?.probationSeconds ?? defaultProbationSeconds;
+  const product = tuning.product ?? 'vault';
   const [parts, one, two] = await startTogether(starting, [
-    () => startVaultWithPostgres({ product: tuning.product ?? 'vault', defaultTtl: `${probationSeconds}s` }),
+    () =>
+      startVaultWithPostgres({
+        product,
+        defaultTtl: `${probationSeconds}s`,
+        // Without it OpenBao takes its audit devices from its configuration alone.
+        ...(product === 'bao' ? { configuration: 'unsafe_allow_api_audit_creation = true' } : {}),
+      }),
     () => startKubernetes({ issuer: 'https://one.example' }),
     () => startKubernetes({ issuer: 'https://two.example', tokenKey: 'ec' }),
   ]);
