@@ -25,7 +25,8 @@ export default defineConfig({
           include: ['test/{integration,e2e}/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // They wait more than they work, and each owns its parts; with more at once a small machine is their trouble.
+          maxWorkers: 2,
         },
       },
     ],
