@@ -104,7 +104,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
     pathSlots: createPathSlots({
       ...options,
       slots: options.settings.workConcurrency,
-      onSlack: (path) => probes.open(path),
+      onSlack: (path, count) => probes.recallSome(path, count),
     }),
     pathProbes: createPathProbes({ ...options, ...options.settings, onOpen: (path) => probes.open(path) }),
     trouble: createTrouble(hub),

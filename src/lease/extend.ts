@@ -41,7 +41,7 @@ export async function extend(
       nearMaximum ||= credential.expiresAt - now < (incrementSeconds * 1000) / 2;
       continue;
     }
-    const leave = parts.pathSlots.enter('renew', credential.path);
+    const slot = parts.pathSlots.enter('renew', credential.path);
     try {
       const { ttlSeconds } =
         credential.kind === 'token'
@@ -67,7 +67,7 @@ export async function extend(
       // The others do not wait for an engine that is down.
       failure ??= error;
     } finally {
-      leave();
+      slot.leave();
     }
   }
   if (failure !== undefined) throw LeaseholdError.from(failure);

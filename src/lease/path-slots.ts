@@ -1,13 +1,14 @@
 import type { Clock } from '../platform/clock.ts';
 
 /**
- * Keeps one engine from taking every slot: at one path only half of them are used at a time, and a quarter where requests hang. Renewals and
- * revocations are counted apart.
+ * Keeps one engine from taking every slot: at one path only half of them are used at a time, a quarter where requests hang, and never more than three
+ * quarters are busy with it in any way. Renewals and revocations are counted apart.
  */
 export interface PathSlots {
   /**
-   * Of revocations. Resolves when there is room, after two seconds at the latest, and at once where more wait already than half a second will serve,
-   * or requests hang: so that a slot that gets free is taken in the same moment, and nobody at another path waits long for this one.
+   * Of revocations. Resolves when there is room, after two seconds at the latest, and where as many as may be are busy with the path, after a moment:
+   * so that a slot that gets free is taken at once, while the slots that are left look through a queue of thousands for work at other paths, without
+   * haste.
    */
   line(path: string): Promise<void>;
   /**
@@ -15,8 +16,14 @@ export interface PathSlots {
    * the pace of the path: thousands that all came again in a second would keep the ledger busy and everybody at other paths waiting.
    */
   pause(kind: PathWork, path: string): number | undefined;
-  /** The returned function gives the slot back; once more does nothing. */
-  enter(kind: PathWork, path: string): () => void;
+  enter(kind: PathWork, path: string): PathSlot;
+}
+
+export interface PathSlot {
+  /** The engine is done with it; what is left is between us and the ledger. */
+  served(): void;
+  /** Gives all of it back. Once more does nothing, as with `served`. */
+  leave(): void;
 }
 
 export type PathWork = 'renew' | 'revoke';
@@ -25,8 +32,12 @@ export type PathWork = 'renew' | 'revoke';
 const slowMs = 3_000;
 const slowPauseMs = 5_000;
 const busyPauseMs = 500;
+/** Who was sent away may be alone with the path after that, for another broker has gone or others have settled what was before it. */
+const longestPauseMs = 60_000;
 const longestInLineMs = 2_000;
-/** With nobody in line, those who were sent away for longer than this are wanted back. */
+/** How long one that finds its path crowded keeps its slot. */
+const lookMs = 25;
+/** With nobody in line, those who were sent away for longer than this are wanted back, as many as are served in this time. */
 const slackMs = 1_000;
 /** Those who were sent away come back in a little less than the time that the path takes for them, so that it is never idle for want of them. */
 const eager = 0.8;
@@ -35,7 +46,9 @@ const newest = 0.1;
 
 /** One kind of work at one path. As many as there are paths. */
 interface Lane {
-  readonly entered: Set<{ readonly at: number }>;
+  readonly serving: Set<{ readonly at: number }>;
+  /** Served, and not yet given back. */
+  settling: number;
   readonly line: (() => void)[];
   /** Mean time of a request, milliseconds. */
   meanMs: number;
@@ -48,8 +61,8 @@ export function createPathSlots(options: {
   /** Of each kind of work. */
   readonly slots: number;
   readonly random: () => number;
-  /** The path serves faster than it did: revocations that were sent away may come earlier. */
-  readonly onSlack: (path: string) => void;
+  /** The path serves faster than it did: so many revocations that were sent away may come earlier. */
+  readonly onSlack: (path: string, count: number) => void;
 }): PathSlots {
   const { clock, slots, random } = options;
   const width = Math.ceil(slots / 2);
@@ -57,14 +70,22 @@ export function createPathSlots(options: {
   const lanes = new Map<string, Lane>();
   const laneOf = (kind: PathWork, path: string): Lane => {
     const key = `${kind}\n${path}`;
-    const found = lanes.get(key) ?? { entered: new Set(), line: [], meanMs: slowMs / 3, bookedUntil: 0 };
+    const found = lanes.get(key) ?? {
+      serving: new Set(),
+      settling: 0,
+      line: [],
+      meanMs: busyPauseMs,
+      bookedUntil: 0,
+    };
     lanes.set(key, found);
     return found;
   };
-  const isFull = ({ entered }: Lane) => entered.size >= width;
-  const hangs = ({ entered }: Lane) => {
+  const isFull = ({ serving }: Lane) => serving.size >= width;
+  const isCrowded = ({ serving, settling, line }: Lane) =>
+    serving.size + settling + line.length >= Math.max(width, slots - few);
+  const hangs = ({ serving }: Lane) => {
     let slow = 0;
-    for (const { at } of entered) if (clock.monotonic() - at >= slowMs) slow += 1;
+    for (const { at } of serving) if (clock.monotonic() - at >= slowMs) slow += 1;
     return slow >= few;
   };
   const msForEach = ({ meanMs }: Lane) => Math.max(1, meanMs) / width;
@@ -72,49 +93,60 @@ export function createPathSlots(options: {
   /** The end of the queue of those who were sent away. */
   const book = (lane: Lane): number => {
     const now = clock.monotonic();
-    const at = Math.max(now + busyPauseMs, lane.bookedUntil) + eager * msForEach(lane);
-    lane.bookedUntil = at;
-    return at - now;
+    const next = Math.max(now + busyPauseMs, lane.bookedUntil) + eager * msForEach(lane);
+    lane.bookedUntil = Math.min(next, now + longestPauseMs);
+    return lane.bookedUntil - now;
   };
-  const wantBack = (path: string, lane: Lane) => {
-    const now = clock.monotonic();
-    if (lane.bookedUntil <= now + slackMs) return;
-    lane.bookedUntil = now;
-    options.onSlack(path);
-  };
+  const wait = (ms: number, begin: (go: () => void) => void = () => undefined) =>
+    new Promise<void>((resolve) => {
+      const cancel = clock.after(ms, () => resolve());
+      begin(() => {
+        cancel();
+        resolve();
+      });
+    });
 
   return {
     line: async (path) => {
       const lane = laneOf('revoke', path);
       const { line } = lane;
-      const longest = Math.max(few, busyPauseMs / msForEach(lane));
-      if (!isFull(lane) || hangs(lane) || line.length >= longest) return;
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          cancel();
-          line.splice(line.indexOf(go), 1);
-          resolve();
-        };
-        const cancel = clock.after(longestInLineMs, go);
-        line.push(go);
-      });
+      if (hangs(lane)) return;
+      if (isCrowded(lane)) {
+        await wait(lookMs);
+        return;
+      }
+      if (!isFull(lane)) return;
+      let own: (() => void) | undefined;
+      await wait(longestInLineMs, (go) => line.push((own = go)));
+      if (own !== undefined && line.includes(own)) line.splice(line.indexOf(own), 1);
     },
     pause: (kind, path) => {
       const lane = laneOf(kind, path);
       if (hangs(lane)) return slowPauseMs * (1 + random());
-      if (!isFull(lane)) return undefined;
+      if (!isFull(lane) && !isCrowded(lane)) return undefined;
       return kind === 'revoke' ? book(lane) : busyPauseMs * (1 + random());
     },
     enter: (kind, path) => {
       const lane = laneOf(kind, path);
       const own = { at: clock.monotonic() };
-      lane.entered.add(own);
-      return () => {
-        if (!lane.entered.delete(own)) return;
+      lane.serving.add(own);
+      let isLeft = false;
+      const served = () => {
+        if (!lane.serving.delete(own)) return;
+        lane.settling += 1;
         lane.meanMs += newest * (clock.monotonic() - own.at - lane.meanMs);
-        const [next] = lane.line;
+        const next = lane.line.shift();
         if (next !== undefined) next();
-        else if (kind === 'revoke') wantBack(path, lane);
+        else if (kind === 'revoke' && lane.bookedUntil > clock.monotonic() + slackMs)
+          options.onSlack(path, Math.ceil(slackMs / msForEach(lane)));
+      };
+      return {
+        served,
+        leave: () => {
+          served();
+          if (!isLeft) lane.settling -= 1;
+          isLeft = true;
+        },
       };
     },
   };

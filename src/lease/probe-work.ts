@@ -7,6 +7,8 @@ export interface ProbeWork {
   open(path: string): void;
   /** A probe for each path that is due for one, and the next part of each queue that goes. */
   tick(): Promise<void>;
+  /** The next tick calls so many back to a path that has room for them. */
+  recallSome(path: string, count: number): void;
   /** The next tick calls back everything. */
   recall(): void;
   /** Names what should have gone long ago. */
@@ -23,11 +25,13 @@ export function createProbeWork(
   },
 ): ProbeWork {
   const opened = new Set<string>();
+  const wanted = new Map<string, number>();
   let isBegun = false;
   const hasten = (path: string, limit: number) =>
     parts.ledger.hastenRevocations({ path, at: parts.backend.now(), limit });
   return {
     open: (path) => void opened.add(path),
+    recallSome: (path, count) => void wanted.set(path, count),
     recall: () => void (isBegun = false),
     tick: async () => {
       let called = 0;
@@ -41,6 +45,8 @@ export function createProbeWork(
         if (moved < drainedAtOnce) opened.delete(path);
         called += moved;
       }
+      for (const [path, count] of wanted) called += await hasten(path, Math.min(count, drainedAtOnce));
+      wanted.clear();
       for (const path of parts.pathProbes.due()) called += await hasten(path, 1);
       if (called > 0) parts.wake();
     },

@@ -98,12 +98,12 @@ async function settleInTurn(
   await parts.pathSlots.line(path);
   const pause = parts.pathSlots.pause('revoke', path) ?? parts.pathProbes.enter(path, credential);
   if (pause !== undefined) return Math.round(parts.backend.now() + pause);
-  const leave = parts.pathSlots.enter('revoke', path);
+  const slot = parts.pathSlots.enter('revoke', path);
   try {
-    return await settleOne(parts, credential, leaseSet, leave);
+    return await settleOne(parts, credential, leaseSet, slot.served);
   } finally {
     parts.pathProbes.left(path, credential);
-    leave();
+    slot.leave();
   }
 }
 
@@ -114,7 +114,7 @@ async function settleOne(
   parts: Parts,
   credential: Credential,
   { createdAt }: LeaseSet,
-  leave: () => void,
+  served: () => void,
 ): Promise<number | undefined> {
   const { ledger, backend } = parts;
   let request: 'none' | 'sent' | 'done' = 'none';
@@ -143,7 +143,7 @@ async function settleOne(
     const after = await lookUp(parts, credential);
     if (after.present) throw new LeaseholdError('backend_rejected', { detail: 'revoked, yet still present' });
     // The next one at this path need not wait for the ledger.
-    leave();
+    served();
     await settle('confirmed', undefined, undefined);
     parts.revoked.delete(credential.id);
     parts.pathProbes.succeeded(credential.path, credential);
