@@ -27,6 +27,8 @@ export default defineConfig({
           hookTimeout: 600_000,
           // They wait more than they work, and each owns its parts; with more at once a small machine is their trouble.
           maxWorkers: 2,
+          // Where both are run by one command, this one comes after the other.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

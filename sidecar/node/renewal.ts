@@ -30,8 +30,8 @@ export function createRenewal(options: {
   let isMissed = false;
   let cancel: () => void = () => undefined;
 
-  const read = async (): Promise<NodeCertificate> => {
-    const found = await options.read(known);
+  const read = async (last = known): Promise<NodeCertificate> => {
+    const found = await options.read(last);
     const before = known;
     known = found;
     const isOther = before !== undefined && before.digest !== found.digest;
@@ -46,7 +46,8 @@ export function createRenewal(options: {
   };
   const look = async (): Promise<void> => {
     try {
-      await read();
+      // Also where they look as they did: what `stat` says of files on another machine may be of a minute ago.
+      await read(known && { ...known, looks: undefined });
     } catch (error) {
       if (!isMissed) log.error('the certificate of this node cannot be read', {}, error);
       isMissed = true;
@@ -64,7 +65,7 @@ export function createRenewal(options: {
   }
 
   return {
-    read,
+    read: () => read(),
     look,
     close: () => {
       isClosed = true;

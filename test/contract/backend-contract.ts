@@ -37,7 +37,7 @@ const leaseIdOf = (secret: BackendSecret) => {
 export function describeBackend(createWorld: () => Promise<BackendWorld>): void {
   let world: BackendWorld;
   let backend: Backend;
-  const signal = AbortSignal.timeout(300_000);
+  const signal = AbortSignal.timeout(1_800_000);
   const made: string[] = [];
 
   const issue = async (from: Backend = backend, tokenRole = world.tokenRole) => {

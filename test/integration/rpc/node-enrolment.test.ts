@@ -24,7 +24,7 @@ import { type RealNodeAuthority, startNodeAuthority } from '../../support/node-a
 import { describeVaults, describeWith } from '../../support/require.ts';
 import { type SlurmBroker, startSlurmBroker } from '../../support/slurm-broker.ts';
 
-const signal = AbortSignal.timeout(300_000);
+const signal = AbortSignal.timeout(1_800_000);
 const timeoutMs = 60_000;
 const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const pem = (key: KeyObject) => Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }));

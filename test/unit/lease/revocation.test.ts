@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
-import { aPod, aVerified, createWorld, type Holder, type World } from './world.ts';
+import { aPod, aVerified, createWorld, dbBundle, type Holder, type World } from './world.ts';
 
 function sessionOf(holder: Holder): string {
   return holder.last('opened')?.session ?? '';
@@ -301,6 +301,36 @@ describe('an engine that is down', () => {
 });
 
 describe('a revocation of many', () => {
+  it('keeps nobody at another path waiting, who comes after all of them', async () => {
+    const other = 'database/creds/other';
+    const secrets = [{ name: 'login', kind: 'leased', path: other, engine: 'read' }] as const;
+    await using world = await createWorld({
+      bundles: [dbBundle, { ...dbBundle, name: 'other', tokenRole: 'leasehold-other', secrets }],
+    });
+    world.backend.setDynamic(other, {});
+    // As fast as a path is whose queue fits into half a second, and three seconds of that for all of them.
+    world.backend.setFault(({ operation, target }) =>
+      operation === 'revokeLease' && !target.startsWith(other) ? { delayMs: 100 } : undefined,
+    );
+    const revokeMany = async (many: number, name: string) => {
+      for (let index = 0; index < many; index += 1)
+        await (await world.holder(aVerified(aPod(`${name}-${index}`)))).take('db');
+      await revoke(world, { bundle: 'db' });
+    };
+    // Its pace is known then.
+    await revokeMany(60, 'first');
+    await world.pass(5_000);
+    await revokeMany(500, 'then');
+    const late = await world.holder(aVerified(aPod('late')));
+    await late.take('other');
+    await late.attachment.release({ session: sessionOf(late) });
+    for (let waited = 0; waited < 1_600; waited += 25) await world.pass(25);
+    expect(await settlements(world, sessionOf(late))).toEqual(['confirmed', 'confirmed']);
+    expect(world.backend.aliveCredentials().length).toBeGreaterThan(200);
+    for (let waited = 0; waited < 20_000; waited += 100) await world.pass(100);
+    expect(world.backend.aliveCredentials()).toEqual([]);
+  });
+
   it('goes on when the ledger cannot take one of them, and says so', async () => {
     await using world = await createWorld();
     for (const uid of ['u1', 'u2', 'u3']) await (await world.holder(aVerified(aPod(uid)))).take('db');

