@@ -90,8 +90,7 @@ async function onVault(
         figure: `mass_revoke.${name}.confirmed_beside_prefix`,
         value: seen.perSecond,
         unit: '/s',
-        peer: { name: 'Vault itself, by prefix', value: prefix },
-        goal: { text: 'at least 0.9', met: seen.perSecond / prefix >= 0.9 },
+        peer: { name: 'one request by prefix, nothing looked up', value: prefix },
       },
     ];
   } finally {
