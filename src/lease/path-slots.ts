@@ -21,9 +21,9 @@ export interface PathSlots {
 
 export interface PathSlot {
   /** The engine is done with it; what is left is between us and the ledger. */
-  served(): void;
+  readonly served: () => void;
   /** Gives all of it back. Once more does nothing, as with `served`. */
-  leave(): void;
+  readonly leave: () => void;
 }
 
 export type PathWork = 'renew' | 'revoke';
