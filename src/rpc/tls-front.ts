@@ -86,7 +86,7 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
       socket.destroy();
       return;
     }
-    keepCertificate(socket);
+    if (needsClient) keepCertificate(socket);
     options.onConnection(socket);
   });
   tls.on('tlsClientError', (_error, socket) => {
