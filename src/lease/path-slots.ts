@@ -49,7 +49,8 @@ interface Lane {
   readonly serving: Set<{ readonly at: number }>;
   /** Served, and not yet given back. */
   settling: number;
-  readonly line: (() => void)[];
+  /** Each ends a wait, in the order in which they came. */
+  readonly line: Set<() => void>;
   /** Mean time of a request, milliseconds. */
   meanMs: number;
   /** When the last one that was sent away comes again, monotonic milliseconds. */
@@ -73,7 +74,7 @@ export function createPathSlots(options: {
     const found = lanes.get(key) ?? {
       serving: new Set(),
       settling: 0,
-      line: [],
+      line: new Set(),
       meanMs: busyPauseMs,
       bookedUntil: 0,
     };
@@ -82,7 +83,7 @@ export function createPathSlots(options: {
   };
   const isFull = ({ serving }: Lane) => serving.size >= width;
   const isCrowded = ({ serving, settling, line }: Lane) =>
-    serving.size + settling + line.length >= Math.max(width, slots - few);
+    serving.size + settling + line.size >= Math.max(width, slots - few);
   const hangs = ({ serving }: Lane) => {
     let slow = 0;
     for (const { at } of serving) if (clock.monotonic() - at >= slowMs) slow += 1;
@@ -97,28 +98,26 @@ export function createPathSlots(options: {
     lane.bookedUntil = Math.min(next, now + longestPauseMs);
     return lane.bookedUntil - now;
   };
-  const wait = (ms: number, begin: (go: () => void) => void = () => undefined) =>
-    new Promise<void>((resolve) => {
-      const cancel = clock.after(ms, () => resolve());
-      begin(() => {
-        cancel();
-        resolve();
-      });
-    });
+  const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
+  /** Until there is room, in the order of those who came. */
+  const standIn = async ({ line }: Lane): Promise<void> => {
+    const turn = Promise.withResolvers<undefined>();
+    const go = () => {
+      line.delete(go);
+      turn.resolve(undefined);
+    };
+    const cancel = clock.after(longestInLineMs, go);
+    line.add(go);
+    await turn.promise;
+    cancel();
+  };
 
   return {
     line: async (path) => {
       const lane = laneOf('revoke', path);
-      const { line } = lane;
       if (hangs(lane)) return;
-      if (isCrowded(lane)) {
-        await wait(lookMs);
-        return;
-      }
-      if (!isFull(lane)) return;
-      let own: (() => void) | undefined;
-      await wait(longestInLineMs, (go) => line.push((own = go)));
-      if (own !== undefined && line.includes(own)) line.splice(line.indexOf(own), 1);
+      if (isCrowded(lane)) await wait(lookMs);
+      else if (isFull(lane)) await standIn(lane);
     },
     pause: (kind, path) => {
       const lane = laneOf(kind, path);
@@ -135,7 +134,7 @@ export function createPathSlots(options: {
         if (!lane.serving.delete(own)) return;
         lane.settling += 1;
         lane.meanMs += newest * (clock.monotonic() - own.at - lane.meanMs);
-        const next = lane.line.shift();
+        const [next] = lane.line;
         if (next !== undefined) next();
         else if (kind === 'revoke' && lane.bookedUntil > clock.monotonic() + slackMs)
           options.onSlack(path, Math.ceil(slackMs / msForEach(lane)));
