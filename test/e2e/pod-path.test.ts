@@ -23,7 +23,7 @@ describeVaults(
     });
 
     const pods = createPods(() => site);
-    const { hold, seen, loginOf, canLogin, isGone, sessionOf } = pods;
+    const { hold, seen, loginOf, canLogin, isGone, sessionOf, whenBack } = pods;
     const runPod = pods.run;
     /** The reply's code, the record, no file, and nothing asked of Vault. */
     const expectRefused = async (token: string, ...codes: readonly string[]) => {
@@ -160,11 +160,7 @@ describeVaults(
       const login = await loginOf(holder);
       const before = await sessionOf('shop/kept');
       await site.killAndRestartBroker();
-      await seen(holder, 'the sidecar to be back', async () => {
-        const holders = valueAt(await sessionOf('shop/kept'), 'holders');
-        return Array.isArray(holders) && holders.some((one) => valueAt(one, 'attached') === true);
-      });
-      const after = await sessionOf('shop/kept');
+      const after = await whenBack('shop/kept', holder);
       expect(textAt(after, 'id')).toBe(textAt(before, 'id'));
       expect(valueAt(after, 'generation')).toBe(valueAt(before, 'generation'));
       expect(await holder.readLogin()).toEqual(login);

@@ -28,6 +28,8 @@ export interface Pods {
   readonly isGone: (login: Login) => Promise<boolean>;
   /** The one live session of a pod, `namespace/name`, as `leasehold session list` prints it. */
   readonly sessionOf: (pod: string) => Promise<unknown>;
+  /** The session of that pod once the broker, which was started again, has its sidecar back. */
+  readonly whenBack: (pod: string, holder: Holder) => Promise<unknown>;
 }
 
 export const createPods = (currentSite: () => Site): Pods => {
@@ -38,6 +40,14 @@ export const createPods = (currentSite: () => Site): Pods => {
       const said = [holder.process.lastOutput(), currentSite().brokerOutput()].join('\n');
       throw new Error(`waited in vain for ${what}:\n${said}`, { cause });
     }
+  };
+  const sessionOf: Pods['sessionOf'] = async (pod) => {
+    const listed = await currentSite().command('session', 'list', '--pod', pod, '--output', 'json');
+    expect(listed.status, listed.stderr).toBe(0);
+    const sessions: unknown = valueAt(JSON.parse(listed.stdout), 'sessions');
+    if (!Array.isArray(sessions) || sessions.length !== 1) throw new Error('not one session');
+    const [session] = sessions as readonly unknown[];
+    return session;
   };
   return {
     seen,
@@ -62,13 +72,13 @@ export const createPods = (currentSite: () => Site): Pods => {
     },
     canLogin: ({ username, password }) => currentSite().parts.canLogin(username, password),
     isGone: async ({ username }) => !(await currentSite().parts.roleExists(username)),
-    sessionOf: async (pod) => {
-      const listed = await currentSite().command('session', 'list', '--pod', pod, '--output', 'json');
-      expect(listed.status, listed.stderr).toBe(0);
-      const sessions: unknown = valueAt(JSON.parse(listed.stdout), 'sessions');
-      if (!Array.isArray(sessions) || sessions.length !== 1) throw new Error('not one session');
-      const [session] = sessions as readonly unknown[];
-      return session;
+    sessionOf,
+    whenBack: async (pod, holder) => {
+      await seen(holder, 'the sidecar to be back', async () => {
+        const holders = valueAt(await sessionOf(pod), 'holders');
+        return Array.isArray(holders) && holders.some((one) => valueAt(one, 'attached') === true);
+      });
+      return sessionOf(pod);
     },
   };
 };

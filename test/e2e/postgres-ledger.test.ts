@@ -22,7 +22,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a site whose ledger is in Pos
     await database.stop();
   });
 
-  const { run, hold, seen, loginOf, canLogin, isGone, sessionOf } = createPods(() => site);
+  const { run, hold, seen, loginOf, canLogin, isGone, sessionOf, whenBack } = createPods(() => site);
   /** Credentials made at the backend so far; reading a static secret takes a short token of its own. */
   const issued = async () =>
     (await site.vaultRequests()).filter((path) => path.startsWith('database/creds')).length;
@@ -35,11 +35,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a site whose ledger is in Pos
     const made = await issued();
     expect(made).toBeGreaterThan(0);
     await site.killAndRestartBroker();
-    await seen(holder, 'the sidecar to be back', async () => {
-      const holders = valueAt(await sessionOf('shop/kept'), 'holders');
-      return Array.isArray(holders) && holders.some((one) => valueAt(one, 'attached') === true);
-    });
-    const after = await sessionOf('shop/kept');
+    const after = await whenBack('shop/kept', holder);
     expect(textAt(after, 'id')).toBe(textAt(before, 'id'));
     expect(valueAt(after, 'generation')).toBe(valueAt(before, 'generation'));
     expect(await issued()).toBe(made);
