@@ -17,61 +17,75 @@ export interface Extension {
 /** The backend's clock is known to the second, and from below. */
 const clockSlackMs = 1_000;
 
+/** Of one credential. */
+type Renewed =
+  | { readonly outcome: 'renewed'; readonly expiresAt: number }
+  | { readonly outcome: 'lost' }
+  | { readonly outcome: 'failed'; readonly error: unknown };
+
 /**
- * Renews a lease set to its working ttl, never past the deadline: an explicit maximum in the token is not enforced on renewal, and a
- * lease's ttl is independent of its token's, so each renewal asks for at most what is left.
+ * Renews a lease set to its working ttl, all of it at once: an engine that is down or slow keeps nothing else waiting. Never past the deadline: an
+ * explicit maximum in the token is not enforced on renewal, and a lease's ttl is independent of its token's, so each renewal asks for at most what is
+ * left. Throws what the first credential that could not be renewed failed with, after all of them have ended.
  */
 export async function extend(
   parts: Pick<Parts, 'backend' | 'pathSlots' | 'reach' | 'signal'>,
   options: { readonly leaseSet: LeaseSet; readonly ttlSeconds: number; readonly deadlineAt: number },
 ): Promise<Extension> {
-  const { backend } = parts;
-  let expiresAt = options.deadlineAt;
-  let nearMaximum = false;
-  let failure: unknown;
-  const credentials: { readonly id: string; readonly expiresAt: number }[] = [];
-  for (const credential of options.leaseSet.credentials) {
-    const now = backend.now();
-    const left = options.deadlineAt - now - clockSlackMs;
-    const incrementSeconds = Math.min(options.ttlSeconds, Math.floor(left / 1000));
-    if (incrementSeconds < 1)
-      return { expiresAt: options.deadlineAt, credentials, nearMaximum: false, lost: false };
-    if (!credential.renewable) {
-      expiresAt = Math.min(expiresAt, credential.expiresAt);
-      nearMaximum ||= credential.expiresAt - now < (incrementSeconds * 1000) / 2;
-      continue;
-    }
-    const slot = parts.pathSlots.enter('renew', credential.path);
-    try {
-      const { ttlSeconds } =
-        credential.kind === 'token'
-          ? await backend.renewToken({
-              accessor: credential.reference,
-              incrementSeconds,
-              signal: parts.signal,
-            })
-          : await backend.renewLease({
-              leaseId: credential.reference,
-              incrementSeconds,
-              signal: parts.signal,
-            });
-      const endsAt = now + ttlSeconds * 1000;
-      credentials.push({ id: credential.id, expiresAt: endsAt });
-      expiresAt = Math.min(expiresAt, endsAt);
-      nearMaximum ||= ttlSeconds < incrementSeconds / 2;
-      await parts.reach(credential.kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet.id);
-    } catch (error) {
-      if (hasCode(error, 'backend_not_found'))
-        return { expiresAt: now, credentials, nearMaximum: false, lost: true };
-      if (hasCode(error, 'cancelled')) throw error;
-      // The others do not wait for an engine that is down.
-      failure ??= error;
-    } finally {
-      slot.leave();
-    }
+  const { leaseSet, deadlineAt } = options;
+  const now = parts.backend.now();
+  const left = deadlineAt - now - clockSlackMs;
+  const incrementSeconds = Math.min(options.ttlSeconds, Math.floor(left / 1000));
+  if (incrementSeconds < 1)
+    return { expiresAt: deadlineAt, credentials: [], nearMaximum: false, lost: false };
+  const renewing = leaseSet.credentials
+    .filter(({ renewable }) => renewable)
+    .map(async (credential) => ({
+      id: credential.id,
+      ...(await renewOne(parts, { credential, leaseSet: leaseSet.id, incrementSeconds, now })),
+    }));
+  const ended = await Promise.all(renewing);
+  const credentials = ended.flatMap((one) =>
+    one.outcome === 'renewed' ? [{ id: one.id, expiresAt: one.expiresAt }] : [],
+  );
+  if (ended.some(({ outcome }) => outcome === 'lost'))
+    return { expiresAt: now, credentials, nearMaximum: false, lost: true };
+  for (const one of ended) if (one.outcome === 'failed') throw LeaseholdError.from(one.error);
+  const kept = leaseSet.credentials.filter(({ renewable }) => !renewable);
+  const shortMs = (incrementSeconds * 1000) / 2;
+  return {
+    expiresAt: Math.min(deadlineAt, ...[...credentials, ...kept].map(({ expiresAt }) => expiresAt)),
+    credentials,
+    nearMaximum: [...credentials, ...kept].some(({ expiresAt }) => expiresAt - now < shortMs),
+    lost: false,
+  };
+}
+
+async function renewOne(
+  parts: Pick<Parts, 'backend' | 'pathSlots' | 'reach' | 'signal'>,
+  options: {
+    readonly credential: LeaseSet['credentials'][number];
+    readonly leaseSet: string;
+    readonly incrementSeconds: number;
+    readonly now: number;
+  },
+): Promise<Renewed> {
+  const { backend, signal } = parts;
+  const { credential, incrementSeconds, now } = options;
+  const { kind, reference } = credential;
+  const slot = parts.pathSlots.enter('renew', credential.path);
+  try {
+    const { ttlSeconds } =
+      kind === 'token'
+        ? await backend.renewToken({ accessor: reference, incrementSeconds, signal })
+        : await backend.renewLease({ leaseId: reference, incrementSeconds, signal });
+    await parts.reach(kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet);
+    return { outcome: 'renewed', expiresAt: now + ttlSeconds * 1000 };
+  } catch (error) {
+    return hasCode(error, 'backend_not_found') ? { outcome: 'lost' } : { outcome: 'failed', error };
+  } finally {
+    slot.leave();
   }
-  if (failure !== undefined) throw LeaseholdError.from(failure);
-  return { expiresAt, credentials, nearMaximum, lost: false };
 }
 
 /** Shortest time to the next renewal: a credential that has less left is replaced, not renewed to death. */

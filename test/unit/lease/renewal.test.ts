@@ -27,6 +27,23 @@ describe('a renewal', () => {
     }
   });
 
+  it('asks for token and leases side by side', async () => {
+    await using world = await createWorld();
+    const both = Promise.withResolvers<undefined>();
+    const asked = new Set<string>();
+    world.setAround(async ({ part, method }, proceed) => {
+      if (part === 'backend' && method.startsWith('renew')) {
+        if (asked.add(method).size === 2) both.resolve(undefined);
+        await both.promise;
+      }
+      return proceed();
+    });
+    const holder = await world.holder();
+    await holder.take('db');
+    expect([...asked].sort()).toEqual(['renewLease', 'renewToken']);
+    expect(works(world, holder.login())).toBe(true);
+  });
+
   it('of one lease does not wait for another whose database is down', async () => {
     const two = {
       ...dbBundle,
