@@ -1,21 +1,31 @@
 import { expect, it } from 'vitest';
+import { textAt } from '../support/json.ts';
 import { describeWith } from '../support/require.ts';
 import { holding, type jobsOf } from './slurm-jobs.ts';
 import type { SlurmSite } from './slurm-site.ts';
 import { useSlurmSite } from './slurm-suite.ts';
+
+const absentAfterSeconds = 20;
 
 let site: SlurmSite;
 let jobs: ReturnType<typeof jobsOf>;
 
 /** The agent of one of the nodes does not run; nobody says a word of that node. */
 describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes, one of which has no agent', () => {
-  useSlurmSite((...started) => ([site, jobs] = started), { absentAfterSeconds: 20 });
+  useSlurmSite((...started) => ([site, jobs] = started), { absentAfterSeconds });
 
   const records = async (action: string, jobId: number) =>
     (await site.audit())
       .split('\n')
       .filter((line) => line.includes(`"${action}"`) && line.includes(`"${jobId}"`))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+  /** Of a job that runs, `minutes:seconds`; 0 before it does. */
+  const ranSeconds = async (jobId: number) => {
+    const used = await site.slurm.command('squeue', '-h', '-j', String(jobId), '-O', 'TimeUsed');
+    const [minutes = 0, seconds = 0] = used.trim().split(':').map(Number);
+    return minutes * 60 + seconds;
+  };
+  const timeOf = (record: unknown) => Date.parse(textAt(record, 'at'));
   const withoutAgent = async (): Promise<AsyncDisposable> => {
     await site.killAgent('n3');
     return { [Symbol.asyncDispose]: () => site.startAgent('n3') };
@@ -58,13 +68,33 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes, one of which 
     for (const job of others) expect(await site.slurm.state(job)).toBe('CD');
   });
 
+  it('is given the whole time again when the broker was killed in the middle of it', async () => {
+    await using stack = new AsyncDisposableStack();
+    stack.use(await withoutAgent());
+    const job = await site.submit(holding, { args: ['-N4', '--comment=leasehold=vital'] });
+    const login = await jobs.loginOf(job);
+    await site.slurm.waitFor('more than half of the time to pass', async () => (await ranSeconds(job)) >= 12);
+    await site.killBroker();
+    expect(await records('run_undelivered', job)).toEqual([]);
+    await site.startBroker();
+    await site.slurm.waitFor('it is cancelled', async () => (await site.slurm.state(job)) === 'CA');
+    const undelivered = await records('run_undelivered', job);
+    expect(undelivered).toMatchObject([{ node: 'hpc/n3', code: 'node_absent' }]);
+    const [started] = (await site.audit())
+      .split('\n')
+      .filter((line) => line.includes('"action":"start"'))
+      .map((line) => timeOf(JSON.parse(line)))
+      .slice(-1);
+    expect(timeOf(undelivered[0]) - (started ?? Infinity)).toBeGreaterThanOrEqual(absentAfterSeconds * 1000);
+    await jobs.expectOver([job], [login]);
+  });
+
   it('is not, with all of its agents, however long it runs', async () => {
     const job = await site.submit(holding, { args: ['-N4', '--comment=leasehold=vital'] });
     const login = await jobs.loginOf(job);
-    const ran = async () =>
-      (await site.slurm.command('squeue', '-h', '-j', String(job), '-O', 'TimeUsed')).trim();
-    await site.slurm.waitFor('it has run for longer than a node is waited for', async () =>
-      /^0:(2[6-9]|[3-5]\d)$/.test(await ran()),
+    await site.slurm.waitFor(
+      'it has run for longer than a node is waited for',
+      async () => (await ranSeconds(job)) > absentAfterSeconds + 5,
     );
     expect(await records('run_undelivered', job)).toEqual([]);
     await jobs.release(job);

@@ -55,6 +55,7 @@ export interface SlurmSite extends AsyncDisposable {
   killAgent(node: Node): Promise<void>;
   startAgent(node: Node): Promise<void>;
   stopBroker(): Promise<void>;
+  killBroker(): Promise<void>;
   /** Where it does not run. */
   startBroker(): Promise<void>;
   command(...args: readonly string[]): Promise<CommandResult>;
@@ -319,6 +320,10 @@ export async function startSlurmSite(
     },
     startAgent,
     stopBroker: async () => broker?.stop(),
+    killBroker: async () => {
+      broker?.signal('SIGKILL');
+      await broker?.stop();
+    },
     startBroker,
     command: (...args) => runLeasehold([...args, ...connection]),
     outputs: () =>
