@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type SlurmSite, startSlurmSite } from '../test/e2e/slurm-site.ts';
 import { vaultPaths } from '../test/support/parts/vault-with-postgres.ts';
 import { type SlurmCluster, startSlurm } from '../test/support/parts/slurm.ts';
@@ -19,7 +18,8 @@ const hooks = ['PrologSlurmctld', 'EpilogSlurmctld', 'Prolog', 'Epilog', 'TaskPr
 /**
  * What the hooks add to a job's start, and take of the throughput of one-task jobs, each with a database login from a real Vault, and of jobs that
  * nothing is granted to: beside the same jobs on the same four nodes without hooks, with hooks that do nothing, and with a script that asks Vault for a
- * login of its own and gives it back. The start is from the submission to the first line of the script.
+ * login of its own and gives it back. The start is from the controller's decision, when the first hook begins, to the first line of the script: the wait
+ * for that decision is up to a second of Slurm's rhythm, whatever the hooks.
  *
  * All clusters run for the whole time and have their turns one after the other, several rounds of them: a Slurm has a rhythm of its own, and so has
  * whatever else is on the machine. A share of throughput is the median of those of the rounds.
@@ -30,7 +30,7 @@ export const slurmJobs: Benchmark = async ({ quick, say }) => {
     say(`left out: ${lacking.join('; ')}`);
     return [];
   }
-  const counts = quick ? { starts: 8, jobs: 40, rounds: 1 } : { starts: 30, jobs: 200, rounds: 3 };
+  const counts = quick ? { starts: 8, jobs: 40, rounds: 1 } : { starts: 50, jobs: 200, rounds: 3 };
   await using site = await startSlurmSite({ reconcile: '60s' });
   await using bare = await startSlurm({});
   await using empty = await startSlurm({
@@ -42,7 +42,6 @@ export const slurmJobs: Benchmark = async ({ quick, say }) => {
   // The first one finds nothing warm.
   for (let index = -1; index < counts.starts; index += 1) {
     for (const name of ['bare', 'empty', 'ours'] as const) {
-      await untilPartOfSecond(Math.max(index, 0) / counts.starts);
       const took = await startOf(clusters[name]);
       if (index >= 0) startMs[name].push(took);
     }
@@ -107,21 +106,23 @@ interface Round {
   readonly own: number;
 }
 
-/** A Slurm looks at new batch jobs once a second: they come at other moments of it, and at the same ones to each cluster. */
-async function untilPartOfSecond(part: number): Promise<void> {
-  await delay((part * 1000 - (Date.now() % 1000) + 1000) % 1000);
-}
-
 async function startOf(slurm: SlurmCluster): Promise<number> {
-  const submittedAt = Date.now();
   const job = await slurm.submit('date +%s%3N');
-  let startedAt = 0;
+  let begunAt = 0;
   await slurm.waitFor(
     `job ${job} has run`,
-    async () => (startedAt = Number(await slurm.read(`out/${job}.out`))) > 0,
+    async () => (begunAt = Number(await slurm.read(`out/${job}.out`))) > 0,
   );
   await slurm.waitFor(`job ${job} is over`, () => isIdle(slurm));
-  return startedAt - submittedAt;
+  return begunAt - (await decidedAt(slurm, job));
+}
+
+/** When the controller gave a job its nodes, by the log that it keeps. */
+async function decidedAt(slurm: SlurmCluster, job: number): Promise<number> {
+  const decided = new RegExp(`^\\[([^\\]]+)\\] sched.*(?:Allocate|Started) JobId=${job} `, 'm');
+  const [, at = ''] = decided.exec(await slurm.read('log/slurmctld.log')) ?? [];
+  if (at === '') throw new Error(`the controller does not say when it started job ${job}`);
+  return Date.parse(at);
 }
 
 /**
