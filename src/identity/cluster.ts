@@ -68,8 +68,8 @@ export function kubernetesSource(
       cluster: config.name,
       client,
       interner: createInterner({ maxEntries: maxSharedValues }),
-      // Three signs of life fit into the time after which the view counts as stale.
-      watchSeconds: Math.min(60, Math.max(5, Math.floor(config.staleAfterSeconds / 3))),
+      // A quiet cluster gives a sign of life after one and a half of it at the latest, well before its view counts as stale.
+      watchSeconds: Math.min(60, Math.max(2, Math.floor(config.staleAfterSeconds / 3))),
     }),
     close: () => client.close(),
   };

@@ -208,6 +208,22 @@ describe('createPodWatch', () => {
     expect([lists(), server.watching]).toEqual([21, 1]);
   });
 
+  it('asks where the last word is as old as half a watch, since the next one may be silent to its end', async () => {
+    const { server, clock } = await aWatch();
+    const lists = () => server.requests.filter((request) => request.startsWith('GET')).length;
+    const endAfterWord = async (seconds: number) => {
+      server.bookmark();
+      await settle();
+      await clock.advance(seconds * 1_000);
+      server.end();
+      await clock.advance(500);
+      return [lists(), server.watching];
+    };
+    expect(await endAfterWord(9)).toEqual([1, 1]);
+    expect(await endAfterWord(10)).toEqual([2, 1]);
+    expect(await endAfterWord(20)).toEqual([3, 1]);
+  });
+
   it('does not list again and again from a server that ends every watch at once', async () => {
     const { server, clock } = await aWatch();
     for (let second = 0; second < 120; second += 1) {
