@@ -38,9 +38,18 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
   };
 
   /** The session, if it is this workload's; the same error whether it exists or not. */
-  const own = async (session: string): Promise<Session> => {
+  const find = async (session: string): Promise<Session> => {
     const found = await parts.ledger.findSession(session);
-    if (found?.workload !== workload) {
+    if (found?.workload !== workload) throw new LeaseholdError('session_unknown');
+    return found;
+  };
+
+  /** For what has no record of its own when it is refused. */
+  const own = async (session: string): Promise<Session> => {
+    try {
+      return await find(session);
+    } catch (error) {
+      if (!hasCode(error, 'session_unknown')) throw error;
       await parts.audit.record({
         action: 'open',
         outcome: 'refused',
@@ -50,9 +59,8 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
         holder: attached.verified.holder,
         credentialId: attached.verified.credentialId,
       });
-      throw new LeaseholdError('session_unknown');
+      throw error;
     }
-    return found;
   };
 
   const openInTurn = async (request: OpenRequest, signal: AbortSignal): Promise<void> => {
@@ -66,7 +74,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       stillAsks();
       const live = await parts.ledger.findLive(workload, request.bundle);
       if (request.resume !== undefined && request.resume.session !== live?.id)
-        await own(request.resume.session);
+        await find(request.resume.session);
       return live;
     };
     if (attached.verified.holders.length === 1)

@@ -217,6 +217,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a caller on a real site', () 
       asking.send(open('app', { session, generation }));
       expect(await asking.event('refused')).toMatchObject({ bundle: 'app', code: 'session_unknown' });
       await waitFor('the record', async () => (await records()).length > 0);
+      expect(await records()).toMatchObject([{ bundle: 'app', outcome: 'refused' }]);
       for (const word of [
         { kind: 'delivered', session, generation },
         { kind: 'wiped', session },
