@@ -268,7 +268,7 @@ export async function startSlurmSite(
       folderOf: (node) => join(memory.path, node),
       hooks,
       // A job that is deaf to its end lives long enough to be looked at, and how one has ended stays known.
-      conf: ['BatchStartTimeout=1', 'KillWait=15', ...conf, ...(options.conf ?? [])],
+      conf: ['BatchStartTimeout=1', 'KillWait=30', ...conf, ...(options.conf ?? [])],
       hasJobContainers: options.hasJobContainers === true,
     }),
   );

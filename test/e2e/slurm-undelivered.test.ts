@@ -2,6 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mayMount } from '../support/may-mount.ts';
+import { valueAt } from '../support/json.ts';
 import { describeWith } from '../support/require.ts';
 import { holding, type jobsOf, tell, wait } from './slurm-jobs.ts';
 import { type Node, type SlurmSite } from './slurm-site.ts';
@@ -72,8 +73,10 @@ describeWith(['vault', 'postgres', 'slurm'], 'a job on four nodes', () => {
       expect(await records('run_cancel', job)).toMatchObject([
         { outcome: 'ok', actor: 'signer:hpc', user: 'games' },
       ]);
-      const listed = await site.command('session', 'list', '--job', String(job), '--output', 'json');
-      expect(JSON.parse(listed.stdout)).toMatchObject({ sessions: [] });
+      await site.slurm.waitFor('no session of it is left', async () => {
+        const listed = await site.command('session', 'list', '--job', String(job), '--output', 'json');
+        return valueAt(JSON.parse(listed.stdout), 'sessions', '0') === undefined;
+      });
     });
 
     it('goes on where no bundle says so, but for its tasks there', async () => {

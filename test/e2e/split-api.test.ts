@@ -15,7 +15,7 @@ import {
 describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the API server', () => {
   let split: SplitSite;
   beforeAll(async () => {
-    split = await startSplitSite({ cluster: { staleAfterSeconds: 10, lostAfterSeconds: 600 } });
+    split = await startSplitSite({ cluster: { staleAfterSeconds: 15, lostAfterSeconds: 600 } });
   });
   afterAll(() => split[Symbol.asyncDispose]());
   afterEach(() => split.heal('api'));
@@ -42,7 +42,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
 
       split.heal('api');
       await expectHealed(split, { keeps, told, kept, at: split.split.workloads });
-      expect(await split.readyz()).toBe(200);
+      await waitFor('its view to be new', async () => (await split.readyz()) === 200, patienceMs);
       expect(await split.records(keeps, 'settle')).toEqual([]);
     },
   );

@@ -47,7 +47,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
       const end = await split.askAtSplit();
       expect(['backend_unavailable', 'backend_timeout', 'backend_lost_reply']).toContain(end.code);
       await waitFor('it to be noticed', async () => (await isCutOff()) === 1, patienceMs);
-      expect(await split.readyz()).toBe(503);
+      await waitFor('it to say so', async () => (await split.readyz()) === 503, patienceMs);
       expect(await health()).toBe('NOT_SERVING');
       expect(await split.askAtSplit()).toMatchObject({ code: 'backend_unavailable' });
 
@@ -64,8 +64,8 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the
 
       split.heal('backend');
       await expectHealed(split, { keeps, told, kept, at: split.site.files.workloads });
+      await waitFor('it to say that it is well', async () => (await split.readyz()) === 200, patienceMs);
       expect(await isCutOff()).toBe(0);
-      expect(await split.readyz()).toBe(200);
       expect(await health()).toBe('SERVING');
       expect(await split.records(told, 'revoke')).toMatchObject([{ outcome: 'ok', reason: 'admin: drill' }]);
       // There, and at the one that took it over.

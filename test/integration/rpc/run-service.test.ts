@@ -403,8 +403,11 @@ describe('a node', () => {
     openBundle(holding);
     await seen(holding, 'refused');
     expect(of(holding, 'refused')[0]).toMatchObject({ code: 'workload_ended' });
-    const refusals = (await records()).filter(({ outcome }) => outcome === 'refused');
-    expect(refusals).toMatchObject([{ action: 'open', code: 'workload_ended', job: '12', holder: 'n1' }]);
+    const refusals = async () => (await records()).filter(({ outcome }) => outcome === 'refused');
+    await waitFor('the record', async () => (await refusals()).length > 0);
+    expect(await refusals()).toMatchObject([
+      { action: 'open', code: 'workload_ended', job: '12', holder: 'n1' },
+    ]);
     expect(backendCalls()).toEqual([]);
     expect(await holding.ended).toMatchObject({ code: 'workload_ended' });
   });

@@ -157,6 +157,8 @@ describeWith(['slurm'], 'signer with a real Slurm and a real broker', () => {
         '1 job requeued in held state',
       ),
     );
+    // It is completing until its node is free again.
+    await slurm.waitFor('it waits', async () => (await tasks(array)).includes('1 PD'));
     expect(await tasks(array)).toEqual(['0 R', '1 PD']);
     await site.release('held');
     site.way.close(false);

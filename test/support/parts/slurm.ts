@@ -227,9 +227,12 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       return run('/usr/sbin/runuser', ['-u', user, '--', ...all], env);
     },
     state: async (jobId) => {
-      const text = await command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch(
-        (error: unknown) => (String(error).includes('Invalid job id') ? '' : '?'),
-      );
+      const ask = () =>
+        command('squeue', '-h', '-t', 'all', '-j', String(jobId), '-o', '%t').catch((error: unknown) =>
+          String(error).includes('Invalid job id') ? '' : undefined,
+        );
+      // A controller that is busy may be silent once.
+      const text = (await ask()) ?? (await ask()) ?? '?';
       const states = new Set(text.split('\n').flatMap((line) => line.trim() || []));
       return states.size === 0 ? undefined : [...states].join(' ');
     },
