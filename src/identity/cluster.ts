@@ -68,11 +68,18 @@ export function kubernetesSource(
       cluster: config.name,
       client,
       interner: createInterner({ maxEntries: maxSharedValues }),
-      // A quiet cluster gives a sign of life after one and a half of it at the latest, well before its view counts as stale.
-      watchSeconds: Math.min(60, Math.max(2, Math.floor(config.staleAfterSeconds / 3))),
+      watchSeconds: watchSeconds(config.staleAfterSeconds),
     }),
     close: () => client.close(),
   };
+}
+
+/**
+ * How long one watch lasts. One that was told something may be followed by one that is silent to its end, and a list is taken only after that: in a
+ * quiet cluster two of them, and a pause after each, pass between two signs of life. The view must not be stale by then.
+ */
+export function watchSeconds(staleAfterSeconds: number): number {
+  return Math.min(60, Math.max(1, Math.floor(staleAfterSeconds / 3)));
 }
 
 export function createRunningCluster(

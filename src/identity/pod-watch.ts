@@ -169,21 +169,18 @@ export function createPodWatch(options: PodWatchOptions): PodSource {
         failures += 1;
         try {
           version ??= await list(feed, signal);
+          let heard = 0;
           const startedAt = clock.monotonic();
-          let heardAt: number | undefined;
           await follow(feed, version, signal, (reached) => {
             version = reached;
             failures = 0;
-            heardAt = clock.monotonic();
+            heard += 1;
           });
           events.watchEnded(cluster, 'timeout');
           // A server sends bookmarks only once its own version has moved on, which in a quiet cluster may be never: no failure. What is not told is
-          // asked for, or the view would go stale although all is well: also where the last word is as old as half a watch, since the next one may be
-          // silent to its end.
-          const endedAt = clock.monotonic();
-          const half = (watchSeconds * 1000) / 2;
-          if (heardAt === undefined || endedAt - heardAt >= half) version = undefined;
-          if (endedAt - startedAt >= half) failures = 0;
+          // asked for, or the view would go stale although all is well.
+          if (heard === 0) version = undefined;
+          if (clock.monotonic() - startedAt >= (watchSeconds * 1000) / 2) failures = 0;
         } catch (error) {
           if (isStopped()) return;
           const isExpired =

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { watchSeconds } from '../../../src/identity/cluster.ts';
 import { silentIdentityEvents } from '../../../src/identity/identity-events.ts';
 import { createInterner } from '../../../src/identity/pod-record.ts';
 import { createPodView } from '../../../src/identity/pod-view.ts';
@@ -15,7 +16,7 @@ afterEach(async () => {
   for (const stop of running.splice(0)) await stop();
 });
 
-async function aWatch(prepare: (server: FakeApiServer) => void = () => undefined) {
+async function aWatch(prepare: (server: FakeApiServer) => void = () => undefined, staleAfterSeconds = 60) {
   const server = new FakeApiServer();
   server.pods.set('till-0', aPodObject());
   prepare(server);
@@ -30,11 +31,11 @@ async function aWatch(prepare: (server: FakeApiServer) => void = () => undefined
     events: { ...silentIdentityEvents, watchEnded: (_cluster, reason) => ended.push(reason) },
     interner: createInterner({ maxEntries: 1_000 }),
     random: () => 1,
-    watchSeconds: 20,
+    watchSeconds: watchSeconds(staleAfterSeconds),
   });
   const view = createPodView({
     clock,
-    staleAfterMs: 60_000,
+    staleAfterMs: staleAfterSeconds * 1000,
     lostAfterMs: 600_000,
     maxPast: 1_000,
     listener: (uid, phase) => news.push(`${uid === podUid ? 'pod' : uid} ${phase}`),
@@ -208,21 +209,25 @@ describe('createPodWatch', () => {
     expect([lists(), server.watching]).toEqual([21, 1]);
   });
 
-  it('asks where the last word is as old as half a watch, since the next one may be silent to its end', async () => {
-    const { server, clock } = await aWatch();
-    const lists = () => server.requests.filter((request) => request.startsWith('GET')).length;
-    const endAfterWord = async (seconds: number) => {
-      server.bookmark();
-      await settle();
-      await clock.advance(seconds * 1_000);
-      server.end();
-      await clock.advance(500);
-      return [lists(), server.watching];
-    };
-    expect(await endAfterWord(9)).toEqual([1, 1]);
-    expect(await endAfterWord(10)).toEqual([2, 1]);
-    expect(await endAfterWord(20)).toEqual([3, 1]);
-  });
+  it.each([5, 6, 8, 11, 12, 15, 60, 3_600])(
+    'stays fresh where one watch is told something at its beginning and the next one nothing, for %i s',
+    async (staleAfterSeconds) => {
+      const { server, clock, view } = await aWatch(undefined, staleAfterSeconds);
+      const lasts = watchSeconds(staleAfterSeconds) * 1000;
+      for (let round = 1; round <= 5; round += 1) {
+        server.bookmark();
+        await settle();
+        for (const ms of [lasts, 250]) await clock.advance(ms);
+        server.end();
+        await clock.advance(250);
+        await clock.advance(lasts);
+        expect(view.freshness()).toBe('fresh');
+        server.end();
+        await clock.advance(250);
+        expect([server.watching, view.freshness()]).toEqual([1, 'fresh']);
+      }
+    },
+  );
 
   it('does not list again and again from a server that ends every watch at once', async () => {
     const { server, clock } = await aWatch();
