@@ -26,7 +26,7 @@ type Renewed =
 /**
  * Renews a lease set to its working ttl, all of it at once: an engine that is down or slow keeps nothing else waiting. Never past the deadline: an
  * explicit maximum in the token is not enforced on renewal, and a lease's ttl is independent of its token's, so each renewal asks for at most what is
- * left. Throws what the first credential that could not be renewed failed with, after all of them have ended.
+ * left. Throws what the first credential that could not be renewed failed with, after all of them have ended; `cancelled` at once.
  */
 export async function extend(
   parts: Pick<Parts, 'backend' | 'pathSlots' | 'reach' | 'signal'>,
@@ -82,6 +82,8 @@ async function renewOne(
     await parts.reach(kind === 'token' ? 'renewal.token' : 'renewal.lease', options.leaseSet);
     return { outcome: 'renewed', expiresAt: now + ttlSeconds * 1000 };
   } catch (error) {
+    // Whoever is going down has nothing to say of the others.
+    if (hasCode(error, 'cancelled')) throw error;
     return hasCode(error, 'backend_not_found') ? { outcome: 'lost' } : { outcome: 'failed', error };
   } finally {
     slot.leave();
