@@ -15,7 +15,7 @@ import {
 describeWith(['vault', 'postgres', 'kubernetes'], 'a broker that is cut from the API server', () => {
   let split: SplitSite;
   beforeAll(async () => {
-    split = await startSplitSite({ cluster: { staleAfterSeconds: 15, lostAfterSeconds: 600 } });
+    split = await startSplitSite({ cluster: { staleAfterSeconds: 10, lostAfterSeconds: 600 } });
   });
   afterAll(() => split[Symbol.asyncDispose]());
   afterEach(() => split.heal('api'));

@@ -140,7 +140,7 @@ export async function startCrashVault(rounds: number, product: VaultProduct): Pr
         place: { vault: { ...config, address }, roles },
         times,
         // A machine that is busy finishes late what the dead engine had asked for.
-        slackMs: 10_000,
+        slackMs: 3_000,
         alive: async () => ({
           leases: await aliveLeases(parts, roles.path),
           tokens: await aliveTokens(parts, (path) => path === `auth/token/create/${roles.tokenRole}`),
