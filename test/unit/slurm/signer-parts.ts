@@ -25,6 +25,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   const reports: ReportRunsRequest[] = [];
   const registrations: RegisterRunRequest[] = [];
   const logged: string[] = [];
+  const ended: unknown[] = [];
   const held = new Map<JobName, Held>();
   const trouble: {
     register?: LeaseholdError | undefined;
@@ -32,6 +33,8 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     /** Undefined as what it answers with is the job. */
     squeue?: () => Promise<never> | undefined;
     hold?: LeaseholdError | undefined;
+    /** The broker's answer to a registration comes after it. */
+    answerAfter?: Promise<void>;
   } = {};
   let runs: readonly ScheduledRun[] = [];
   let prologsAtStart = true;
@@ -105,8 +108,9 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   let signed: () => Signed | null = sign;
   const broker: BrokerClient = {
     filesId: '',
-    register: (request) => {
+    register: async (request) => {
       registrations.push(request);
+      await trouble.answerAfter;
       return trouble.register === undefined
         ? Promise.resolve({ workload: '', bundles: ['db'], refused: [] })
         : Promise.reject(trouble.register);
@@ -119,7 +123,10 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     },
     matchers: () =>
       Promise.resolve({ policyRevision: '1', issuedAtMs: clock.now(), matchers, signed: signed() }),
-    end: () => Promise.resolve({ known: true }),
+    end: ({ run }) => {
+      ended.push(run);
+      return Promise.resolve({ known: true });
+    },
     [Symbol.dispose]: () => undefined,
   };
   const config = parseSignerConfig(
@@ -165,6 +172,8 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     told: () => told.splice(0),
     reports,
     registrations,
+    /** Runs whose end the broker was told, in that order. */
+    ended,
     logged: () => logged.join(''),
     /** How often squeue was asked for one run. */
     asked: () => asked,
@@ -174,6 +183,15 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     wait: (seconds: number) => (passed += seconds * 1000),
     passed: () => passed,
     until: (check: () => void) => vi.waitFor(check),
+    /** The hook of a job that ends. */
+    end: (jobId: number): Promise<HookAnswer> =>
+      signer.answer({
+        verb: 'end',
+        variables: new Map([
+          ['SLURM_CLUSTER_NAME', 'hpc'],
+          ['SLURM_JOB_ID', String(jobId)],
+        ]),
+      }),
     /** The hook of a job that starts. */
     start: (jobId: number, changes: Readonly<Record<string, string>> = {}): Promise<HookAnswer> =>
       signer.answer({

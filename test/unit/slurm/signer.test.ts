@@ -56,6 +56,25 @@ it.each([
   },
 );
 
+it('an end that overtakes its registration ends the run once that is registered, and nothing before', async () => {
+  const parts = await createSignerParts();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  parts.trouble.answerAfter = promise;
+  const starting = parts.start(1);
+  await parts.until(() => expect(parts.registrations).toHaveLength(1));
+  expect(await parts.end(1)).toEqual({ ok: true });
+  // Of a run that is not registered nothing is ended, or a late registration would be refused for ever.
+  expect(parts.ended).toEqual([]);
+  resolve(undefined);
+  await starting;
+  const { jobId, start } = parts.row(1);
+  expect(parts.ended).toEqual([{ jobId, start }]);
+  // The next run of the job is not taken for the one that has ended.
+  delete parts.trouble.answerAfter;
+  expect(await parts.start(1)).toEqual({ ok: true });
+  expect(parts.ended).toHaveLength(1);
+});
+
 it('squeue is asked again, and the job is registered when it answers', async () => {
   const parts = await createSignerParts();
   await parts.signer.reconcile();
