@@ -47,7 +47,7 @@ export const slurmJobs: Benchmark = async ({ quick, say }) => {
       const took = await startOf(clusters[name]);
       if (index >= 0) startMs[name].push(took);
     }
-    diskMs.push(await syncedWrites(join(site.slurm.folder, 'synced')));
+    if (index >= 0) diskMs.push(await syncedWrites(join(site.slurm.folder, 'synced')));
   }
   const login = loginOf(site.parts.vault);
   await expectLogin(bare, login);

@@ -111,9 +111,8 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     register: async (request) => {
       registrations.push(request);
       await trouble.answerAfter;
-      return trouble.register === undefined
-        ? Promise.resolve({ workload: '', bundles: ['db'], refused: [] })
-        : Promise.reject(trouble.register);
+      if (trouble.register !== undefined) throw trouble.register;
+      return { workload: '', bundles: ['db'], refused: [] };
     },
     report: (request) => {
       reports.push(request);

@@ -66,7 +66,7 @@ it('an end that overtakes its registration ends the run once that is registered,
   // Of a run that is not registered nothing is ended, or a late registration would be refused for ever.
   expect(parts.ended).toEqual([]);
   resolve(undefined);
-  await starting;
+  expect(await starting).toEqual({ ok: true });
   const { jobId, start } = parts.row(1);
   expect(parts.ended).toEqual([{ jobId, start }]);
   // The next run of the job is not taken for the one that has ended.
