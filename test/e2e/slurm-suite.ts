@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { jobsOf } from './slurm-jobs.ts';
 import { type SlurmSite, startSlurmSite } from './slurm-site.ts';
+
+/** So long a login whose read was cut may live: its lease is nobody's, and ends by itself. */
+const unreadSeconds = 90;
 
 /** One site for the tests of the suite that calls this; what its parts have written stands beside the failure of a test. */
 export function useSlurmSite(
@@ -13,7 +16,13 @@ export function useSlurmSite(
     began(site, jobsOf(site));
   });
   afterAll(async () => {
-    await site?.[Symbol.asyncDispose]();
+    if (site === undefined) return;
+    await using ended = site;
+    // Of all that the suite's jobs were given, whether or not a test has looked at it.
+    const logins = () => ended.parts.postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'");
+    const gone = async () => (await logins()).length === 0;
+    await ended.slurm.waitFor('no login is left', gone, unreadSeconds).catch(() => undefined);
+    expect([await logins(), await ended.left()]).toEqual([[], []]);
   });
   beforeEach((context) => {
     context.onTestFailed(() => {
