@@ -5,7 +5,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { errnoOf } from '../deliver/file-system.ts';
 import { isMemoryType } from '../deliver/safe-folder.ts';
-import { mountMemory, mountReadOnly } from './mount.ts';
+import { maySwap, mountMemory, mountReadOnly } from './mount.ts';
 import { ensureOwnFolder } from './own-folder.ts';
 
 /** Where the agent's files are, all of it in memory. */
@@ -42,7 +42,7 @@ const ownMiB = 16;
 export async function prepareRoot(options: MemoryRootOptions): Promise<MemoryRoot> {
   const { root, log } = options;
   await ensureOwnFolder(root, 0o711);
-  if (options.mount === 'auto' && !(await isMount(root))) await mountMemory(root, { mebibytes: ownMiB, log });
+  if (options.mount === 'auto' && !(await isMount(root))) await mountMemory(root, ownMiB);
   await requireMemory(root);
   const [target, view] = [join(root, 'own', 'runs'), join(root, 'runs')];
   await ensureOwnFolder(join(root, 'own'), 0o700);
@@ -58,6 +58,8 @@ export async function prepareRoot(options: MemoryRootOptions): Promise<MemoryRoo
     );
   }
   await requireMemory(view);
+  if ((await maySwap(root)) || (await maySwap(view)))
+    log.warn('files may be swapped to a disk: not all is mounted with noswap', { folder: root });
   log.info('files are kept in memory', { root });
   return { root, target: isGuarded ? target : view, view };
 }
@@ -69,7 +71,7 @@ async function mountRuns({ sizeMiB, log }: MemoryRootOptions, target: string, vi
   if ((await readdir(view)).length > 0) return;
   try {
     await ensureOwnFolder(target, 0o711);
-    if (!(await isMount(target))) await mountMemory(target, { mebibytes: sizeMiB, log });
+    if (!(await isMount(target))) await mountMemory(target, sizeMiB);
     await mountReadOnly(target, view);
   } catch (error) {
     // The root that a site has mounted serves without it, with less between users.

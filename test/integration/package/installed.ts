@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makePackages } from '../../../scripts/make-packages.ts';
+import { ownArchitecture } from '../../../scripts/package-architectures.ts';
 import type { CommandResult } from '../../support/leasehold-process.ts';
+import { createTempFolder } from '../../support/temp-folder.ts';
 
 const deadlineMs = 240_000;
 
@@ -20,8 +23,31 @@ export const runBare = (
     child.once('close', (status) => resolve({ status: status ?? -1, stdout, stderr }));
   });
 
+/** Both packages of this machine's architecture, and the .deb installed below a folder. */
+export interface InstalledPackage extends AsyncDisposable {
+  readonly folder: string;
+  readonly deb: string;
+  readonly rpm: string;
+  /** Where it is installed, as if that were a machine. */
+  readonly root: string;
+}
+
+export async function installPackage(name: string): Promise<InstalledPackage> {
+  await using building = new AsyncDisposableStack();
+  const { path: folder } = building.use(await createTempFolder({ name }));
+  const architecture = ownArchitecture();
+  if (architecture === undefined) throw new Error('there is no package for this architecture');
+  const made = await makePackages({ architecture, folder });
+  if (!made.made) throw new Error(made.why.join('; '));
+  const [deb = '', rpm = ''] = made.files;
+  const root = join(folder, 'machine');
+  await installDeb(deb, root);
+  const owned = building.move();
+  return { folder, deb, rpm, root, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 /** Installs a .deb below a folder, which stands for a machine: this one's own packages are neither asked nor changed. */
-export async function installDeb(deb: string, root: string): Promise<void> {
+async function installDeb(deb: string, root: string): Promise<void> {
   const state = join(root, 'var/lib/dpkg');
   for (const name of ['info', 'updates', 'triggers']) await mkdir(join(state, name), { recursive: true });
   await writeFile(join(state, 'status'), '');

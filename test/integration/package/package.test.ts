@@ -2,22 +2,17 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { makePackages } from '../../../scripts/make-packages.ts';
-import { ownArchitecture } from '../../../scripts/package-architectures.ts';
-import { brokerChannel } from '../../../src/rpc/client/channel.ts';
-import { loadRunApi } from '../../../src/rpc/proto.ts';
 import { missingForSystemd, startSystemdMachine } from '../../support/parts/systemd-machine.ts';
 import { describeWith } from '../../support/require.ts';
-import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
-import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
-import { ask } from '../../unit/rpc/server-world.ts';
+import { startOfRun, startSlurmBroker } from '../../support/slurm-broker.ts';
 import { createNodeWorld, slurmd } from '../sidecar/node-world.ts';
-import { brokerUser, writeBrokerSite, writeNodeSite, writeSlurmd } from './unit-sites.ts';
+import { brokerUser, writeBrokerSite } from './unit-sites.ts';
 import { expectConfined } from './confined.ts';
-import { dpkg, installDeb, runBare } from './installed.ts';
+import { dpkg, type InstalledPackage, installPackage, runBare } from './installed.ts';
 import { readRpm } from './read-rpm.ts';
+import { createSigner } from './stated-run.ts';
 
-let folder: TempFolder;
+let pack: InstalledPackage;
 let [deb, rpm, root] = ['', '', ''];
 const installed = (path: string) => join(root, path);
 const leasehold = (...args: readonly string[]) => runBare(installed('usr/bin/leasehold'), args);
@@ -35,41 +30,15 @@ async function contentsOfDeb(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-/** What the signer says to the broker of job 12, which runs on n1 alone. */
-function createSigner(broker: SlurmBroker, start: number) {
-  const pair = broker.signerCertificate();
-  const { target, credentials, options } = brokerChannel({
-    address: broker.nodes,
-    ca: Buffer.from(broker.ca.certificate),
-    clientCertificate: { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) },
-  });
-  const client = new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
-  return {
-    register: async () => {
-      const assertion = Buffer.from(await broker.assertion({ start, nodes: ['n1'] }));
-      await ask((deadline, answer) =>
-        client.registerRun({ assertion, requestedBundles: [] }, deadline, answer),
-      );
-    },
-    end: () => ask((deadline, answer) => client.endRun({ run: { jobId: 12, start } }, deadline, answer)),
-    [Symbol.dispose]: () => client.close(),
-  };
-}
-
 describeWith(['packages'], 'the packages', () => {
   beforeAll(async () => {
-    folder = await createTempFolder({ name: 'package' });
-    const architecture = ownArchitecture() ?? expect.unreachable();
-    const made = await makePackages({ architecture, folder: folder.path });
-    if (!made.made) throw new Error(made.why.join('; '));
-    [deb = '', rpm = ''] = made.files;
-    root = join(folder.path, 'machine');
-    await installDeb(deb, root);
+    pack = await installPackage('package');
+    ({ deb, rpm, root } = pack);
   });
-  afterAll(() => folder[Symbol.asyncDispose]());
+  afterAll(() => pack[Symbol.asyncDispose]());
 
   it('start and enable nothing, and keep what a site has written', async () => {
-    const control = join(folder.path, 'control');
+    const control = join(pack.folder, 'control');
     await dpkg(['--control', deb, control]);
     const scripts = (await readdir(control)).filter(
       (name) => !['control', 'md5sums', 'conffiles'].includes(name),
@@ -99,6 +68,7 @@ describeWith(['packages'], 'the packages', () => {
       '/usr/bin/leasehold',
       '/usr/libexec/leasehold/leasehold-hook',
       '/usr/libexec/leasehold/leasehold-task-prolog',
+      '/usr/lib/systemd/system-generators/leasehold-noswap',
     ])
       expect([path, contents.get(path)]).toEqual([path, '-rwxr-xr-x root/root']);
     expect(contents.get('/usr/libexec/leasehold/leasehold-notify')).toBe('-rwx--x--x root/root');
@@ -296,91 +266,6 @@ describeWith(['packages'], 'the packages', () => {
         .split('\n')
         .map((line) => (JSON.parse(line) as { readonly action: string }).action);
       expect([actions.at(0), actions.at(-1)]).toEqual(['start', 'stop']);
-    },
-  );
-
-  it.runIf(missingForSystemd.length === 0)(
-    'start a node agent that answers hooks before its unit counts as started, and slurmd when jobs can be told',
-    async () => {
-      writeNodeSite(root, { isCertified: false });
-      writeSlurmd(root);
-      await using machine = await startSystemdMachine(root);
-      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
-      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
-      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
-      const ran = () => shell('cat /var/slurmd.log');
-      const state = (unit: string) => shell(`systemctl show --property=ActiveState --value ${unit}`);
-      const start = (unit: string) => machine.run(['systemctl', 'start', unit]).status;
-      const configuration = '/etc/leasehold/node-agent.yaml';
-      const socket = '/run/leasehold/agent.sock';
-
-      // Of an agent that ends at once neither is started, and nobody waits for one that could still answer.
-      shell(`mv ${configuration} ${configuration}.kept; echo 'x: 1' > ${configuration}`);
-      expect([start('leasehold-node-agent'), start('slurmd')]).toEqual([1, 1]);
-      shell(`mv ${configuration}.kept ${configuration}; systemctl stop slurmd leasehold-node-agent`);
-      expect(start('run-leasehold.mount')).toBe(0);
-      shell(`mkdir ${socket}`);
-      expect([start('leasehold-node-agent'), start('slurmd')]).toEqual([1, 1]);
-      shell(`rmdir ${socket}; systemctl stop slurmd leasehold-node-agent`);
-
-      // As it is at boot: what wants slurmd brings the agent, which has no certificate, and no broker.
-      expect(start('slurmd')).toBe(1);
-      expect(state('leasehold-node-agent')).toBe('active');
-      const hooked = machine.run([
-        ...['env', '-i', ...variables],
-        ...['/usr/libexec/leasehold/leasehold-hook', 'epilog', '--away', '0'],
-      ]);
-      expect(hooked).toEqual({ status: 0, stdout: '', stderr: '' });
-      expect(ran()).toBe('');
-      // Told once, as a broker that answers for a moment does, it comes by itself.
-      shell('echo {} > /run/leasehold/matchers.json');
-      await vi.waitFor(() => expect(ran()).toBe('started'), { timeout: 180_000, interval: 500 });
-      expect(state('slurmd')).toBe('active');
-      // The agent may go and come beneath it.
-      for (const verb of ['restart', 'stop'])
-        expect(machine.run(['systemctl', verb, 'leasehold-node-agent']).status).toBe(0);
-      expect([state('slurmd'), ran()]).toEqual(['active', 'started']);
-    },
-  );
-
-  it.runIf(missingForSystemd.length === 0)(
-    'run the node agent with its mounts under a real systemd, and stopping it takes nothing away',
-    async () => {
-      writeNodeSite(root);
-      await using machine = await startSystemdMachine(root);
-      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
-      expect(machine.run(['systemctl', 'start', 'leasehold-node-agent'])).toMatchObject({ status: 0 });
-      expect(shell('cat /var/node-agent.log')).toContain('"ready"');
-      const mounts = () =>
-        Object.fromEntries(
-          [...shell('mount').matchAll(/ on (\/run\/leasehold\S*) type tmpfs \(([^)]+)\)/g)].map(
-            ([, place = '', options = '']) => [place, options],
-          ),
-        );
-      const closed = 'nosuid,nodev,noexec,relatime';
-      const expected = {
-        '/run/leasehold': `rw,${closed},size=16384k,mode=711`,
-        '/run/leasehold/own/runs': `rw,${closed},size=65536k,mode=711`,
-        '/run/leasehold/runs': `ro,${closed},size=65536k,mode=711`,
-      };
-      expect(mounts()).toEqual(expected);
-      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
-      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
-      const hooked = machine.run([
-        ...['env', '-i', ...variables, 'SLURM_SCRIPT_CONTEXT=epilog_slurmd'],
-        '/usr/libexec/leasehold/leasehold-hook',
-      ]);
-      expect(hooked).toEqual({ status: 0, stdout: '', stderr: '' });
-
-      const pid = shell('systemctl show --property=MainPID --value leasehold-node-agent');
-      const within = (text: string) =>
-        machine.run(['nsenter', `--target=${pid}`, '--mount', '--root', 'sh', '-c', text]).status;
-      // Where a node that enrols keeps what it got, and nowhere else.
-      expect(shell('stat -c "%u %a" /var/lib/leasehold-node')).toBe('0 700');
-      expect(within('touch /var/lib/leasehold-node/x && rm /var/lib/leasehold-node/x')).toBe(0);
-      expect(within('touch /etc/leasehold/node/x || touch /usr/x || touch /var/lib/x')).toBe(1);
-      expect(machine.run(['systemctl', 'stop', 'leasehold-node-agent']).status).toBe(0);
-      expect(mounts()).toEqual(expected);
     },
   );
 });

@@ -1,34 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makePackages } from '../../../scripts/make-packages.ts';
-import { ownArchitecture } from '../../../scripts/package-architectures.ts';
 import { missingForSystemd, startSystemdMachine } from '../../support/parts/systemd-machine.ts';
 import { describeWith } from '../../support/require.ts';
-import { createTempFolder, type TempFolder } from '../../support/temp-folder.ts';
 import { writeBrokerSite, writeControllerSite } from './unit-sites.ts';
 import { expectConfined } from './confined.ts';
-import { installDeb } from './installed.ts';
+import { type InstalledPackage, installPackage } from './installed.ts';
 
-let folder: TempFolder;
-let root = '';
+let installed: InstalledPackage;
 const numberOf = (option: '-u' | '-g') =>
   Number(execFileSync('/usr/bin/id', [option, 'slurm'], { encoding: 'utf8' }));
 
 describeWith(['packages', 'slurm'], 'the package on a controller', () => {
   describe.runIf(missingForSystemd.length === 0)('under a real systemd', () => {
     beforeAll(async () => {
-      folder = await createTempFolder({ name: 'controller' });
-      const architecture = ownArchitecture() ?? expect.unreachable();
-      const made = await makePackages({ architecture, folder: folder.path });
-      if (!made.made) throw new Error(made.why.join('; '));
-      root = join(folder.path, 'machine');
-      await installDeb(made.files[0] ?? '', root);
+      installed = await installPackage('controller');
     });
-    afterAll(() => folder[Symbol.asyncDispose]());
+    afterAll(() => installed[Symbol.asyncDispose]());
 
     it('runs the signer as SlurmUser, which a real slurmctld asks and nobody else can', async () => {
       const slurm = { uid: numberOf('-u'), gid: numberOf('-g') };
+      const { root } = installed;
       writeControllerSite(root, writeBrokerSite(root), slurm);
       await using machine = await startSystemdMachine(root);
       const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();

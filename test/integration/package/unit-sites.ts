@@ -12,6 +12,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { slurmConf } from '../../../src/demo/slurm/slurm-conf.ts';
 import { createTestCa, type TestCa } from '../../support/certificates.ts';
+import type { SlurmBroker } from '../../support/slurm-broker.ts';
 
 /** What sites write for the units, below the folder that stands for a machine. */
 
@@ -160,10 +161,18 @@ export function writeSlurmd(root: string): void {
   write(root, dropIn, readFileSync(shipped, 'utf8'), { mode: 0o644 });
 }
 
-/** Of node n1, whose broker is away. */
-export function writeNodeSite(root: string, { isCertified = true } = {}): void {
-  const ca = createTestCa();
-  const node = ca.issueClient({ commonName: 'n1', uri: 'spiffe://example.org/slurm/hpc/node/n1' });
+/** Of node n1 of cluster hpc. Without a certificate it is one that enrols; without a broker's, that broker is away. */
+export function writeNodeSite(
+  root: string,
+  options: {
+    readonly isCertified?: boolean;
+    readonly broker?: Pick<SlurmBroker, 'ca' | 'nodeCertificate'>;
+  } = {},
+): void {
+  const { isCertified = true, broker } = options;
+  const ca = broker?.ca ?? createTestCa();
+  const uri = 'spiffe://example.org/slurm/hpc/node/n1';
+  const node = broker?.nodeCertificate('n1') ?? ca.issueClient({ commonName: 'n1', uri });
   if (isCertified) {
     write(root, 'etc/leasehold/node/tls.crt', node.certificate, { mode: 0o644 });
     write(root, 'etc/leasehold/node/tls.key', node.key, { mode: 0o600 });

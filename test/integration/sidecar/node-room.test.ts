@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { mayMount } from '../../support/may-mount.ts';
+import { hasNoswap, mayMount } from '../../support/may-mount.ts';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome, sessionA, sessionB } from '../../unit/sidecar/messages.ts';
 import { createNodeWorld, patientProlog, slurmd, user, type NodeWorld } from './node-world.ts';
@@ -96,6 +96,15 @@ describe.runIf(mayMount)('the room of a node', () => {
     );
   });
 
+  it('is out of swap where the agent mounts it and the kernel can', async () => {
+    await using broker = await startFakeBroker(clients);
+    await using world = await createMountedWorld(broker);
+    const agent = await world.start();
+    const options = execFileSync('grep', [world.path('run'), '/proc/self/mountinfo'], { encoding: 'utf8' });
+    expect(options.match(/,noswap/g) ?? []).toHaveLength(hasNoswap ? 3 : 0);
+    expect(agent.output().includes('files may be swapped to a disk')).toBe(!hasNoswap);
+  });
+
   it('is made up by the next process when one was killed in the middle of it', async () => {
     await using broker = await startFakeBroker(clients);
     await using world = await createMountedWorld(broker);
@@ -104,7 +113,8 @@ describe.runIf(mayMount)('the room of a node', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'leasehold', world.path('run')]);
     await mkdir(world.path('run/own/runs'), { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'leasehold', world.path('run/own/runs')]);
-    await world.start();
+    const agent = await world.start();
+    expect(agent.output()).toContain('files may be swapped to a disk');
     const prolog = world.hook('prolog');
     const stream = await broker.nextStream();
     await offer(stream, { login: { user: 'u', password: 'p' } });

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { mayMount } from '../may-mount.ts';
@@ -21,6 +23,8 @@ export interface SystemdMachine extends AsyncDisposable {
     command: readonly string[],
     input?: string,
   ): { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+  /** Until disposed, that loopback port of the machine leads to this address (host:port) outside of it. */
+  lead(port: number, address: string): Promise<AsyncDisposable>;
 }
 
 /** Of one command, and of the boot. */
@@ -45,6 +49,7 @@ export async function startSystemdMachine(installed: string): Promise<SystemdMac
   };
   const machine: SystemdMachine = {
     run,
+    lead: (port, address) => lead(firstProcessOf(child) ?? '', join(root, 'lead.sock'), { port, address }),
     [Symbol.asyncDispose]: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
@@ -88,4 +93,40 @@ function firstProcessOf({ pid = 0 }: ChildProcess): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A program in the machine's network and this machine's files takes the connections, and hands each over by a socket. */
+async function lead(
+  target: string,
+  path: string,
+  { port, address }: { readonly port: number; readonly address: string },
+): Promise<AsyncDisposable> {
+  await using building = new AsyncDisposableStack();
+  const [host = '', outside] = address.split(':');
+  const server = createServer((socket) => {
+    const onward = connect(Number(outside), host);
+    for (const end of [socket, onward]) end.on('error', () => undefined);
+    socket.pipe(onward).pipe(socket);
+  });
+  building.defer(async () => {
+    server.close();
+    await once(server, 'close');
+  });
+  await once(server.listen(path), 'listening');
+  const program = `const { connect, createServer } = require('node:net');
+    createServer((socket) => {
+      const onward = connect(${JSON.stringify(path)});
+      for (const end of [socket, onward]) end.on('error', () => undefined).on('close', () => (socket.destroy(), onward.destroy()));
+      socket.pipe(onward).pipe(socket);
+    }).listen(${port}, '127.0.0.1', () => process.stdout.write('listening'));`;
+  const child = spawn('nsenter', [`--target=${target}`, '--net', process.execPath, '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  building.defer(async () => {
+    const ended = once(child, 'close');
+    if (child.kill('SIGKILL')) await ended;
+  });
+  await once(child.stdout, 'data', { signal: AbortSignal.timeout(deadlineMs) });
+  const owned = building.move();
+  return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
