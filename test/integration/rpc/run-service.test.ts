@@ -185,6 +185,16 @@ describe('registration', () => {
     expect(await register({ start: start - 10 })).toMatchObject({ code: 'workload_ended' });
     expect(await register({ start: start - 20 })).toMatchObject({ code: 'workload_ended' });
     expect((await broker.ledger.listRuns()).map(({ identity }) => identity.start)).toEqual([start]);
+    const refused = {
+      action: 'run_register',
+      outcome: 'refused',
+      code: 'workload_ended',
+      actor: 'signer:hpc',
+    };
+    expect((await records()).filter(({ outcome }) => outcome === 'refused')).toMatchObject([
+      { ...refused, workload: `run/hpc/12/${start - 10}` },
+      { ...refused, workload: `run/hpc/12/${start - 20}` },
+    ]);
   });
 
   it('keeps to what was said first', async () => {
@@ -321,6 +331,31 @@ describe('a node', () => {
     ]);
   });
 
+  it('of one task of an array gets nothing of another task, nor does the word for one register the other', async () => {
+    const start = startOfRun();
+    const task = (id: number) => ({ array: { job_id: 12, task_id: id } });
+    await register({ start, nodes: ['n1'], claims: task(0) });
+    await register({ start, jobId: 13, nodes: ['n2'], claims: task(1) });
+    const n1 = broker.nodeCertificate('n1');
+    const rows: readonly [unknown, string][] = [
+      [{ ...reference, job: 13 }, 'workload_unknown'],
+      [{ ...reference, job: 13, run: `run/hpc/12/${start}` }, 'workload_unknown'],
+      [{ ...reference, run: `run/hpc/13/${start}` }, 'workload_ended'],
+    ];
+    for (const [shown, code] of rows) expect(await hold(shown, n1).ended, code).toMatchObject({ code });
+    const other = { job_id: 13, jti: `hpc/12/${start}`, ...task(1) };
+    expect(await register({ start, nodes: ['n1'], claims: other })).toMatchObject({
+      code: 'credential_malformed',
+    });
+    expect((await records()).filter(({ outcome }) => outcome === 'refused')).toMatchObject([
+      // One record for what a node is refused again and again.
+      { action: 'attach', code: 'workload_unknown', node: 'hpc/n1' },
+      { action: 'attach', code: 'workload_ended', node: 'hpc/n1' },
+      { action: 'run_register', code: 'credential_malformed', actor: 'signer:hpc' },
+    ]);
+    expect(backendCalls()).toEqual([]);
+  });
+
   it('gets nothing that its job did not ask for', async () => {
     await register();
     const holding = hold(reference, broker.nodeCertificate('n1'));
@@ -391,6 +426,12 @@ describe('a node', () => {
     expect((await records()).filter(({ action }) => action === 'run_end')).toMatchObject([
       { job: '12', outcome: 'ok' },
       { job: '12', outcome: 'ok' },
+    ]);
+    const refusals = (await records()).filter(({ outcome }) => outcome === 'refused');
+    expect(refusals).toMatchObject([
+      { action: 'open', code: 'workload_terminating', job: '12', holder: 'n2', bundle: 'db' },
+      { action: 'attach', code: 'workload_unknown', node: 'hpc/n1' },
+      { action: 'attach', code: 'workload_ended', node: 'hpc/n1' },
     ]);
   });
 

@@ -94,11 +94,15 @@ async function sessionStates(broker: SlurmBroker): Promise<readonly string[]> {
   return (await broker.ledger.listSessions({ limit: 100 })).map(({ state }) => state);
 }
 
-async function refusalsOf(broker: SlurmBroker): Promise<readonly Record<string, unknown>[]> {
+async function auditOf(broker: SlurmBroker): Promise<readonly Record<string, unknown>[]> {
   const lines = (await readFile(broker.auditFile, 'utf8')).trimEnd().split('\n');
-  const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  return records.filter(({ outcome }) => outcome === 'refused');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
+
+const recordsOf = async (broker: SlurmBroker, wanted: string) =>
+  (await auditOf(broker)).filter(({ action }) => action === wanted);
+const refusalsOf = async (broker: SlurmBroker) =>
+  (await auditOf(broker)).filter(({ outcome }) => outcome === 'refused');
 
 describe('node agents and a broker', () => {
   it('give all nodes of a run the same login, and take it back when the last node has let go', async () => {
@@ -132,6 +136,34 @@ describe('node agents and a broker', () => {
         ...(await readdir(world.path('run/jobs'))),
       ]).toEqual([]);
     }
+  });
+
+  it('one of which falls silent with its connection open wait for it until its pings have gone unanswered', async () => {
+    await using site = await createSite({ endGraceSeconds: 600 });
+    const { broker } = site;
+    await site.world('n1').start();
+    const silent = await site.world('n2').start();
+    const start = startOfRun();
+    await site.register({ start });
+    await Promise.all(['n1', 'n2'].map((node) => site.hook(node, 'prolog')));
+    // As a node without power is to its peers: nothing comes, and nothing says so.
+    silent.signal('SIGSTOP');
+    await site.endRun(12, start);
+    expect(await site.hook('n1', 'epilog')).toBe('OK\n');
+    await vi.waitFor(async () => expect(await recordsOf(broker, 'wiped')).toHaveLength(1), {
+      timeout: 60_000,
+    });
+    expect([await sessionStates(broker), broker.backend.aliveCredentials().length]).toEqual([['active'], 1]);
+    await vi.waitFor(async () => expect(await sessionStates(broker)).toEqual(['ended']), {
+      timeout: 240_000,
+    });
+    expect(broker.backend.aliveCredentials()).toEqual([]);
+    expect(await broker.ledger.listRuns()).toEqual([]);
+
+    // And once it hears again, nothing of the run is there either.
+    silent.signal('SIGCONT');
+    const runs = site.world('n2').path('run/runs');
+    await vi.waitFor(async () => expect(await readdir(runs)).toEqual([]), { timeout: 120_000 });
   });
 
   it('of a run that outlives its session have the next one before it goes, and always a login that works', async () => {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { expect, it, vi } from 'vitest';
 import { startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
 import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
@@ -64,6 +64,23 @@ it('a node whose prolog found no broker says so when there is one again, of that
   await vi.waitFor(async () => expect(await words(broker)).toHaveLength(1), { timeout: 180_000 });
   expect(await words(broker)).toMatchObject([{ outcome: 'failed', workload, node: 'hpc/n1' }]);
   expect(await toCancel(broker)).toEqual([workload]);
+});
+
+it('a node that finds a link where the files of a run are to be says why, and puts nothing behind it', async () => {
+  await using site = await createSite(20);
+  const { broker, world } = site;
+  const workload = await register(broker);
+  await world.start();
+  await mkdir(world.path('elsewhere'));
+  const start = workload.split('/').at(-1) ?? '';
+  await symlink(world.path('elsewhere'), world.path(`run/runs/12-${start}`));
+  expect(await world.hook('prolog', slurmd(job))).toMatch(/^FAIL /);
+  await vi.waitFor(async () => expect(await words(broker)).toHaveLength(1), { timeout: 180_000 });
+  expect(await words(broker)).toMatchObject([
+    { outcome: 'failed', workload, node: 'hpc/n1', code: 'delivery_unsafe' },
+  ]);
+  expect(await readdir(world.path('elsewhere'))).toEqual([]);
+  expect(broker.backend.aliveCredentials()).toEqual([]);
 });
 
 it('a node says nothing of a run that is over there, nor of the next one of its job', async () => {

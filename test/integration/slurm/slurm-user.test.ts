@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startProcess } from '../../support/parts/owned-process.ts';
@@ -185,6 +185,14 @@ describeWith(['slurm'], 'where SlurmUser is not root and users see only what is 
     expect(await slurm.read('out/register.err')).toContain(
       'the signing key of the credential is not known here',
     );
+    const [refused] = (await readFile(site.broker.auditFile, 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes('"credential_unknown_key"'));
+    expect(JSON.parse(refused ?? '{}')).toMatchObject({
+      action: 'run_register',
+      outcome: 'refused',
+      actor: 'signer:hpc',
+    });
     await site.restart({ yaml: { keys: [old] } });
     await slurm.waitFor('it has run', async () => (await slurm.state(id)) === 'CD');
     await site.isOver(id);
