@@ -1,5 +1,8 @@
 /** What the processes of the benchmarks of batch runs say to each other. */
 
+/** Of what a Vault issues before the broker has it on record. */
+export const probationSeconds = 60;
+
 /** From the broker, or the bare server, once it listens. */
 export interface RunServerReady {
   readonly address: string;
@@ -19,9 +22,9 @@ export interface KeyPair {
 /** To the broker: how much is there now. */
 export interface RunServerSizes {
   readonly anonymousKb: number;
-  /** Credentials that are alive at the backend. */
-  readonly credentials: number;
   readonly sessions: number;
+  /** Lease sets that were ever made, by the audit log. */
+  readonly issued: number;
 }
 
 /** To the agents, first. */

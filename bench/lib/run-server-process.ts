@@ -1,18 +1,22 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:tls';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { createVaultBackend } from '../../src/backend/vault/vault-backend.ts';
 import { createAuthority } from '../../src/demo/authority/certificates.ts';
 import type { HoldRequest__Output } from '../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse } from '../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/platform/log.ts';
 import { loadWorkloadApi } from '../../src/rpc/proto.ts';
 import { startSlurmBroker } from '../../test/support/slurm-broker.ts';
 import { memoryOf } from './child.ts';
-import type { RunServerReady, RunServerSizes } from './run-messages.ts';
+import { probationSeconds, type RunServerReady, type RunServerSizes } from './run-messages.ts';
 
 /** All agents come from one address, which may take half of all connections, and the signer has one too. */
 const maxConnections = 24_000;
 
-/** Arguments: which server, and how many nodes will come. */
-const [kind, count] = process.argv.slice(2);
+/** Arguments: which server, how many nodes will come, and of a broker with a Vault its address and the file of a token for it. */
+const [kind, count, vault, tokenFile] = process.argv.slice(2);
 const nodes = Number(count);
 if (kind === 'bare') await serveBare();
 else await serveBroker();
@@ -27,10 +31,16 @@ function answerSizes(look: () => Promise<Omit<RunServerSizes, 'anonymousKb'>>): 
 }
 
 async function serveBroker(): Promise<void> {
-  const broker = await startSlurmBroker({ maxConnections, maxUnproved: 1_024 });
+  const broker = await startSlurmBroker({
+    maxConnections,
+    maxUnproved: 1_024,
+    ...(vault === undefined || tokenFile === undefined
+      ? {}
+      : { otherBackend: await openVault(vault, tokenFile) }),
+  });
   answerSizes(async () => ({
-    credentials: broker.backend.aliveCredentials().length,
     sessions: (await broker.ledger.listSessions({ limit: 100 })).length,
+    issued: (await readFile(broker.auditFile, 'utf8')).match(/"action":"issue"/g)?.length ?? 0,
   }));
   const ready: RunServerReady = {
     address: broker.nodes,
@@ -41,6 +51,18 @@ async function serveBroker(): Promise<void> {
   };
   process.send?.(ready);
 }
+
+const openVault = (address: string, file: string) =>
+  createVaultBackend({
+    config: {
+      address,
+      auth: { kind: 'token', tokenFile: file },
+      requestLimitSeconds: 90,
+      probationSeconds,
+    },
+    clock: systemClock,
+    log: silentLog,
+  });
 
 /** Mutual TLS and one answer: what the transport alone costs. */
 async function serveBare(): Promise<void> {
@@ -72,7 +94,7 @@ async function serveBare(): Promise<void> {
     tls.listen({ host: '127.0.0.1', port: 0, backlog: 8192 }, () => resolve());
   });
   const bound = tls.address();
-  answerSizes(() => Promise.resolve({ credentials: 0, sessions: 0 }));
+  answerSizes(() => Promise.resolve({ sessions: 0, issued: 0 }));
   const client = (name: string) =>
     ca.issueClient({ commonName: name, uri: `spiffe://bare/slurm/hpc/node/${name}` });
   const ready: RunServerReady = {

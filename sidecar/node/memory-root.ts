@@ -5,7 +5,8 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { errnoOf } from '../deliver/file-system.ts';
 import { isMemoryType } from '../deliver/safe-folder.ts';
-import { maySwap, mountMemory, mountReadOnly } from './mount.ts';
+import { maySwap } from './may-swap.ts';
+import { mountMemory, mountReadOnly } from './mount.ts';
 import { ensureOwnFolder } from './own-folder.ts';
 
 /** Where the agent's files are, all of it in memory. */
@@ -58,8 +59,10 @@ export async function prepareRoot(options: MemoryRootOptions): Promise<MemoryRoo
     );
   }
   await requireMemory(view);
-  if ((await maySwap(root)) || (await maySwap(view)))
-    log.warn('files may be swapped to a disk: not all is mounted with noswap', { folder: root });
+  for (const folder of [root, view]) {
+    if (await maySwap(folder))
+      log.warn('files may be swapped to a disk: what they are on is not mounted with noswap', { folder });
+  }
   log.info('files are kept in memory', { root });
   return { root, target: isGuarded ? target : view, view };
 }

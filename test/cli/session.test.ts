@@ -55,6 +55,27 @@ describe('leasehold session list', () => {
     ]);
   });
 
+  it('shows pods and runs in one table, each by the name that its people know', async () => {
+    const aRun = { jobId: 12, array: '', het: '', user: 'alice', partition: 'gpu', nodes: 1 };
+    const ofRun = { namespace: '', pod: '', serviceAccount: '', cluster: 'hpc', node: 'n1', run: aRun };
+    const sessions = [
+      aSession(),
+      aSession({ ...ofRun, id: 'ses_2' }),
+      aSession({ ...ofRun, id: 'ses_3', run: { ...aRun, jobId: 14, array: '13_7', nodes: 4 } }),
+      aSession({ ...ofRun, id: 'ses_4', run: { ...aRun, jobId: 16, het: '15+1' } }),
+    ];
+    broker.script({ ListSessions: { answer: { sessions } } });
+    const { stdout } = await runHere(['session', 'list'], broker);
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/).slice(0, 6))).toEqual([
+      ['SESSION', 'CLUSTER', 'WORKLOAD', 'BUNDLE', 'STATE', 'NODE'],
+      ['ses_1', 'blue', 'shop/api-7f9c', 'orders-db', 'active', 'node-1'],
+      ['ses_2', 'hpc', 'job 12 (alice)', 'orders-db', 'active', 'n1'],
+      ['ses_3', 'hpc', 'job 13_7 (alice)', 'orders-db', 'active', '4 nodes'],
+      ['ses_4', 'hpc', 'job 15+1 (alice)', 'orders-db', 'active', 'n1'],
+      [''],
+    ]);
+  });
+
   it('sends no selector when none is given', async () => {
     broker.script({ ListSessions: { answer: {} } });
     const ran = await runHere(['session', 'list', '--output', 'json'], broker);

@@ -74,7 +74,6 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
       args,
     });
     const app = await jobs.loginOf(job, 'n1', 'start-of-app');
-    await site.slurm.command('scontrol', 'update', `JobId=${job}`, 'TimeLimit=30');
     const before = await jobs.loginOf(job);
     const next = await jobs.loginOf(job, 'n1', 'next');
     expect(await jobs.loginOf(job, 'n4', 'next')).toEqual(next);

@@ -15,7 +15,7 @@ const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => (
 });
 
 /**
- * Every run in the partition gpu gets a database account; those in cpu get nothing. `brief` and `vital` are for who asks: one is decided anew every few
+ * Every run in the partitions gpu and urgent gets a database account; those in cpu get nothing. `brief` and `vital` are for who asks: one is decided anew every few
  * seconds, without the other on all its nodes a job is cancelled.
  */
 export const policyText = stringify({
@@ -29,6 +29,7 @@ export const policyText = stringify({
   },
   grants: [
     { name: 'gpu', allow: 'app', runs: { cluster: 'hpc', partition: 'gpu' } },
+    { name: 'urgent', allow: 'app', runs: { cluster: 'hpc', partition: 'urgent' } },
     {
       name: 'wish',
       allow: ['brief', 'vital'],

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { stringify } from 'yaml';
 import { buildHook } from '../../scripts/build-hook.ts';
 import { createTestCa } from '../support/certificates.ts';
@@ -50,9 +51,14 @@ export interface SlurmSite extends AsyncDisposable {
   marker(node: Node, jobId: number): Promise<string>;
   /** The broker's audit log. */
   audit(): Promise<string>;
+  /** How often the signer has told the broker that serves now which runs there are. */
+  reports(): Promise<number>;
+  /** When the broker takes the run of that job to end, by its time limit; milliseconds since the Unix epoch. It is stopped to be asked: nobody else can open its ledger. */
+  endOfRun(jobId: number): Promise<number>;
   /** Names of all files of runs, markers and records that any agent still has. */
   left(): Promise<readonly string[]>;
   killAgent(node: Node): Promise<void>;
+  /** Where it does not run. */
   startAgent(node: Node): Promise<void>;
   stopBroker(): Promise<void>;
   killBroker(): Promise<void>;
@@ -152,6 +158,7 @@ export async function startSlurmSite(
     );
   const published = await runLeasehold(['signer', '--config', await writeSigner(), '--keys']);
   if (published.status !== 0) throw new Error(published.stderr);
+  const ledgerFile = join(folder, 'ledger.sqlite');
   const brokerConfig = await write(
     'broker.yaml',
     stringify({
@@ -188,7 +195,7 @@ export async function startSlurmSite(
           },
         },
       },
-      ledger: { sqlite: { file: join(folder, 'ledger.sqlite') } },
+      ledger: { sqlite: { file: ledgerFile } },
       audit: {
         file: join(folder, 'audit.log'),
         hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
@@ -223,6 +230,7 @@ export async function startSlurmSite(
   const agents = new Map<Node, OwnedProcess>();
   const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
   const startAgent = async (node: Node) => {
+    if (agents.get(node)?.exited === false) return;
     const log = () => readFile(join(folder, `agent-${node}.log`), 'utf8').catch(() => '');
     const written = (await log()).length;
     const agent = await startLeasehold({
@@ -306,6 +314,25 @@ export async function startSlurmSite(
     writtenOn: (node) => join(rootOf(node), 'own/runs'),
     marker: (node, jobId) => readFile(join(rootOf(node), 'jobs', String(jobId)), 'utf8').catch(() => ''),
     audit: () => readFile(join(folder, 'audit.log'), 'utf8'),
+    reports: async () => {
+      const text = await (await fetch(`http://${http}/metrics`)).text();
+      const counted =
+        /^leasehold_rpc_calls_total\{(?=[^}]*method="ReportRuns")(?=[^}]*code="ok")[^}]*\} (\d+)/m;
+      return Number(counted.exec(text)?.[1] ?? 0);
+    },
+    endOfRun: async (jobId) => {
+      await broker?.stop();
+      const ledger = new DatabaseSync(ledgerFile, { readOnly: true });
+      try {
+        const runs = ledger.prepare('SELECT ends_at FROM run WHERE workload GLOB ?');
+        const run = runs.get(`run/hpc/${jobId}/*`);
+        if (run === undefined) throw new Error(`the ledger has no run of job ${jobId}`);
+        return Number(run['ends_at']);
+      } finally {
+        ledger.close();
+        await startBroker();
+      }
+    },
     left: async () => {
       const names = nodes.flatMap((node) =>
         ['runs', 'jobs', 'state'].map(async (kind) =>

@@ -1,8 +1,9 @@
 import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { valueAt } from '../support/json.ts';
 import { describeWith } from '../support/require.ts';
-import { holding, type jobsOf, on, tell } from './slurm-jobs.ts';
+import { holding, type jobsOf, on, tell, wait } from './slurm-jobs.ts';
 import { type SlurmSite } from './slurm-site.ts';
 import { useSlurmSite } from './slurm-suite.ts';
 
@@ -11,7 +12,14 @@ let jobs: ReturnType<typeof jobsOf>;
 
 /** What breaks under a job: the agent, the broker, slurmd and slurmctld, one after the other. */
 describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
-  useSlurmSite((...started) => ([site, jobs] = started), { hasPauses: true });
+  useSlurmSite((...started) => ([site, jobs] = started), {
+    hasPauses: true,
+    conf: [
+      'PreemptType=preempt/partition_prio',
+      'PreemptMode=REQUEUE',
+      'PartitionName=urgent Nodes=ALL PriorityTier=10 MaxTime=60 State=UP',
+    ],
+  });
 
   // After a failure too, or the tests that follow would fail for it.
   afterEach(() => site.startBroker());
@@ -24,6 +32,68 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     await jobs.release(job);
     expect(await jobs.loginOf(job, 'n4', 'end')).toEqual(login);
     await jobs.expectOver([job], [login]);
+  });
+
+  it('keeps its files and its login while slurmd and the broker go and come back, and is rotated after that', async () => {
+    const { slurm } = site;
+    const look = `while [ ! -e $OUT/$SLURM_JOB_ID.look ]; do sleep 0.2; done\nsrun -n1 sh -c '${tell('back')}'`;
+    const job = await site.submit(`${tell('start')}\n${look}\n${wait}\n${tell('end')}`, on('n4'));
+    const login = await jobs.loginOf(job, 'n4');
+    await slurm.stopSlurmd('n4');
+    await slurm.startNode('n4');
+    await site.stopBroker();
+    await site.startBroker();
+    await site.tell(`${job}.look`);
+    // Of a step that slurmd has started since.
+    expect(await jobs.loginOf(job, 'n4', 'back')).toEqual(login);
+    expect(await jobs.canLogin(login)).toBe(true);
+    await slurm.waitFor('the agent is back', async () => {
+      const listed = await site.command('session', 'list', '--job', String(job), '--output', 'json');
+      return valueAt(JSON.parse(listed.stdout), 'sessions', '0', 'holders', '0', 'attached') === true;
+    });
+    const rotated = await site.command('rotate', '--job', String(job), '--reason', 'drill', '--yes');
+    expect(rotated.status, rotated.stderr).toBe(0);
+    await slurm.waitFor('the login is gone', () => jobs.isGone(login));
+    await jobs.release(job);
+    const next = await jobs.loginOf(job, 'n4', 'end');
+    expect(next.username).not.toBe(login.username);
+    await jobs.expectOver([job], [login, next]);
+  });
+
+  it('whose time limit is raised keeps its login, and the broker knows the new limit', async () => {
+    const job = await site.submit(holding, on('n4', '--time=5'));
+    const login = await jobs.loginOf(job, 'n4');
+    const end = await site.endOfRun(job);
+    await site.slurm.command('scontrol', 'update', `JobId=${job}`, 'TimeLimit=30');
+    // One may have been on its way before.
+    const heard = await site.reports();
+    await site.slurm.waitFor('two reports', async () => (await site.reports()) >= heard + 2);
+    // To the half of a minute: Slurm counts from when the hooks of the job's start are done.
+    expect(((await site.endOfRun(job)) - end) / 60_000).toBeCloseTo(25, 0);
+    expect(await jobs.canLogin(login)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job], [login]);
+  });
+
+  it('that is preempted gives its login back, and its next run has another', async () => {
+    const { slurm } = site;
+    const job = await site.submit(holding, on('n1', '--requeue', '--exclusive'));
+    const first = await jobs.loginOf(job);
+    const urgent = await site.submit(holding, on('n1', '--partition=urgent', '--exclusive'));
+    const other = await jobs.loginOf(urgent);
+    await slurm.waitFor('it waits again', async () => (await slurm.state(job)) === 'PD');
+    await slurm.waitFor('the first login is gone', () => jobs.isGone(first));
+    expect(await jobs.canLogin(other)).toBe(true);
+    await jobs.release(urgent);
+    await slurm.waitFor(
+      'its next run tells its login',
+      async () => (await jobs.loginOf(job)).username !== first.username,
+    );
+    const second = await jobs.loginOf(job);
+    expect(second.username).not.toBe(other.username);
+    expect(await jobs.canLogin(second)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job, urgent], [first, other, second]);
   });
 
   it('whose user calls the sockets of the agent and of the signer is turned away, and keeps what it has', async () => {

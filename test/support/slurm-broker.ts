@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { openAudit } from '../../src/audit/open-audit.ts';
 import type { CertificateSigner } from '../../src/backend/certificate-signer.ts';
+import type { Backend } from '../../src/backend/backend.ts';
 import { createMemoryBackend, type MemoryBackend } from '../../src/backend/memory/memory-backend.ts';
 import { startEngine } from '../../src/broker/start-engine.ts';
 import type { WorkloadStates } from '../../src/identity/identity.ts';
@@ -112,6 +113,8 @@ export async function startSlurmBroker(
     readonly ca?: Authority;
     /** Certifies nodes that enrol. */
     readonly authority?: NodeAuthority;
+    /** In place of the one in memory, which then nothing comes to. */
+    readonly otherBackend?: Backend;
   } = {},
 ): Promise<SlurmBroker> {
   await using building = new AsyncDisposableStack();
@@ -146,6 +149,7 @@ export async function startSlurmBroker(
     dynamic: { 'database/creds/app': {} },
     secrets: { 'secret/data/api': { key: 'value' } },
   });
+  const used = options.otherBackend ?? backend;
   const policy = createFixedPolicy(parsePolicy(options.policy ?? policyText));
   const config = {
     name: cluster,
@@ -164,7 +168,7 @@ export async function startSlurmBroker(
     refreshMs: options.keyRefreshMs ?? 60_000,
   });
   building.defer(() => keys.close());
-  const now = () => backend.now();
+  const now = () => used.now();
   const registry = building.use(
     createRunRegistry({ ledger, policy, audit, clusters: [config], clock, log, now, serves: () => true }),
   );
@@ -172,7 +176,7 @@ export async function startSlurmBroker(
   building.defer(() => stopped.abort());
   const { engine } = await startEngine({
     ledger,
-    backend,
+    backend: used,
     policy,
     states: joinStates(noPods, registry.states),
     audit,

@@ -8,7 +8,7 @@ import { runLeasehold } from '../../support/leasehold-process.ts';
 import { startOfRun, startSlurmBroker } from '../../support/slurm-broker.ts';
 import { slurmd } from '../sidecar/node-world.ts';
 import { type InstalledPackage, installPackage } from './installed.ts';
-import { createSigner } from './stated-run.ts';
+import { createSigner } from './test-signer.ts';
 import { writeNodeSite, writeSlurmd } from './unit-sites.ts';
 
 let installed: InstalledPackage;
@@ -27,8 +27,7 @@ describeWith(['packages'], 'the package on a node', () => {
       writeSlurmd(installed.root);
       await using machine = await startSystemdMachine(installed.root);
       const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
-      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
-      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
+      const variables = variablesOf({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
       const ran = () => shell('cat /var/slurmd.log');
       const state = (unit: string) => shell(`systemctl show --property=ActiveState --value ${unit}`);
       const start = (unit: string) => machine.run(['systemctl', 'start', unit]).status;
@@ -72,48 +71,23 @@ describeWith(['packages'], 'the package on a node', () => {
       const mounts = () =>
         Object.fromEntries(
           [...shell('mount').matchAll(/ on (\/run\/leasehold\S*) type tmpfs \(([^)]+)\)/g)].map(
-            ([, place = '', options = '']) => [place, options],
+            // A kernel may have words of its own besides.
+            ([, place = '', options = '']) => [
+              place,
+              options.split(',').filter((word) => word !== 'inode64'),
+            ],
           ),
         );
-      const closed = 'nosuid,nodev,noexec,relatime';
-      const kept = `mode=711${hasNoswap ? ',noswap' : ''}`;
+      const closed = ['nosuid', 'nodev', 'noexec', 'relatime'];
+      const kept = ['mode=711', ...(hasNoswap ? ['noswap'] : [])];
       const expected = {
-        '/run/leasehold': `rw,${closed},size=16384k,${kept}`,
-        '/run/leasehold/own/runs': `rw,${closed},size=65536k,${kept}`,
-        '/run/leasehold/runs': `ro,${closed},size=65536k,${kept}`,
+        '/run/leasehold': ['rw', ...closed, 'size=16384k', ...kept],
+        '/run/leasehold/own/runs': ['rw', ...closed, 'size=65536k', ...kept],
+        '/run/leasehold/runs': ['ro', ...closed, 'size=65536k', ...kept],
       };
       expect(mounts()).toEqual(expected);
       expect(shell('cat /var/node-agent.log').includes('files may be swapped to a disk')).toBe(!hasNoswap);
-      // What the units would be at the next boot, with another kernel, and as a site has changed them.
-      const generated = (release: string) =>
-        shell(
-          `rm -rf /var/g; mkdir -p /var/g /var/u; printf '#!/bin/sh\necho ${release}\n' >/var/u/uname; chmod +x /var/u/uname;
-            PATH=/var/u:$PATH /usr/lib/systemd/system-generators/leasehold-noswap /var/g && cd /var/g && grep -r ^ . | sort`,
-        );
-      const unchanged = [
-        './run-leasehold-own-runs.mount.d/10-noswap.conf:Options=size=64m,mode=0711,nosuid,nodev,noexec,noswap',
-        './run-leasehold-own-runs.mount.d/10-noswap.conf:[Mount]',
-      ];
-      const own = './run-leasehold.mount.d/10-noswap.conf';
-      const asShipped = [
-        ...unchanged,
-        `${own}:Options=size=16m,mode=0711,nosuid,nodev,noexec,noswap`,
-        `${own}:[Mount]`,
-      ];
-      for (const release of ['6.4.0', '6.12.0-55.el10.x86_64', '7.0-rc1', '10.0'])
-        expect([release, generated(release).split('\n')]).toEqual([release, asShipped]);
-      for (const release of ['5.14.0-503.el9.x86_64', '6.3.9', '4.18.0', '6', 'unknown'])
-        expect([release, generated(release)]).toEqual([release, '']);
-      const edited = (options: string) =>
-        shell(
-          `cd /usr/lib/systemd/system && sed 's/^Options=.*/Options=${options}/' run-leasehold.mount >/etc/systemd/system/run-leasehold.mount`,
-        );
-      edited('size=32m');
-      expect(generated('6.4.0')).toContain(`${own}:Options=size=32m,noswap`);
-      edited('noswap,size=32m');
-      expect(generated('6.4.0').split('\n')).toEqual(unchanged);
-      const job = slurmd({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
-      const variables = Object.entries(job).map(([name, value]) => `${name}=${value}`);
+      const variables = variablesOf({ SLURM_CLUSTER_NAME: 'hpc', SLURMD_NODENAME: 'n1' });
       const hooked = machine.run([
         ...['env', '-i', ...variables, 'SLURM_SCRIPT_CONTEXT=epilog_slurmd'],
         '/usr/libexec/leasehold/leasehold-hook',
@@ -129,6 +103,55 @@ describeWith(['packages'], 'the package on a node', () => {
       expect(within('touch /etc/leasehold/node/x || touch /usr/x || touch /var/lib/x')).toBe(1);
       expect(machine.run(['systemctl', 'stop', 'leasehold-node-agent']).status).toBe(0);
       expect(mounts()).toEqual(expected);
+    });
+
+    it('adds noswap to its mounts where the kernel can, and what a site says counts more', async () => {
+      await using machine = await startSystemdMachine(installed.root);
+      const shell = (text: string) => machine.run(['sh', '-c', text]).stdout.trim();
+      const generator = '/usr/lib/systemd/system-generators/leasehold-noswap';
+      /** What it writes where `uname -r` says that. */
+      const generated = (release: string) => {
+        shell(
+          `rm -rf /var/g; mkdir -p /var/g /var/u; printf '#!/bin/sh\\necho ${release}\\n' >/var/u/uname; chmod +x /var/u/uname`,
+        );
+        const { status, stderr } = machine.run(['sh', '-c', `PATH=/var/u:$PATH ${generator} /var/g`]);
+        expect([release, status, stderr]).toEqual([release, 0, '']);
+        const lines = shell('cd /var/g && grep -r Options= . | sort');
+        return lines === '' ? [] : lines.split('\n');
+      };
+      const line = (unit: string, options: string) =>
+        `./${unit}.mount.d/00-leasehold-noswap.conf:Options=${options}`;
+      const shipped = 'mode=0711,nosuid,nodev,noexec,noswap';
+      const ofRuns = line('run-leasehold-own-runs', `size=64m,${shipped}`);
+      const both = [ofRuns, line('run-leasehold', `size=16m,${shipped}`)];
+      for (const release of ['6.4.0', '6.12.0-55.el10.x86_64', '7.0-rc1', '10.0'])
+        expect([release, generated(release)]).toEqual([release, both]);
+      for (const release of ['5.14.0-503.el9.x86_64', '6.3.9', '4.18.0', '6', 'unknown'])
+        expect([release, generated(release)]).toEqual([release, []]);
+
+      // The unit is the site's own.
+      const own = '/etc/systemd/system/run-leasehold.mount';
+      const edited = (options: string) => {
+        const text = `[Mount]\nWhat=leasehold\nWhere=/run/leasehold\nType=tmpfs\nOptions=${options}\n`;
+        machine.run(['tee', own], text);
+        return generated('6.4.0');
+      };
+      expect(edited('size=32m')).toEqual([ofRuns, line('run-leasehold', 'size=32m,noswap')]);
+      for (const options of ['size=32m,noswap', 'size=32m, mode=0700', 'size=32m,\\\nmode=0700', ''])
+        expect([options, edited(options)]).toEqual([options, [ofRuns]]);
+      shell(`rm ${own}; echo 'leasehold /run/leasehold tmpfs size=32m 0 0' >/etc/fstab`);
+      expect(generated('6.4.0')).toEqual([ofRuns]);
+      shell('rm /etc/fstab');
+
+      // As systemd puts it together: by name, whichever folder a drop-in is in.
+      const optionsNow = () => {
+        shell('systemctl daemon-reload');
+        return shell('systemctl show --property=Options --value run-leasehold.mount');
+      };
+      expect(optionsNow().includes('noswap')).toBe(hasNoswap);
+      machine.run(['mkdir', `${own}.d`]);
+      machine.run(['tee', `${own}.d/05-size.conf`], '[Mount]\nOptions=size=32m\n');
+      expect(optionsNow()).toBe('size=32m');
     });
 
     it('delivers, rotates, tells the program and wipes, with no more rights than its unit leaves it', async () => {
@@ -197,7 +220,7 @@ describeWith(['packages'], 'the package on a node', () => {
       await until(() => expect(shell('cat /tmp/told/new')).toMatch(/password/i));
       expect(shell('cat /tmp/told/new')).toBe(asOwner('cat', file).stdout.trim());
       expect(shell('cat /tmp/told/new')).not.toBe(first.trim());
-      expect(shell('cat /var/node-agent.log')).toContain('"told":1');
+      await until(() => expect(shell('cat /var/node-agent.log')).toContain('"told":1'));
 
       await signer.end();
       await hook('epilog');

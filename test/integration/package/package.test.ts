@@ -10,7 +10,7 @@ import { brokerUser, writeBrokerSite } from './unit-sites.ts';
 import { expectConfined } from './confined.ts';
 import { dpkg, type InstalledPackage, installPackage, runBare } from './installed.ts';
 import { readRpm } from './read-rpm.ts';
-import { createSigner } from './stated-run.ts';
+import { createSigner } from './test-signer.ts';
 
 let pack: InstalledPackage;
 let [deb, rpm, root] = ['', '', ''];

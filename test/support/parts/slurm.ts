@@ -104,6 +104,8 @@ export interface SlurmCluster extends AsyncDisposable {
   /** Kills a node's slurmd and every process of its jobs without a word, as when the machine is lost. */
   killNode(node: string): Promise<void>;
   startNode(node: string): Promise<void>;
+  /** Ends a node's slurmd in order; its jobs and their steps go on. */
+  stopSlurmd(node: string): Promise<void>;
   /** States of all nodes, as sinfo's short words. */
   nodeStates(): Promise<readonly string[]>;
   /** Until every node is free, and in service. */
@@ -243,6 +245,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       await killJobsOfNode(node, conf);
     },
     startNode,
+    stopSlurmd: async (node) => daemons.get(node)?.stop(),
     restartController: async ({ signal = 'SIGKILL', meanwhile } = {}) => {
       running.signal(signal);
       await running.stop();

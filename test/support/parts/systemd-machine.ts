@@ -105,18 +105,17 @@ async function lead(
   const [host = '', outside] = address.split(':');
   const server = createServer((socket) => {
     const onward = connect(Number(outside), host);
-    for (const end of [socket, onward]) end.on('error', () => undefined);
+    // One that breaks takes the other with it.
+    for (const end of [socket, onward])
+      end.on('error', () => end.destroy()).on('close', () => (socket.destroy(), onward.destroy()));
     socket.pipe(onward).pipe(socket);
   });
-  building.defer(async () => {
-    server.close();
-    await once(server, 'close');
-  });
+  building.defer(() => void server.close());
   await once(server.listen(path), 'listening');
   const program = `const { connect, createServer } = require('node:net');
     createServer((socket) => {
       const onward = connect(${JSON.stringify(path)});
-      for (const end of [socket, onward]) end.on('error', () => undefined).on('close', () => (socket.destroy(), onward.destroy()));
+      for (const end of [socket, onward]) end.on('error', () => end.destroy()).on('close', () => (socket.destroy(), onward.destroy()));
       socket.pipe(onward).pipe(socket);
     }).listen(${port}, '127.0.0.1', () => process.stdout.write('listening'));`;
   const child = spawn('nsenter', [`--target=${target}`, '--net', process.execPath, '--eval', program], {
@@ -124,9 +123,14 @@ async function lead(
   });
   building.defer(async () => {
     const ended = once(child, 'close');
-    if (child.kill('SIGKILL')) await ended;
+    if (child.exitCode === null && child.kill('SIGKILL')) await ended;
   });
-  await once(child.stdout, 'data', { signal: AbortSignal.timeout(deadlineMs) });
+  const signal = AbortSignal.timeout(deadlineMs);
+  const isListening = await Promise.race([
+    once(child.stdout, 'data', { signal }).then(() => true),
+    once(child, 'exit', { signal }).then(() => false),
+  ]);
+  if (!isListening) throw new Error(`port ${port} of the machine cannot be had`);
   const owned = building.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
