@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:tls';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { createVaultBackend } from '../../src/backend/vault/vault-backend.ts';
+import { createVaultBackend, type VaultBackend } from '../../src/backend/vault/vault-backend.ts';
 import { createAuthority } from '../../src/demo/authority/certificates.ts';
 import type { HoldRequest__Output } from '../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse } from '../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
@@ -52,8 +52,8 @@ async function serveBroker(): Promise<void> {
   process.send?.(ready);
 }
 
-const openVault = (address: string, file: string) =>
-  createVaultBackend({
+function openVault(address: string, file: string): Promise<VaultBackend> {
+  return createVaultBackend({
     config: {
       address,
       auth: { kind: 'token', tokenFile: file },
@@ -63,6 +63,7 @@ const openVault = (address: string, file: string) =>
     clock: systemClock,
     log: silentLog,
   });
+}
 
 /** Mutual TLS and one answer: what the transport alone costs. */
 async function serveBare(): Promise<void> {

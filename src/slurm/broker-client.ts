@@ -16,6 +16,12 @@ import { loadRunApi } from '../rpc/proto.ts';
 import type { SignerConfig } from './config.ts';
 
 /**
+ * Between attempts to connect. The channel lives as long as the signer, and grpc-js would come to wait for 2 minutes: jobs would be held so long after a
+ * broker is back.
+ */
+const reconnect = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
+
+/**
  * The broker's RunService. Asks one address after the other, the one that answered last first, each call within `timeoutMs` in all. Every call
  * may be made twice: the broker gives the same answer. Throws a decision of a broker's, or `cancelled`, or else what the last one was in trouble with.
  */
@@ -75,7 +81,7 @@ export async function connectBroker(
       clientCertificate: { certificate, key },
       ...(serverName === undefined ? {} : { serverName }),
     });
-    return new (loadRunApi().leasehold.v1.RunService)(target, credentials, options);
+    return new (loadRunApi().leasehold.v1.RunService)(target, credentials, { ...options, ...reconnect });
   });
   key.fill(0);
   let first = 0;

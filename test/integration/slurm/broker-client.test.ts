@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectBroker, isDecision } from '../../../src/slurm/broker-client.ts';
 import { partsOf } from '../../../src/slurm/report-parts.ts';
+import { startSwitch } from '../../support/switch.ts';
 import { cluster, startOfRun, startSlurmBroker, type SlurmBroker } from '../../support/slurm-broker.ts';
 
 const owned = new AsyncDisposableStack();
@@ -61,6 +63,23 @@ it('takes a decision for the answer of all', async () => {
   const error = await failureOf(client.register({ assertion: earlier }, anyTime));
   expect(error).toMatchObject({ code: 'workload_ended' });
   expect(isDecision(error)).toBe(true);
+});
+
+it('hears a broker within seconds of its return, however long it was away', async () => {
+  await using way = await startSwitch(seeing.nodes);
+  using client = await connect(way.address);
+  const report = () => failureOf(client.report({ asOfMs: Date.now(), runs: [] }, anyTime));
+  expect(await report()).toBeUndefined();
+  way.close(true);
+  // A pause between attempts that grew without a limit would be 15 s by then.
+  const reopened = Date.now() + 30_000;
+  while (Date.now() < reopened) {
+    expect(await report()).toMatchObject({ code: 'broker_unavailable' });
+    await delay(500);
+  }
+  way.close(false);
+  while ((await report()) !== undefined) await delay(100);
+  expect(Date.now() - reopened).toBeLessThan(9_000);
 });
 
 it('reports the largest part of a cluster’s runs in one message, and a larger one is refused whole', async () => {
