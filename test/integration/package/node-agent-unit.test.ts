@@ -123,8 +123,11 @@ describeWith(['packages'], 'the package on a node', () => {
       const line = (unit: string, options: string) =>
         `./${unit}.mount.d/00-leasehold-noswap.conf:Options=${options}`;
       const shipped = 'mode=0711,nosuid,nodev,noexec,noswap';
+      // In a container of other users no kernel can.
+      const isFirst = /^\s*0\s+0\s+4294967295$/m.test(shell('cat /proc/self/uid_map'));
+      const written = (...lines: readonly string[]) => (isFirst ? lines : []);
       const ofRuns = line('run-leasehold-own-runs', `size=64m,${shipped}`);
-      const both = [ofRuns, line('run-leasehold', `size=16m,${shipped}`)];
+      const both = written(ofRuns, line('run-leasehold', `size=16m,${shipped}`));
       for (const release of ['6.4.0', '6.12.0-55.el10.x86_64', '7.0-rc1', '10.0'])
         expect([release, generated(release)]).toEqual([release, both]);
       for (const release of ['5.14.0-503.el9.x86_64', '6.3.9', '4.18.0', '6', 'unknown'])
@@ -137,11 +140,11 @@ describeWith(['packages'], 'the package on a node', () => {
         machine.run(['tee', own], text);
         return generated('6.4.0');
       };
-      expect(edited('size=32m')).toEqual([ofRuns, line('run-leasehold', 'size=32m,noswap')]);
+      expect(edited('size=32m')).toEqual(written(ofRuns, line('run-leasehold', 'size=32m,noswap')));
       for (const options of ['size=32m,noswap', 'size=32m, mode=0700', 'size=32m,\\\nmode=0700', ''])
-        expect([options, edited(options)]).toEqual([options, [ofRuns]]);
+        expect([options, edited(options)]).toEqual([options, written(ofRuns)]);
       shell(`rm ${own}; echo 'leasehold /run/leasehold tmpfs size=32m 0 0' >/etc/fstab`);
-      expect(generated('6.4.0')).toEqual([ofRuns]);
+      expect(generated('6.4.0')).toEqual(written(ofRuns));
       shell('rm /etc/fstab');
 
       // As systemd puts it together: by name, whichever folder a drop-in is in.
