@@ -133,11 +133,12 @@ describeWith(['packages'], 'the package on a node', () => {
       for (const release of ['5.14.0-503.el9.x86_64', '6.3.9', '4.18.0', '6', 'unknown'])
         expect([release, generated(release)]).toEqual([release, []]);
 
+      const place = (path: string, text: string) =>
+        expect(machine.run(['sh', '-c', `mkdir -p "\${0%/*}" && cat >"$0"`, path], text).status).toBe(0);
       // The unit is the site's own.
       const own = '/etc/systemd/system/run-leasehold.mount';
       const edited = (options: string) => {
-        const text = `[Mount]\nWhat=leasehold\nWhere=/run/leasehold\nType=tmpfs\nOptions=${options}\n`;
-        machine.run(['tee', own], text);
+        place(own, `[Mount]\nWhat=leasehold\nWhere=/run/leasehold\nType=tmpfs\nOptions=${options}\n`);
         return generated('6.4.0');
       };
       expect(edited('size=32m')).toEqual(written(ofRuns, line('run-leasehold', 'size=32m,noswap')));
@@ -153,8 +154,7 @@ describeWith(['packages'], 'the package on a node', () => {
         return shell('systemctl show --property=Options --value run-leasehold.mount');
       };
       expect(optionsNow().includes('noswap')).toBe(hasNoswap);
-      machine.run(['mkdir', `${own}.d`]);
-      machine.run(['tee', `${own}.d/05-size.conf`], '[Mount]\nOptions=size=32m\n');
+      place(`${own}.d/05-size.conf`, '[Mount]\nOptions=size=32m\n');
       expect(optionsNow()).toBe('size=32m');
     });
 
