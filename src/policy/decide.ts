@@ -74,9 +74,14 @@ function firstFailedOfRun(
   for (const field of ['account', 'qos'] as const) {
     const patterns = runs[field];
     if (patterns === undefined) continue;
-    // Without enforcement `sbatch -A anything` is accepted: doubt never helps the run.
-    const holds = identity.accountingEnforced ? matchesAny(patterns, identity[field]) : effect === 'deny';
-    if (!holds) return identity.accountingEnforced ? field : `${field} (accounting is not enforced)`;
+    // Without enforcement `sbatch -A anything` is accepted, and not every Slurm tells or checks a QOS: doubt never helps the run.
+    const doubt = !identity.accountingEnforced
+      ? 'accounting is not enforced'
+      : identity[field] === ''
+        ? 'nobody vouches for one'
+        : undefined;
+    const holds = doubt === undefined ? matchesAny(patterns, identity[field]) : effect === 'deny';
+    if (!holds) return doubt === undefined ? field : `${field} (${doubt})`;
   }
   if (runs.array !== undefined && runs.array !== (identity.array !== undefined)) return 'array';
   if (runs.node !== undefined && !nodesHold(effect, runs.node, identity.nodes)) return 'node';

@@ -70,9 +70,9 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
   };
 }
 
-/** What tells whether it needs secrets. */
+/** What tells whether it needs secrets. Its QOS is not known where the controller tells its hook none. */
 export function matchedJob(job: StartingJob): MatchedJob {
-  return { ...job, isArrayTask: job.array !== undefined };
+  return { ...job, qos: job.qos || undefined, isArrayTask: job.array !== undefined };
 }
 
 export function hasNames(job: StartingJob): job is NamedJob {
@@ -92,6 +92,7 @@ export function claimsOf(
     readonly cluster: string;
     readonly audience: string;
     readonly accountingEnforced: boolean;
+    readonly qosEnforced: boolean;
     readonly now: number;
   },
 ): object {
@@ -105,6 +106,8 @@ export function claimsOf(
     if (name === undefined && site.accountingEnforced) throw invalid(`${key} is not a proper name`);
     return name ?? '';
   };
+  /** Before Slurm 25.11 slurmctld tells its hook none, and squeue does. Where any user may have any, it says nothing of one. */
+  const qos = vouched('SLURM_JOB_QOS', job.qos) || run.qos;
   return {
     iss: `slurm:${site.cluster}`,
     aud: site.audience,
@@ -124,7 +127,7 @@ export function claimsOf(
     group: job.group,
     account: vouched('SLURM_JOB_ACCOUNT', job.account),
     partition: job.partition,
-    qos: vouched('SLURM_JOB_QOS', job.qos),
+    qos: site.qosEnforced ? qos : '',
     accounting_enforced: site.accountingEnforced,
     nodes: job.nodes,
     ends_at: run.endsAt,

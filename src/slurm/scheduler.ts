@@ -28,12 +28,16 @@ export interface ScheduledRun {
   /** As scancel calls its state; undefined for one that is being set up, signalled or ended in this moment. */
   readonly state: 'RUNNING' | 'SUSPENDED' | undefined;
   readonly nodes: number;
+  /** The name that the site gave it; empty where there is none, or none that can be told whole. */
+  readonly qos: string;
 }
 
 /** Of slurm.conf, what the signer goes by. */
 export interface SchedulerSettings {
-  /** Only associations that the site has made are accepted, so that an account and a QOS say something. */
+  /** Only associations that the site has made are accepted, so that an account says something. */
   readonly accountingEnforced: boolean;
+  /** Only a QOS that the association may have is accepted: without it any user has any QOS of the site's by asking (`_determine_and_validate_qos` of slurmctld). */
+  readonly qosEnforced: boolean;
   /** Every node of a run begins its prolog before the run counts as running; otherwise with its first step there, which may never come. */
   readonly prologsAtStart: boolean;
 }
@@ -70,7 +74,10 @@ export interface Scheduler {
   cancelRun(run: ScheduledRun, why: string, signal: AbortSignal): Promise<boolean>;
 }
 
-// Numbers of fixed width alone: texts that users choose (name, comment, account) can hold line breaks and forge rows.
+/** One that fills it may be the beginning of a longer name. */
+const qosWidth = 66;
+const qosName = /^[A-Za-z0-9._@+-]+$/;
+// Of fixed width: numbers, and at the end a name that the site made. Texts that users choose (name, comment, account) can hold line breaks and forge rows.
 const widths = {
   JobID: 14,
   UserID: 14,
@@ -84,6 +91,7 @@ const widths = {
   NumNodes: 8,
   ArrayJobID: 14,
   ArrayTaskID: 14,
+  QOS: qosWidth,
 } as const;
 const formatOf = (columns: Readonly<Record<string, number>>): string =>
   Object.entries(columns)
@@ -158,7 +166,7 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
       const columns = cut(line, widths);
       const [jobId = '', uid = '', start, end, state = '', batch, requeue, submitted, restarts, nodes] =
         columns;
-      const [arrayId, taskId] = columns.slice(-2);
+      const [arrayId, taskId, qos = ''] = columns.slice(-3);
       const isRow = [jobId, uid].every((value) => /^\d{1,10}$/.test(value)) && line.length <= widthOf(widths);
       if (!isRow) throw strange('a row of squeue is not understood');
       if (withoutResources.has(state)) return [];
@@ -175,6 +183,7 @@ export function parseRuns(text: string): readonly ScheduledRun[] {
           name: nameOf(jobId, arrayId, taskId),
           state: state === 'R' ? 'RUNNING' : state === 'S' ? 'SUSPENDED' : undefined,
           nodes: whole(nodes),
+          qos: qosName.test(qos) && qos.length < qosWidth ? qos : '',
         },
       ];
     });
@@ -204,6 +213,7 @@ export function parseSettings(text: string): SchedulerSettings {
   const has = (key: string, ...any: readonly string[]) => names(key).some((name) => any.includes(name));
   return {
     accountingEnforced: has('AccountingStorageEnforce', 'associations', 'limits', 'qos', 'safe', 'all'),
+    qosEnforced: has('AccountingStorageEnforce', 'qos', 'all'),
     prologsAtStart: has('PrologFlags', 'Alloc', 'Contain'),
   };
 }

@@ -110,9 +110,9 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function registerRun(
     job: StartingJob,
     run: ScheduledRun,
-    { accountingEnforced, prologsAtStart }: SchedulerSettings,
+    { prologsAtStart, ...enforced }: SchedulerSettings,
   ): Promise<HookAnswer> {
-    const site = { cluster: config.cluster, audience: config.audience, accountingEnforced, now: clock.now() };
+    const site = { cluster: config.cluster, audience: config.audience, ...enforced, now: clock.now() };
     if (!hasNames(job)) {
       const detail = 'Slurm could not look up the name of its user or group';
       return unregistered(job, run.canBeHeld, new LeaseholdError('identity_unavailable', { detail }));

@@ -87,6 +87,8 @@ describe('a rule for runs', () => {
     ['node', { node: ['n*'] }, { nodes: [] }],
     ['account (accounting is not enforced)', { account: ['physics'] }, { accountingEnforced: false }],
     ['qos (accounting is not enforced)', { qos: ['*'] }, { accountingEnforced: false }],
+    ['qos (nobody vouches for one)', { qos: ['*'] }, { qos: '' }],
+    ['account (nobody vouches for one)', { account: ['*'] }, { account: '' }],
   ];
   it.each(rows)('is refused at %s', (condition, runs, run) => {
     expect(failedAt(runs, aRun(run))).toBe(condition);
@@ -120,6 +122,13 @@ describe('a rule for runs', () => {
       allowed: false,
       rule: 'no',
     });
+    // Of a Slurm that tells none, or lets any user have any.
+    for (const nameless of [aRun({ qos: '' }), aRun({ qos: '', accountingEnforced: false })])
+      expect(decide(deny({ qos: ['scavenger'] }), nameless, 'db')).toMatchObject({
+        allowed: false,
+        rule: 'no',
+      });
+    expect(decide(deny({ qos: ['scavenger'] }), aRun(), 'db')).toMatchObject({ allowed: true });
   });
 });
 

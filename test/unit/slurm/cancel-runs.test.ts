@@ -18,6 +18,7 @@ const row = (more: Partial<ScheduledRun> = {}): ScheduledRun => ({
   name: '12',
   state: 'RUNNING',
   nodes: 1,
+  qos: '',
   ...more,
 });
 const named = (jobId = 12) => ({ run: { jobId, start }, restarts: 0 });

@@ -45,8 +45,16 @@ const run = {
   name: '12',
   state: undefined,
   nodes: 4,
+  qos: '',
 };
-const site = { cluster: 'hpc', audience: 'leasehold', accountingEnforced: false, now: 1_700_000_001_500 };
+const site = {
+  cluster: 'hpc',
+  audience: 'leasehold',
+  accountingEnforced: false,
+  qosEnforced: false,
+  now: 1_700_000_001_500,
+};
+const enforced = { ...site, accountingEnforced: true, qosEnforced: true };
 
 describe('a registration', () => {
   it.for([
@@ -93,6 +101,22 @@ describe('a registration', () => {
       );
     },
   );
+
+  it('states a QOS only where no user can have any by asking, from whoever tells it', () => {
+    const told = namedJob({ SLURM_JOB_QOS: 'high' });
+    // Before Slurm 25.11 the hook is told none.
+    const [untold, seen] = [namedJob(), { ...run, qos: 'high' }];
+    for (const [job, row] of [
+      [told, run],
+      [untold, seen],
+      [told, seen],
+    ] as const) {
+      expect(claimsOf(job, row, enforced)).toMatchObject({ qos: 'high', accounting_enforced: true });
+      for (const where of [site, { ...enforced, qosEnforced: false }])
+        expect(claimsOf(job, row, where)).toMatchObject({ qos: '' });
+    }
+    expect(claimsOf(untold, run, enforced)).toMatchObject({ qos: '' });
+  });
 
   it('says what the protocol says, the same name from every controller', () => {
     const job = namedJob({ SLURM_ARRAY_JOB_ID: '10', SLURM_ARRAY_TASK_ID: '0' });
@@ -247,7 +271,9 @@ it('a controller that does not answer says nothing about what is held', async ()
 
 describe('rows of squeue', () => {
   const row = (...values: readonly string[]) =>
-    [14, 14, 24, 24, 6, 6, 6, 24, 8, 8, 14, 14].map((width, at) => (values[at] ?? '').padEnd(width)).join('');
+    [14, 14, 24, 24, 6, 6, 6, 24, 8, 8, 14, 14, 66]
+      .map((width, at) => (values[at] ?? '').padEnd(width))
+      .join('');
 
   it('are numbers of fixed width', () => {
     const text = row('12', '5', '1700000000', 'N/A', 'CF', '1', '1', '1699999000', '1', '4');
@@ -265,8 +291,28 @@ describe('rows of squeue', () => {
         name: '12',
         state: undefined,
         nodes: 0,
+        qos: '',
       },
     ]);
+  });
+
+  it('are of what can be held where it is a batch job that allows it: srun and salloc cannot wait', () => {
+    const canBeHeld = (batch: string, requeue: string) =>
+      parseRuns(row('12', '5', '1', '2', 'CF', batch, requeue))[0]?.canBeHeld;
+    expect([canBeHeld('1', '1'), canBeHeld('1', '0'), canBeHeld('0', '1'), canBeHeld('0', '0')]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('tell the QOS, where it is a name and whole', () => {
+    const qosOf = (text: string) =>
+      parseRuns(row('12', '5', '1', '2', 'R', '1', '1', '1', '0', '1', 'N/A', 'N/A', text))[0]?.qos;
+    expect([qosOf('high'), qosOf('a_b-2'), qosOf('x'.repeat(65))]).toEqual(['high', 'a_b-2', 'x'.repeat(65)]);
+    for (const text of ['', 'N/A', '(null)', 'a b', 'x'.repeat(66)])
+      expect([text, qosOf(text)]).toEqual([text, '']);
   });
 
   it('tell how a command names the run, and the state by which it may be cancelled', () => {
@@ -315,6 +361,12 @@ describe('settings of the scheduler', () => {
     expect(['', 'none', 'wckeys', 'nojobs'].filter(enforced)).toEqual([]);
     expect(['associations', 'wckeys,limits', 'qos', 'all'].filter((one) => !enforced(one))).toEqual([]);
   });
+
+  it('tell whether a QOS says something: no user has one that his association may not have', () => {
+    const enforced = (value: string) => parseSettings(`AccountingStorageEnforce = ${value}\n`).qosEnforced;
+    expect(['', 'none', 'associations', 'associations,limits,safe', 'wckeys'].filter(enforced)).toEqual([]);
+    expect(['qos', 'associations,limits,qos', 'all'].filter((one) => !enforced(one))).toEqual([]);
+  });
 });
 
 describe('matchers', () => {
@@ -330,6 +382,10 @@ describe('matchers', () => {
     expect(needs({ users: ['games*games'] })).toBe(false);
     expect(needs({ partitions: ['gpu'], users: ['alice'] })).toBe(false);
     expect(needs({ accounts: ['*'] })).toBe(true);
+    // Not told: it may be any.
+    expect(needs({ qos: ['high'] })).toBe(true);
+    const low = readStartingJob(request({ SLURM_JOB_QOS: 'low' }), 'hpc');
+    expect([needs({ qos: ['high'] }, low), needs({ qos: ['low'] }, low)]).toEqual([false, true]);
   });
 
   it('ask for all nodes of a run, and for tasks of arrays or what is none', () => {

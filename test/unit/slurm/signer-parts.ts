@@ -68,6 +68,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     name: String(jobId),
     state: undefined,
     nodes: 1,
+    qos: '',
   });
   const scheduler: Scheduler = {
     runs: () => Promise.resolve(runs),
@@ -75,7 +76,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
       asked += 1;
       return trouble.squeue?.() ?? Promise.resolve(row(jobId));
     },
-    settings: () => Promise.resolve({ accountingEnforced: false, prologsAtStart }),
+    settings: () => Promise.resolve({ accountingEnforced: false, qosEnforced: false, prologsAtStart }),
     hold: (name) => {
       if (trouble.hold !== undefined) return Promise.reject(trouble.hold);
       told.push(`hold ${name}`);
