@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomically } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
-import { LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
 import type { DatedMatchers } from '../platform/run-matchers.ts';
 import { readSmallFile, systemCode } from '../platform/small-file.ts';
@@ -69,8 +68,9 @@ export async function openKeptMatchers(options: {
       }
       try {
         await writeFileAtomically({ path, data: encodeSigned(signed), mode: 0o600 });
-      } catch (cause) {
-        throw new LeaseholdError('internal', { detail: 'the state folder cannot be written', cause });
+      } catch (error) {
+        // They are known until a restart; what is compared and released meanwhile must not wait for a disk.
+        log.error('the matchers of runs could not be kept', {}, error);
       }
     },
   };

@@ -91,6 +91,11 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     }
   }
 
+  /** Jobs must not wait for a disk: what cannot be written is known until a restart, and after one the report ends what its hooks cannot. */
+  async function written(write: Promise<void>): Promise<void> {
+    await write.catch((error: unknown) => log.error('what is registered could not be kept', {}, error));
+  }
+
   /** What the controller has, or what it was in trouble with until the hook had to know. */
   async function ask(jobId: number) {
     const look = async () => {
@@ -126,7 +131,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       if (isDecision(error) || hasCode(error, 'cancelled')) throw error;
       return unregistered(job, run.canBeHeld, LeaseholdError.from(error));
     }
-    await registered.set(job.jobId, run.start);
+    await written(registered.set(job.jobId, run.start));
     held.succeeded(jobName(job));
     log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
     if (ending.has(job.jobId)) await end(job.jobId);
@@ -180,7 +185,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     if (start === undefined) return;
     await options.broker().end({ run: { jobId, start } }, signal);
     // A registration that came meanwhile is another run.
-    if (registered.get(jobId) === start) await registered.delete([jobId]);
+    if (registered.get(jobId) === start) await written(registered.delete([jobId]));
     log.info('a run ends', { job: jobId, start });
   }
 
@@ -210,12 +215,10 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     }
     if (ended > 0) log.warn('runs have ended without a word of their hooks', { runs: ended });
     // Not by the start that Slurm tells now: it sets another one when the nodes of a run had to boot first.
-    await registered.delete(
-      registered
-        .entries()
-        .filter(([jobId, start]) => (submitted.get(jobId) ?? Infinity) > start && start * 1000 < asOfMs)
-        .map(([jobId]) => jobId),
-    );
+    const over = registered
+      .entries()
+      .filter(([jobId, start]) => (submitted.get(jobId) ?? Infinity) > start && start * 1000 < asOfMs);
+    await written(registered.delete(over.map(([jobId]) => jobId)));
     return toCancel;
   }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { encodeSigned } from '../../../src/rpc/client/signed-matchers.ts';
@@ -121,6 +121,32 @@ it('a job that may be held is not cancelled because the command has failed', asy
     why: containing('job 1 could not be held'),
   });
   expect(parts.told()).toEqual([]);
+});
+
+it('what the broker says is compared and what waits is released though the matchers cannot be kept', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  await rm(parts.at('matchers.json'));
+  await mkdir(parts.at('matchers.json'));
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  expect(await parts.start(1)).toEqual({ ok: false, why: containing('job 1 is held') });
+  parts.trouble.register = undefined;
+  const reported = parts.reports.length;
+  await parts.signer.reconcile();
+  expect(parts.reports).toHaveLength(reported + 1);
+  expect(parts.told()).toEqual(['hold 1', 'release 1']);
+  expect(parts.logged()).toContain('could not be kept');
+});
+
+it('a run that the broker has registered is so though that cannot be kept, and its end is told', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  await rm(parts.at('runs'), { force: true });
+  await mkdir(parts.at('runs'));
+  expect(await parts.start(1)).toEqual({ ok: true });
+  expect(parts.logged()).toContain('could not be kept');
+  await parts.end(1);
+  expect(parts.ended).toHaveLength(1);
 });
 
 it('a job is held though the state folder cannot be written, and released after that', async () => {
