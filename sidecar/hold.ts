@@ -1,7 +1,8 @@
 import type { Clock } from '../src/platform/clock.ts';
-import type { LeaseholdError } from '../src/platform/error.ts';
+import { hasCode, type LeaseholdError } from '../src/platform/error.ts';
 import type { Log } from '../src/platform/log.ts';
 import type { DialHold } from '../src/rpc/client/hold-client.ts';
+import type { AilingBrokers } from './ailing-brokers.ts';
 import { createBackoff } from './backoff.ts';
 import type { BundleHold } from './bundle-hold.ts';
 import type { Counters } from './counters.ts';
@@ -42,6 +43,11 @@ export interface HoldLoopOptions {
   readonly counters: Counters;
   readonly onWelcome?: NonNullable<LinkOptions['onWelcome']>;
   /**
+   * Where somebody waits for the first welcome: brokers that ail come last, and one is given up after `patienceMs` while another that does not ail has not
+   * been asked. A machine that is gone refuses nothing, and would take all the time there is.
+   */
+  readonly hurry?: { readonly ailing: AilingBrokers; readonly patienceMs: number };
+  /**
    * The main stream was not opened, or has ended. `workload_ended` and `workload_unknown` speak of all bundles, whose files go; what is returned
    * then says when to try again, `slow` where this is left out.
    */
@@ -53,7 +59,7 @@ export const reconnectMs = { first: 500, cap: 30_000 };
 export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   const { clock, log, counters, random } = options;
   // An order of its own: the holders of a broker that dies must not all go to the one that stands next in the common list.
-  const addresses = shuffled(options.addresses, random);
+  const addresses = wellFirst(shuffled(options.addresses, random), options.hurry?.ailing);
   const stopping = new AbortController();
   const backoff = createBackoff({ firstMs: reconnectMs.first, capMs: reconnectMs.cap, random });
   const pace = createPace(random);
@@ -65,13 +71,20 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   let hasAttached = false;
   let turn = 0;
 
-  function link(address: string, carried: readonly BundleHold[], onAttached: () => void): Link {
+  function link(
+    address: string,
+    carried: readonly BundleHold[],
+    onAttached: () => void,
+    patienceMs?: number,
+  ): Link {
     return openLink({
       ...options,
       address,
       bundles: carried,
+      patienceMs,
       onAttached: () => {
         hasAttached = true;
+        options.hurry?.ailing.note(address, true);
         counters.add('connections_total');
         onAttached();
       },
@@ -121,6 +134,13 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     });
   }
 
+  /** Undefined where there is nobody else to ask. */
+  function patienceFor(): number | undefined {
+    const { hurry } = options;
+    const isElsewhere = addresses.slice(turn + 1).some((other) => hurry?.ailing.isAiling(other) === false);
+    return isElsewhere && !hasAttached ? hurry?.patienceMs : undefined;
+  }
+
   function note(address: string, error: LeaseholdError | undefined): void {
     if (isOrdinaryEnd(error)) {
       log.info('the stream has ended', { address, code: error?.code });
@@ -150,12 +170,19 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     run: async () => {
       while (!isStopping()) {
         const address = addresses[turn % addresses.length] ?? '';
+        const met = { welcome: false };
+        const onAttached = () => {
+          met.welcome = true;
+          backoff.reset();
+        };
+        const made = link(address, [...onMain], onAttached, patienceFor());
         turn += 1;
-        const made = link(address, [...onMain], () => backoff.reset());
         main = { link: made, address };
         const error = await made.ended;
         main = undefined;
         if (isStopping()) break;
+        if (!met.welcome && hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
+          options.hurry?.ailing.note(address, false);
         note(address, error);
         const pauseMs = pauseAfter(error);
         log.debug('the next attempt comes after a pause', { pauseMs: Math.round(pauseMs) });
@@ -167,6 +194,11 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       await Promise.all([main?.link.stop(), ...[...sideLinks.values()].map((side) => side.stop())]);
     },
   };
+}
+
+function wellFirst(addresses: readonly string[], ailing: AilingBrokers | undefined): readonly string[] {
+  const rank = (address: string) => (ailing?.isAiling(address) === true ? 1 : 0);
+  return addresses.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {

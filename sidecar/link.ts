@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly dial: DialHold;
   readonly clock: Clock;
   readonly log: Log;
+  /** From the beginning to the welcome, where it is worth no more; `broker_unavailable` after that. */
+  readonly patienceMs?: number | undefined;
   readonly onAttached: () => void;
   /** Before the bundles are attached; more may be added then. `send` speaks on this stream. */
   readonly onWelcome?: (welcome: Welcome, send: (command: HoldCommand) => void) => void;
@@ -59,11 +61,20 @@ export function openLink(options: LinkOptions): Link {
   let isAttached = false;
   let isOver = false;
   let cancelTimer: () => void = () => undefined;
+  const cancelPatience =
+    options.patienceMs === undefined
+      ? () => undefined
+      : clock.after(options.patienceMs, () =>
+          finish(
+            new LeaseholdError('broker_unavailable', { detail: 'no welcome in time, and there are others' }),
+          ),
+        );
 
   function finish(error: LeaseholdError | undefined): void {
     if (isOver) return;
     isOver = true;
     cancelTimer();
+    cancelPatience();
     dialling.abort();
     keeper?.close();
     stream?.close();
@@ -107,6 +118,7 @@ export function openLink(options: LinkOptions): Link {
         keeper?.expiresAt(event.credentialExpiresAt);
         if (isAttached) return;
         cancelTimer();
+        cancelPatience();
         isAttached = true;
         options.onWelcome?.(event, (command) => stream?.send(command));
         log.info('attached to the broker', { address: options.address, workload: event.workload });

@@ -7,6 +7,7 @@ import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
 import { brokerNames } from '../../src/rpc/client/signed-matchers.ts';
+import { createAilingBrokers } from '../ailing-brokers.ts';
 import { createCounters } from '../counters.ts';
 import { readCa } from '../proof.ts';
 import { askBrokers } from './ask-brokers.ts';
@@ -92,6 +93,10 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     }
   };
 
+  const ailing = createAilingBrokers({ clock });
+  // Each of them has its part of the time, and what is told by the one that answers.
+  const patienceMs = (config.prolog.seconds * 1000) / (config.broker.address.length + 1);
+
   const anyBroker = (signal: AbortSignal) => ({
     broker: config.broker,
     random: options.random,
@@ -126,6 +131,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       ...(record === undefined ? {} : { record }),
       store,
       addresses: config.broker.address,
+      ...(seen === undefined ? {} : { hurry: { ailing, patienceMs } }),
       serverName: config.broker.serverName,
       prove: async (reference) => {
         const proof = await endpoint();

@@ -4,6 +4,7 @@ import type { Secret } from '../../src/platform/secret.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { UndeliveredWord } from '../../src/rpc/client/report-undelivered.ts';
 import type { Counters } from '../counters.ts';
+import type { HoldLoopOptions } from '../hold.ts';
 import type { Prove } from '../proof.ts';
 import type { NotifyRun } from './notify-run.ts';
 import type { RunRecord } from './run-record.ts';
@@ -16,6 +17,8 @@ export interface NodeRunOptions {
   readonly record?: RunRecord;
   readonly store: RunStore;
   readonly addresses: readonly string[];
+  /** Of a run that a prolog waits for; see `HoldLoopOptions`. */
+  readonly hurry?: NonNullable<HoldLoopOptions['hurry']>;
   readonly serverName: string | undefined;
   /** Proof for a stream that speaks of the run by this reference; it says more once the broker has named the run. */
   readonly prove: (reference: () => Secret) => ReturnType<Prove>;

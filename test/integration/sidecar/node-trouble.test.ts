@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeBroker, type FakeBroker, type FakeStream } from '../../unit/sidecar/fake-broker.ts';
 import { generation, opened, runWelcome } from '../../unit/sidecar/messages.ts';
 import { buildHookPrograms, type HookPrograms } from './hook-programs.ts';
-import { createNodeWorld, patientProlog, type NodeWorld } from './node-world.ts';
+import { createNodeWorld, patientProlog, slurmd, type NodeWorld } from './node-world.ts';
 
 let programs: HookPrograms;
 beforeAll(async () => {
@@ -26,6 +26,23 @@ function expectSaidOnce({ stderr, ...rest }: Awaited<ReturnType<HookPrograms['ho
 
 async function expectNothingLeft(world: NodeWorld): Promise<void> {
   for (const name of ['run/runs', 'run/jobs']) expect(await readdir(world.path(name))).toEqual([]);
+}
+
+/** Takes connections, and says nothing. */
+async function startMute() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    met: () => sockets.size,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 /** What each stream meets. */
@@ -143,6 +160,27 @@ describe('the hooks of a node, with a broker', () => {
       for (const socket of sockets) socket.destroy();
       server.close();
     }
+  });
+
+  it('one of which is silent on open connections, get what the other one has in time', async () => {
+    await using broker = await startFakeBroker({ wantsClients: true });
+    await using mute = await startMute();
+    // As by default: less than a connection to somebody who is not there takes.
+    await using world = await createNodeWorld(broker, 'prolog: { seconds: 8 }');
+    const config = world.path('node-agent.yaml');
+    const text = await readFile(config, 'utf8');
+    await writeFile(config, text.replace(`"${broker.address}"`, `["${mute.address}", "${broker.address}"]`));
+    await world.start();
+    serveAll(broker, async (stream) => {
+      await stream.next('hello');
+      stream.send(runWelcome({ job: job(), bundles: [] }));
+    });
+    let last = 100;
+    const job = () => last;
+    // Each run draws an order of its own.
+    for (; last < 106; last += 1)
+      expect([last, await world.hook('prolog', slurmd({ SLURM_JOB_ID: last }))]).toEqual([last, 'OK\n']);
+    expect(mute.met()).toBeGreaterThan(0);
   });
 
   it('that no longer listens at the end, wipe all the same', async () => {
