@@ -119,14 +119,20 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     await recordEnd(run, reason);
   };
 
+  /** Runs that end and that no node held at the last look: a stream that is only opened anew, at another broker say, is there at the next one. */
+  let unheld = new Set<string>();
   const sweep = async (): Promise<void> => {
+    const before = unheld;
+    unheld = new Set();
     for (const { identity, endingAt = 0 } of await ledger.listRuns({ state: 'ending' })) {
-      remember(identity.workload, 'ending');
+      const { workload } = identity;
+      remember(workload, 'ending');
       const grace = graceOf.get(identity.cluster) ?? 0;
-      if (endingAt + grace <= now()) await finish(identity.workload, 'the time for its end is over');
+      if (endingAt + grace <= now()) await finish(workload, 'the time for its end is over');
+      else if (await ledger.isRunHeld(workload)) continue;
       // A node that cannot be reached has nobody to wait for.
-      else if (!(await ledger.isRunHeld(identity.workload)))
-        await finish(identity.workload, 'no node holds it any more');
+      else if (before.has(workload)) await finish(workload, 'no node holds it any more');
+      else unheld.add(workload);
     }
     // Another broker was told of their end. Asked for, or a stream here would go on for a run that is over, and its entry stay for ever.
     const alive = [...remembered].filter(([, { state }]) => state !== 'ended').map(([workload]) => workload);
