@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { LeaseholdError } from '../platform/error.ts';
+import { createLimited } from '../platform/limited.ts';
 import { type Unreleased, unreleased } from './unreleased.ts';
 
 /**
@@ -144,6 +145,8 @@ const releasedComment = 'leasehold: released';
 const timeoutMs = 15_000;
 /** In one command, which waits for the controller once for each: within its deadline on a busy one. */
 const mostReleased = 256;
+/** Hundreds of tasks of an array may start at once while no broker answers, and each command has its deadline. */
+const mostHolds = 16;
 const maxBytes = 256 * 1024 * 1024;
 
 interface CommandEnd {
@@ -224,6 +227,7 @@ export function createScheduler(options: {
   /** SLURM_CONF, where it is not the usual file. */
   readonly conf?: string;
 }): Scheduler {
+  const limited = createLimited(mostHolds);
   const env = {
     PATH: '/usr/bin:/bin',
     // Seconds since the epoch: a local time stands twice when clocks go back.
@@ -291,10 +295,11 @@ export function createScheduler(options: {
     run: async (jobId, signal) => (await nextAnswer(signal)).get(jobId),
     settings: async (signal) => parseSettings(await call(options.scontrol, ['show', 'config'], signal)),
     // In this order: Slurm takes no comment for a job that is over, but would put it back into the queue, though its user has cancelled it.
-    hold: async (name, signal) => {
-      await control(['update', `JobId=${name}`, `AdminComment=${holdComment}`], signal);
-      await control(['requeuehold', name], signal);
-    },
+    hold: (name, signal) =>
+      limited(async () => {
+        await control(['update', `JobId=${name}`, `AdminComment=${holdComment}`], signal);
+        await control(['requeuehold', name], signal);
+      }),
     // All jobs in one answer: for an array or a heterogeneous job, squeue --jobs would answer with all its parts, and for one that it has
     // forgotten with the same failure as for a controller that is away.
     held: async (signal) => {

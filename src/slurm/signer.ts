@@ -237,12 +237,14 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     reconcile: async () => {
       settings = await scheduler.settings(signal);
       await kept.take(await options.broker().matchers(signal));
+      let toCancel: readonly RunToCancel__Output[] = [];
       try {
-        await cancelRuns(await report());
+        toCancel = await report();
       } finally {
-        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that.
+        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that, nor for for those that are cancelled.
         await held.release();
       }
+      await cancelRuns(toCancel);
     },
   };
 }
