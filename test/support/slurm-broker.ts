@@ -28,6 +28,8 @@ import { createTempFolder } from './temp-folder.ts';
 
 export const trustDomain = 'test';
 export const cluster = 'hpc';
+/** Of which the broker knows, too, where it is asked to. */
+export const otherCluster = 'hpc2';
 export const audience = 'leasehold';
 
 const policyText = `
@@ -62,6 +64,8 @@ export interface StatedRun {
   readonly header?: Readonly<Record<string, unknown>>;
   /** Signs with a key that the broker does not know, under a key id that it does. */
   readonly forged?: boolean;
+  /** Signed with the key of the other cluster, whatever it says of itself. */
+  readonly byOther?: boolean;
 }
 
 /**
@@ -89,7 +93,10 @@ export interface SlurmBroker extends AsyncDisposable {
   readonly auditFile: string;
   assertion(run?: StatedRun): Promise<Uint8Array>;
   /** With a key of its own each. Issued at one and the same moment unless the test says when: which one is newer is never a matter of the second it ran in. */
-  nodeCertificate(node: string, options?: { readonly notBefore?: Date }): KeyAndCertificate;
+  nodeCertificate(
+    node: string,
+    options?: { readonly notBefore?: Date; readonly of?: string },
+  ): KeyAndCertificate;
   signerCertificate(cluster?: string): KeyAndCertificate;
 }
 
@@ -113,6 +120,8 @@ export async function startSlurmBroker(
     readonly ca?: Authority;
     /** Certifies nodes that enrol. */
     readonly authority?: NodeAuthority;
+    /** It serves `otherCluster`, too. */
+    readonly hasOther?: boolean;
     /** In place of the one in memory, which then nothing comes to. */
     readonly otherBackend?: Backend;
   } = {},
@@ -127,12 +136,16 @@ export async function startSlurmBroker(
   await writeFile(path('tls.crt'), server.certificate);
   await writeFile(path('tls.key'), server.key);
   await writeFile(path('ca.crt'), ca.certificate + (options.authority?.root ?? ''));
-  const { publicKey, privateKey } = await generateKeyPair('EdDSA');
-  const forger = await generateKeyPair('EdDSA');
-  await writeFile(
-    path('signer.jwks'),
-    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'EdDSA', use: 'sig' }] }),
-  );
+  const [own, other, forger] = await Promise.all([1, 2, 3].map(() => generateKeyPair('EdDSA')));
+  if (own === undefined || other === undefined || forger === undefined) throw new Error('there is no key');
+  for (const [file, kid, { publicKey }] of [
+    ['signer.jwks', 'k1', own],
+    ['other.jwks', 'k2', other],
+  ] as const)
+    await writeFile(
+      path(file),
+      JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA', use: 'sig' }] }),
+    );
   const [clock, log] = [systemClock, silentLog];
   const ledger = building.use(await openSqliteLedger({ file: path('ledger.sqlite'), log }));
   const audit = building.use(
@@ -151,26 +164,42 @@ export async function startSlurmBroker(
   });
   const used = options.otherBackend ?? backend;
   const policy = createFixedPolicy(parsePolicy(options.policy ?? policyText));
-  const config = {
-    name: cluster,
-    audience,
-    keys: { file: path('signer.jwks') },
-    endGraceSeconds: options.endGraceSeconds ?? 1,
-    absentAfterSeconds: options.absentAfterSeconds ?? 600,
-  };
-  const keys = createKeySet({
-    cluster,
-    load: jwksFromFile({ path: config.keys.file }),
-    clock,
-    log,
-    events: silentIdentityEvents,
-    cooldownMs: 1_000,
-    refreshMs: options.keyRefreshMs ?? 60_000,
+  const clusters = [
+    [cluster, 'signer.jwks'],
+    ...(options.hasOther === true ? [[otherCluster, 'other.jwks'] as const] : []),
+  ].map(([name = '', file = '']) => {
+    const config = {
+      name,
+      audience,
+      keys: { file: path(file) },
+      endGraceSeconds: options.endGraceSeconds ?? 1,
+      absentAfterSeconds: options.absentAfterSeconds ?? 600,
+    };
+    const keys = createKeySet({
+      cluster: name,
+      load: jwksFromFile({ path: config.keys.file }),
+      clock,
+      log,
+      events: silentIdentityEvents,
+      cooldownMs: 1_000,
+      refreshMs: options.keyRefreshMs ?? 60_000,
+    });
+    building.defer(() => keys.close());
+    return { cluster: config, keys };
   });
-  building.defer(() => keys.close());
+  const names = new Set(clusters.map((one) => one.cluster.name));
   const now = () => used.now();
   const registry = building.use(
-    createRunRegistry({ ledger, policy, audit, clusters: [config], clock, log, now, serves: () => true }),
+    createRunRegistry({
+      ledger,
+      policy,
+      audit,
+      clusters: clusters.map((one) => one.cluster),
+      clock,
+      log,
+      now,
+      serves: () => true,
+    }),
   );
   const stopped = new AbortController();
   building.defer(() => stopped.abort());
@@ -199,7 +228,7 @@ export async function startSlurmBroker(
   const verifierOf = createRunVerifier({
     runs: registry.known,
     trustDomain,
-    clusters: new Set([cluster]),
+    clusters: names,
     now: () => clock.now(),
   });
   const { authority } = options;
@@ -207,7 +236,7 @@ export async function startSlurmBroker(
     authority === undefined
       ? undefined
       : createNodeEnrolment({
-          clusters: new Set([cluster]),
+          clusters: names,
           trustDomain,
           authority,
           signer: authority.signer,
@@ -232,7 +261,7 @@ export async function startSlurmBroker(
         tls: { ...tls, clientCa: path('ca.crt') },
         limits,
         verifierOf,
-        runs: { clusters: [{ cluster: config, keys }], registry, policy },
+        runs: { clusters, registry, policy },
       },
       trustDomain,
       verifier: { verify: () => Promise.reject(new Error('there are no pods')) },
@@ -280,14 +309,14 @@ export async function startSlurmBroker(
       };
       const text = await new SignJWT(claims)
         .setProtectedHeader({ alg: 'EdDSA', kid: 'k1', typ: 'slurm-run+jwt', ...run.header })
-        .sign(run.forged === true ? forger.privateKey : privateKey);
+        .sign((run.forged === true ? forger : run.byOther === true ? other : own).privateKey);
       return Buffer.from(text);
     },
-    nodeCertificate: (node, validity = { notBefore: firstIssued }) =>
+    nodeCertificate: (node, { notBefore = firstIssued, of = cluster } = {}) =>
       ca.issueClient({
         commonName: node,
-        uri: `spiffe://${trustDomain}/slurm/${cluster}/node/${node}`,
-        ...validity,
+        uri: `spiffe://${trustDomain}/slurm/${of}/node/${node}`,
+        notBefore,
       }),
     signerCertificate: (of = cluster) =>
       ca.issueClient({ commonName: 'signer', uri: `spiffe://${trustDomain}/slurm/${of}/signer` }),

@@ -17,6 +17,7 @@ import type { KeyAndCertificate } from '../../support/certificates.ts';
 import { waitFor } from '../../support/parts/wait-until-ready.ts';
 import {
   cluster,
+  otherCluster,
   type SlurmBroker,
   startOfRun,
   startSlurmBroker,
@@ -176,6 +177,51 @@ describe('registration', () => {
       code: 'credential_unknown_issuer',
       peer: '127.0.0.1',
     });
+  });
+
+  it('with two clusters is the signer’s of its own, and so is every word about it', async () => {
+    await broker[Symbol.asyncDispose]();
+    broker = await startSlurmBroker({ hasOther: true });
+    const start = startOfRun();
+    await register({ start });
+    const others = runClient(broker.signerCertificate(otherCluster));
+    // The other's signer with an assertion of this cluster, and this one's with a key of the other.
+    expect(await register({ start, jobId: 13 }, [], others)).toMatchObject({
+      code: 'credential_unknown_issuer',
+    });
+    const byOther = { byOther: true, header: { kid: 'k2' } };
+    expect(await register({ start, jobId: 13, ...byOther })).toMatchObject({
+      code: 'credential_unknown_key',
+    });
+    expect(await register({ start, jobId: 13, byOther: true })).toMatchObject({
+      code: 'credential_bad_signature',
+    });
+    expect((await records()).filter(({ outcome }) => outcome === 'refused')).toMatchObject([
+      { action: 'run_register', code: 'credential_unknown_issuer', actor: `signer:${otherCluster}` },
+      { action: 'run_register', code: 'credential_unknown_key', actor: 'signer:hpc' },
+      { action: 'run_register', code: 'credential_bad_signature', actor: 'signer:hpc' },
+    ]);
+
+    // Job 12 of the other cluster is another job.
+    const node = broker.nodeCertificate('n1', { of: otherCluster });
+    expect(await hold({ job: 12, uid: 20_001 }, node).ended).toMatchObject({ code: 'workload_unknown' });
+    const ended = await ask<{ known: boolean }>((deadline, answer) =>
+      others.endRun({ run: { jobId: 12, start } }, deadline, answer),
+    );
+    expect(ended.response).toEqual({ known: false });
+    const reported = await ask<{ ended: number }>((deadline, answer) =>
+      others.reportRuns({ runs: [], asOfMs: Date.now() }, deadline, answer),
+    );
+    expect(reported.response).toMatchObject({ ended: 0 });
+    expect(await broker.ledger.findRun(`run/hpc/12/${start}`)).toMatchObject({ state: 'active' });
+
+    const own = { iss: `slurm:${otherCluster}`, cluster: otherCluster, jti: `${otherCluster}/12/${start}` };
+    const registered = await register({ start, claims: own, ...byOther }, [], others);
+    expect(registered).toMatchObject({
+      code: undefined,
+      response: { workload: `run/${otherCluster}/12/${start}` },
+    });
+    expect(backendCalls()).toEqual([]);
   });
 
   it('of a later run ends the one before, and an older word is refused', async () => {
