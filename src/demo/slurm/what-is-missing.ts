@@ -15,18 +15,22 @@ export const hookSources = join(import.meta.dirname, '..', '..', '..', 'sidecar'
 export const installedHook = '/usr/libexec/leasehold/leasehold-hook';
 
 /** Everything that keeps the demo from showing a job on this machine, and how to get it; empty where nothing does. */
-export function whatIsMissing(env: Environment): readonly string[] {
-  const packages = Object.entries(programs).flatMap(([name, paths]) =>
-    paths.every((path) => existsSync(path)) ? [] : name,
-  );
-  const isBuildable =
-    existsSync(join(hookSources, 'leasehold-hook.c')) && findOnPath('cc', env) !== undefined;
+export function whatIsMissing(
+  env: Environment,
+  /** Of what is looked for by its path, and who looks. */
+  {
+    exists = existsSync,
+    uid = process.getuid?.(),
+  }: { exists?: (path: string) => boolean; uid?: number | undefined } = {},
+): readonly string[] {
+  const packages = Object.entries(programs).flatMap(([name, paths]) => (paths.every(exists) ? [] : name));
+  const isBuildable = exists(join(hookSources, 'leasehold-hook.c')) && findOnPath('cc', env) !== undefined;
   return [
-    ...(process.getuid?.() === 0 ? [] : ['slurmd and the node agents need root']),
+    ...(uid === 0 ? [] : ['slurmd and the node agents need root']),
     ...(packages.length === 0
       ? []
       : [`no Slurm: apt-get install ${packages.join(' ')} slurm-wlm-basic-plugins`]),
-    ...(isBuildable || existsSync(installedHook)
+    ...(isBuildable || exists(installedHook)
       ? []
       : ['no leasehold-hook: a checkout with gcc and libc6-dev, or the package of Leasehold, has it']),
     ...[findVault(env), findPostgres()].flatMap((found) => ('missing' in found ? found.missing : [])),

@@ -38,15 +38,14 @@ const claims = {
 async function createFolder() {
   const folder = await createTempFolder({ name: 'signing-keys' });
   onTestFinished(() => folder[Symbol.asyncDispose]());
-  const write = async (name: string, text: string) => {
+  const write = async (name: string, text: string | Buffer) => {
     const file = join(folder.path, name);
     await writeFile(file, text, { mode: 0o600 });
     return file;
   };
   return {
     write,
-    key: (name: string, key: KeyObject) =>
-      write(name, key.export({ type: 'pkcs8', format: 'pem' }) as string),
+    key: (name: string, key: KeyObject) => write(name, key.export({ type: 'pkcs8', format: 'pem' })),
   };
 }
 
