@@ -7,6 +7,7 @@ import type { HookAnswer } from '../../../src/platform/hook-socket.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import type { RegisterRunRequest } from '../../../src/rpc/gen/leasehold/v1/RegisterRunRequest.ts';
 import type { ReportRunsRequest } from '../../../src/rpc/gen/leasehold/v1/ReportRunsRequest.ts';
+import type { RunToCancel__Output as RunToCancel } from '../../../src/rpc/gen/leasehold/v1/RunToCancel.ts';
 import type { SignedRunMatchers__Output as Signed } from '../../../src/rpc/gen/leasehold/v1/SignedRunMatchers.ts';
 import type { BrokerClient } from '../../../src/slurm/broker-client.ts';
 import { parseSignerConfig } from '../../../src/slurm/config.ts';
@@ -33,6 +34,8 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     /** Undefined as what it answers with is the job. */
     squeue?: () => Promise<never> | undefined;
     hold?: LeaseholdError | undefined;
+    /** Runs whose jobs the broker would have cancelled. */
+    toCancel?: readonly RunToCancel[];
     /** The broker's answer to a registration comes after it. */
     answerAfter?: Promise<void>;
   } = {};
@@ -118,7 +121,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     report: (request) => {
       reports.push(request);
       return trouble.report === undefined
-        ? Promise.resolve({ ended: 0, toCancel: [] })
+        ? Promise.resolve({ ended: 0, toCancel: [...(trouble.toCancel ?? [])] })
         : Promise.reject(trouble.report);
     },
     matchers: () =>

@@ -123,6 +123,20 @@ it('a job that may be held is not cancelled because the command has failed', asy
   expect(parts.told()).toEqual([]);
 });
 
+it('what waits is released before anything is cancelled, which takes a controller longer', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  await parts.start(1);
+  parts.trouble.register = undefined;
+  expect(parts.told()).toEqual(['hold 1']);
+  parts.trouble.toCancel = [2, 3].map((jobId) => ({ run: { jobId, start: 1 }, restarts: 0 }));
+  const before: string[][] = [];
+  parts.trouble.squeue = () => void before.push(parts.told());
+  await parts.signer.reconcile();
+  expect(before).toEqual([['release 1'], []]);
+});
+
 it('what the broker says is compared and what waits is released though the matchers cannot be kept', async () => {
   const parts = await createSignerParts();
   await parts.signer.reconcile();
