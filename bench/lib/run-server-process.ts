@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:tls';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { createVaultBackend, type VaultBackend } from '../../src/backend/vault/vault-backend.ts';
 import { createAuthority } from '../../src/demo/authority/certificates.ts';
 import type { HoldRequest__Output } from '../../src/rpc/gen/leasehold/v1/HoldRequest.ts';
 import type { HoldResponse } from '../../src/rpc/gen/leasehold/v1/HoldResponse.ts';
-import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import { loadWorkloadApi } from '../../src/rpc/proto.ts';
+import { openVaultBackend } from '../../test/integration/backend/vault-world.ts';
 import { startSlurmBroker } from '../../test/support/slurm-broker.ts';
 import { memoryOf } from './child.ts';
 import { probationSeconds, type RunServerReady, type RunServerSizes } from './run-messages.ts';
@@ -36,7 +34,7 @@ async function serveBroker(): Promise<void> {
     maxUnproved: 1_024,
     ...(vault === undefined || tokenFile === undefined
       ? {}
-      : { otherBackend: await openVault(vault, tokenFile) }),
+      : { otherBackend: await openVaultBackend(vault, { tokenFile, probationSeconds }) }),
   });
   answerSizes(async () => ({
     sessions: (await broker.ledger.listSessions({ limit: 100 })).length,
@@ -50,19 +48,6 @@ async function serveBroker(): Promise<void> {
     nodes: Array.from({ length: nodes }, (_, index) => broker.nodeCertificate(`n${index}`)),
   };
   process.send?.(ready);
-}
-
-function openVault(address: string, file: string): Promise<VaultBackend> {
-  return createVaultBackend({
-    config: {
-      address,
-      auth: { kind: 'token', tokenFile: file },
-      requestLimitSeconds: 90,
-      probationSeconds,
-    },
-    clock: systemClock,
-    log: silentLog,
-  });
 }
 
 /** Mutual TLS and one answer: what the transport alone costs. */

@@ -14,26 +14,28 @@ export async function mountMemory(at: string, mebibytes: number): Promise<void> 
     await make(',noswap');
   } catch (error) {
     // One that was cut short may have been made, and a second would lie over it.
-    if (!wasRefused(error)) throw failed(error);
+    if (!wasRefused(error)) throw error;
     // Since Linux 6.4; an older kernel refuses the whole mount for it.
-    await make('').catch((cause: unknown) => Promise.reject(failed(cause)));
+    await make('');
   }
 }
 
 /** `at` shows the folder `from`, and nobody can write through it. Throws `delivery_not_memory`. */
-export async function mountReadOnly(from: string, at: string): Promise<void> {
-  await mount('-o', `bind,ro,${hardened}`, from, at).catch((cause: unknown) => Promise.reject(failed(cause)));
+export function mountReadOnly(from: string, at: string): Promise<void> {
+  return mount('-o', `bind,ro,${hardened}`, from, at);
 }
 
-const mount = (...args: readonly string[]) =>
-  promisify(execFile)(mountProgram, args, { env: {}, timeout: 10_000 });
+async function mount(...args: readonly string[]): Promise<void> {
+  try {
+    await promisify(execFile)(mountProgram, args, { env: {}, timeout: 10_000 });
+  } catch (cause) {
+    const detail = 'files.root is no mount of its own and none could be made';
+    throw new LeaseholdError('delivery_not_memory', { detail, cause });
+  }
+}
 
 /** The program has ended by itself. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number';
-}
-
-function failed(cause: unknown): LeaseholdError {
-  const detail = 'files.root is no mount of its own and none could be made';
-  return new LeaseholdError('delivery_not_memory', { detail, cause });
+  const cause = error instanceof LeaseholdError ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'number';
 }

@@ -241,7 +241,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
       try {
         toCancel = await report();
       } finally {
-        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that, nor for for those that are cancelled.
+        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that, nor for those that are cancelled.
         await held.release();
       }
       await cancelRuns(toCancel);

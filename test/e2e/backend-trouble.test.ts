@@ -69,10 +69,7 @@ describeWith(['vault', 'postgres', 'kubernetes'], 'with a backend in trouble', (
   };
   const isOfSession = (token: unknown) => textAt(token, 'meta', 'intent').startsWith('set_');
   /** Accounts that Vault has made and PostgreSQL still has. */
-  const accounts = async (): Promise<readonly string[]> =>
-    (await site.parts.postgres.query(`SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'`))
-      .map((row) => String(row['rolname']))
-      .sort();
+  const accounts = () => site.parts.issuedUsers();
   /** Waits until these are the only accounts that are left, and no token of the bundle is left beside theirs. */
   const expectOnly = async (...logins: readonly Login[]) => {
     const wanted = logins.map(({ username }) => username).sort();

@@ -19,10 +19,9 @@ export function useSlurmSite(
     if (site === undefined) return;
     await using ended = site;
     // Of all that the suite's jobs were given, whether or not a test has looked at it.
-    const logins = () => ended.parts.postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'");
-    const gone = async () => (await logins()).length === 0;
+    const gone = async () => (await ended.parts.issuedUsers()).length === 0;
     await ended.slurm.waitFor('no login is left', gone, unreadSeconds).catch(() => undefined);
-    expect([await logins(), await ended.left()]).toEqual([[], []]);
+    expect([await ended.parts.issuedUsers(), await ended.left()]).toEqual([[], []]);
   });
   beforeEach((context) => {
     context.onTestFailed(() => {

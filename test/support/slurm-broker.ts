@@ -24,6 +24,7 @@ import { parsePolicy } from '../../src/policy/policy-file.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
 import type { Authority } from '../../src/demo/authority/certificates.ts';
 import { createTestCa, type KeyAndCertificate } from './certificates.ts';
+import { runClaims } from './run-claims.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 export const trustDomain = 'test';
@@ -285,28 +286,7 @@ export async function startSlurmBroker(
     auditFile: path('audit.log'),
     assertion: async ({ jobId = 12, start = startOfRun(), nodes = ['n1', 'n2'], ...run } = {}) => {
       const iat = Math.floor(Date.now() / 1000);
-      const claims = {
-        iss: `slurm:${cluster}`,
-        aud: audience,
-        iat,
-        exp: iat + 300,
-        jti: `${cluster}/${jobId}/${start}`,
-        cluster,
-        job_id: jobId,
-        start,
-        restarts: 0,
-        uid: 20_001,
-        gid: 20_001,
-        user: 'alice',
-        group: 'users',
-        account: '',
-        partition: 'gpu',
-        qos: '',
-        accounting_enforced: false,
-        nodes,
-        ends_at: start + 3_600,
-        ...run.claims,
-      };
+      const claims = { ...runClaims({ jobId, start, nodes, iat }), ...run.claims };
       const text = await new SignJWT(claims)
         .setProtectedHeader({ alg: 'EdDSA', kid: 'k1', typ: 'slurm-run+jwt', ...run.header })
         .sign((run.forged === true ? forger : run.byOther === true ? other : own).privateKey);

@@ -74,6 +74,20 @@ export const brokerToken = async (
 export const fieldOf = (secret: BackendSecret, name: string): string =>
   Buffer.from(secret.fields.get(name)?.open() ?? new Uint8Array()).toString('utf8');
 
+/** The real adapter, logged in by a token. */
+export const openVaultBackend = (
+  address: string,
+  options: { readonly tokenFile: string; readonly probationSeconds: number },
+) => {
+  const { tokenFile, probationSeconds } = options;
+  const auth = { kind: 'token', tokenFile } as const;
+  return createVaultBackend({
+    config: { address, auth, requestLimitSeconds: 90, probationSeconds },
+    clock: systemClock,
+    log: silentLog,
+  });
+};
+
 /** The contract's world on real parts; the parts stay the caller's. */
 export const createVaultWorld = async (parts: VaultWithPostgres): Promise<BackendWorld> => {
   const folder = await createTempFolder({ name: 'broker-token' });
@@ -84,16 +98,7 @@ export const createVaultWorld = async (parts: VaultWithPostgres): Promise<Backen
     await applySetup(parts, { probationSeconds, brokerPolicyName: policy });
     const tokenFile = join(folder.path, policy);
     await writeFile(tokenFile, await brokerToken(parts, policy), { mode: 0o600 });
-    return createVaultBackend({
-      config: {
-        address: parts.vault.address,
-        auth: { kind: 'token', tokenFile },
-        requestLimitSeconds: 90,
-        probationSeconds,
-      },
-      clock: systemClock,
-      log: silentLog,
-    });
+    return openVaultBackend(parts.vault.address, { tokenFile, probationSeconds });
   };
   const backend = await open(60);
   const shortLived = await open(shortProbationSeconds);

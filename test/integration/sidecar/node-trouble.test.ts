@@ -28,10 +28,13 @@ async function expectNothingLeft(world: NodeWorld): Promise<void> {
   for (const name of ['run/runs', 'run/jobs']) expect(await readdir(world.path(name))).toEqual([]);
 }
 
-/** Takes connections, and says nothing. */
-async function startMute() {
+/** Takes connections, and says nothing; with `meet` it does that to each. */
+async function startMute(meet: (socket: Socket) => void = () => undefined) {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    meet(socket);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -139,26 +142,15 @@ describe('the hooks of a node, with a broker', () => {
   });
 
   it('that accepts connections and is silent, or hangs up, do the same', async () => {
-    for (const meet of [() => undefined, (socket: Socket) => socket.destroy()]) {
+    for (const meet of [undefined, (socket: Socket) => socket.destroy()]) {
       await using broker = await startFakeBroker({ wantsClients: true });
-      const sockets = new Set<Socket>();
-      const server = createServer((socket) => {
-        sockets.add(socket.on('error', () => undefined));
-        meet(socket);
-      });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-      {
-        await using world = await createNodeWorld({ ...broker, address }, quick);
-        await world.start();
-        expectSaidOnce(await programs.hook(world, 'prolog'), late);
-        expect(world.marker()).toContain('state=failed\n');
-        expect(await programs.hook(world, 'epilog')).toEqual(silent);
-        await expectNothingLeft(world);
-      }
-      for (const socket of sockets) socket.destroy();
-      server.close();
+      await using mute = await startMute(meet);
+      await using world = await createNodeWorld({ ...broker, address: mute.address }, quick);
+      await world.start();
+      expectSaidOnce(await programs.hook(world, 'prolog'), late);
+      expect(world.marker()).toContain('state=failed\n');
+      expect(await programs.hook(world, 'epilog')).toEqual(silent);
+      await expectNothingLeft(world);
     }
   });
 

@@ -16,6 +16,8 @@ export interface VaultWithPostgres extends AsyncDisposable {
   /** Writes a new version of a KV secret under `secret/`. */
   writeSecret(path: string, values: Readonly<Record<string, string>>): Promise<void>;
   roleExists(username: string): Promise<boolean>;
+  /** Users that Vault has made and PostgreSQL still has, sorted. */
+  issuedUsers(): Promise<readonly string[]>;
   canLogin(username: string, password: string): Promise<boolean>;
   stop(): Promise<void>;
 }
@@ -59,6 +61,10 @@ export const startVaultWithPostgres = async (
       postgres,
       writeSecret,
       roleExists: (username) => postgres.roleExists(username),
+      issuedUsers: async () =>
+        (await postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'"))
+          .map((row) => String(row['rolname']))
+          .sort(),
       canLogin: (username, password) => postgres.canLogin(username, password),
       stop,
       [Symbol.asyncDispose]: stop,

@@ -9,31 +9,12 @@ import { verifyRunAssertion } from '../../../src/identity/runs/run-assertion.ts'
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { readSigningKeys } from '../../../src/slurm/signing-keys.ts';
+import { runClaims } from '../../support/run-claims.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 
 const signal = new AbortController().signal;
 const now = 1_700_000_001_000;
-const claims = {
-  iss: 'slurm:hpc',
-  aud: 'leasehold',
-  iat: 1_700_000_001,
-  exp: 1_700_000_301,
-  jti: 'hpc/12/1700000000',
-  cluster: 'hpc',
-  job_id: 12,
-  start: 1_700_000_000,
-  restarts: 0,
-  uid: 5,
-  gid: 60,
-  user: 'games',
-  group: 'games',
-  account: '',
-  partition: 'gpu',
-  qos: '',
-  accounting_enforced: false,
-  nodes: ['n1'],
-  ends_at: 0,
-};
+const claims = runClaims({ jobId: 12, start: 1_700_000_000, nodes: ['n1'], iat: 1_700_000_001 });
 
 async function createFolder() {
   const folder = await createTempFolder({ name: 'signing-keys' });
@@ -86,7 +67,7 @@ it.each([
         signal,
       });
     const assertion = await signing.sign(claims);
-    expect((await verify(assertion)).identity).toMatchObject({ jobId: 12, user: 'games' });
+    expect((await verify(assertion)).identity).toMatchObject({ jobId: 12, user: 'alice' });
     await expect(verify(await other.sign(claims))).rejects.toMatchObject({ code: 'credential_unknown_key' });
     // The same words under the other's signature.
     const [header = '', payload = ''] = assertion.split('.');
