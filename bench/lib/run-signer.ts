@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connectBroker, type BrokerClient } from '../../src/slurm/broker-client.ts';
 import { parseSignerConfig, type SignerConfig } from '../../src/slurm/config.ts';
 import { readSigningKeys, type SigningKeys } from '../../src/slurm/signing-keys.ts';
+import { runClaims } from '../../test/support/run-claims.ts';
 import { user } from './hook.ts';
 import type { RunServerReady } from './run-messages.ts';
 
@@ -50,26 +51,7 @@ export async function registerRun(
   { jobId, nodes }: { readonly jobId: number; readonly nodes: readonly string[] },
 ): Promise<number> {
   const start = Math.floor(Date.now() / 1000);
-  const assertion = await keys.sign({
-    iss: 'slurm:hpc',
-    aud: 'leasehold',
-    iat: start,
-    exp: start + 300,
-    jti: `hpc/${jobId}/${start}`,
-    cluster: 'hpc',
-    job_id: jobId,
-    start,
-    restarts: 0,
-    ...user,
-    user: 'alice',
-    group: 'users',
-    account: '',
-    partition: 'gpu',
-    qos: '',
-    accounting_enforced: false,
-    nodes,
-    ends_at: start + 3_600,
-  });
+  const assertion = await keys.sign({ ...runClaims({ jobId, start, nodes, iat: start }), ...user });
   const signal = AbortSignal.timeout(60_000);
   await broker.register({ assertion: Buffer.from(assertion), requestedBundles: [] }, signal);
   return start;
