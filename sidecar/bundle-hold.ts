@@ -25,7 +25,8 @@ export interface BundleHold extends AsyncDisposable {
   /** Takes up what an earlier process left. Once, before anything else. */
   recover(): Promise<void>;
   attach(stream: BundleStream): void;
-  detach(): void;
+  /** `wasExpected`: not for any trouble; a stream is opened anew, and has some seconds for that before the outage policy counts. */
+  detach(wasExpected: boolean): void;
   /** True when events with this session id are for this bundle. */
   owns(session: string): boolean;
   onEvent(event: BundleEvent): void;
@@ -65,6 +66,9 @@ export interface BundleHoldOptions {
   /** This bundle cannot be served in the way it was asked for; only with `staticOnly`. */
   readonly onImpossible: (error: LeaseholdError) => void;
 }
+
+/** Broker to broker, with a pause and one that does not answer in between. */
+const reopenMs = 10_000;
 
 export function createBundleHold(options: BundleHoldOptions): BundleHold {
   const { clock, random, counters, config, onChange } = options;
@@ -243,13 +247,13 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
         if (stream === attached) ask();
       });
     },
-    detach: () => {
+    detach: (wasExpected) => {
       stream = undefined;
       opened = undefined;
       newest.makeVoid();
       wait.answered();
       wait.nothing();
-      outage.begin();
+      outage.begin(wasExpected ? reopenMs : 0);
     },
     owns: (session) => sessions.has(session),
     onEvent: (event) => {

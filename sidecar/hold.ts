@@ -43,8 +43,8 @@ export interface HoldLoopOptions {
   readonly counters: Counters;
   readonly onWelcome?: NonNullable<LinkOptions['onWelcome']>;
   /**
-   * Where somebody waits for the first welcome: brokers that ail come last, and one is given up after `patienceMs` while another that does not ail has not
-   * been asked. A machine that is gone refuses nothing, and would take all the time there is.
+   * Where somebody waits for the files: brokers that ail come last, and one is given up after `patienceMs` while another that does not ail has not
+   * been asked, or has redirected a bundle there. A machine that is gone refuses nothing, and would take all the time there is.
    */
   readonly hurry?: { readonly ailing: AilingBrokers; readonly patienceMs: number };
   /**
@@ -100,6 +100,12 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       bundle.askAgain();
       return;
     }
+    if (options.hurry?.ailing.isAiling(to) === true) {
+      // Whoever sends there has not heard yet, and after a few times makes new ones itself.
+      log.warn('a redirect to a broker that did not answer was not followed', { address: to });
+      bundle.askAgain();
+      return;
+    }
     log.info('the bundle is redirected', { bundle: bundle.name, address: to });
     if (main?.address === from) {
       onMain.delete(bundle);
@@ -121,10 +127,12 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       existing.add(bundle);
       return;
     }
-    const made = link(address, [bundle], () => undefined);
+    const met = { welcome: false };
+    const made = link(address, [bundle], () => void (met.welcome = true), options.hurry?.patienceMs);
     sideLinks.set(address, made);
     void made.ended.then((error) => {
       sideLinks.delete(address);
+      noteAiling(address, met, error);
       note(address, error);
       for (const returned of bundles) {
         if (onMain.has(returned) || [...sideLinks.values()].some((side) => side.carries(returned))) continue;
@@ -139,6 +147,15 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     const { hurry } = options;
     const isElsewhere = addresses.slice(turn + 1).some((other) => hurry?.ailing.isAiling(other) === false);
     return isElsewhere && !hasAttached ? hurry?.patienceMs : undefined;
+  }
+
+  function noteAiling(
+    address: string,
+    met: { readonly welcome: boolean },
+    error: LeaseholdError | undefined,
+  ): void {
+    if (!met.welcome && hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
+      options.hurry?.ailing.note(address, false);
   }
 
   function note(address: string, error: LeaseholdError | undefined): void {
@@ -181,8 +198,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
         const error = await made.ended;
         main = undefined;
         if (isStopping()) break;
-        if (!met.welcome && hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
-          options.hurry?.ailing.note(address, false);
+        noteAiling(address, met, error);
         note(address, error);
         const pauseMs = pauseAfter(error);
         log.debug('the next attempt comes after a pause', { pauseMs: Math.round(pauseMs) });

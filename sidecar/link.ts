@@ -78,7 +78,7 @@ export function openLink(options: LinkOptions): Link {
     dialling.abort();
     keeper?.close();
     stream?.close();
-    for (const bundle of carried) if (isAttached) bundle.detach();
+    for (const bundle of carried) if (isAttached) bundle.detach(isOrdinaryEnd(error));
     resolveEnded(error);
   }
 
@@ -157,7 +157,7 @@ export function openLink(options: LinkOptions): Link {
     },
     carries: (bundle) => carried.has(bundle) && !isOver,
     remove: (bundle) => {
-      if (carried.delete(bundle) && isAttached) bundle.detach();
+      if (carried.delete(bundle) && isAttached) bundle.detach(true);
     },
     stop: async () => {
       if (stream === undefined) finish(undefined);

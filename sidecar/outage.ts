@@ -8,8 +8,8 @@ import type { OutagePolicy } from '../src/rpc/client/hold-messages.ts';
  * States: calm → (begin) → waiting → (policy's time over) → expired; from both (end) → calm.
  */
 export interface Outage {
-  /** Trouble begins; no effect while it lasts already. */
-  begin(): void;
+  /** Trouble begins; no effect while it lasts already. It does not expire before `atLeastMs`, whatever the policy says. */
+  begin(atLeastMs?: number): void;
   end(): void;
   /** As the broker told it with the session; counts from the begin of an outage that is under way. */
   setPolicy(policy: OutagePolicy): void;
@@ -26,6 +26,7 @@ export function createOutage(options: {
   const { clock } = options;
   let policy = options.policy;
   let beganAt: number | undefined;
+  let leastMs = 0;
   let expired = false;
   let cancel: () => void = () => undefined;
 
@@ -33,10 +34,10 @@ export function createOutage(options: {
     cancel();
     if (beganAt === undefined || expired || policy.mode === 'keep') return;
     const { mode } = policy;
-    const remainingMs = beganAt + policy.afterSeconds * 1000 - clock.monotonic();
-    cancel = clock.after(Math.max(0, remainingMs), () => {
+    const expiresAt = beganAt + Math.max(policy.afterSeconds * 1000, leastMs);
+    cancel = clock.after(Math.max(0, expiresAt - clock.monotonic()), () => {
       // A long delay is cut by the timer's own limit.
-      if (beganAt !== undefined && clock.monotonic() < beganAt + policy.afterSeconds * 1000) {
+      if (beganAt !== undefined && clock.monotonic() < expiresAt) {
         arm();
         return;
       }
@@ -46,9 +47,10 @@ export function createOutage(options: {
   };
 
   return {
-    begin: () => {
+    begin: (atLeastMs = 0) => {
       if (beganAt !== undefined) return;
       beganAt = clock.monotonic();
+      leastMs = atLeastMs;
       arm();
     },
     end: () => {

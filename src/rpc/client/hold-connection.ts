@@ -48,7 +48,7 @@ export async function connectHold(options: ConnectOptions): Promise<HoldConnecti
     settings: { enablePush: false },
   });
   const authority = endpoint.serverName ?? endpoint.address;
-  const ends = new Set<(error: LeaseholdError) => void>();
+  const served = new Set<Served>();
   let isOver = false;
 
   const stopKeepalive = keepAlive(session, () => cut('the broker does not answer on the connection'));
@@ -61,15 +61,17 @@ export async function connectHold(options: ConnectOptions): Promise<HoldConnecti
   }
   function cut(detail: string): void {
     close();
-    for (const end of [...ends]) end(lost(detail));
+    for (const { end } of [...served]) end(lost(detail));
   }
   // Node reports one failure in several places; without a listener in each the process would die of it.
   session.on('error', () => cut('the connection was cut'));
   session.on('close', () => cut('the connection was cut'));
-  // The broker takes no new stream on it; those that stand go on.
+  // The broker takes no new stream on it, and cuts it soon: by its age, or because it goes. Those that stand end in good order before that, or
+  // their holders would take the cut for an outage.
   session.on('goaway', () => {
     isOver = true;
     if (rest !== undefined) close();
+    for (const { stream } of served) stream.finish();
   });
   function onLastEnd(error: LeaseholdError | undefined): void {
     // After a failure another broker behind the same address may do better.
@@ -95,24 +97,26 @@ export async function connectHold(options: ConnectOptions): Promise<HoldConnecti
         [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
         [constants.HTTP2_HEADER_TE]: 'trailers',
       });
-      const served = serveStream(stream, {
+      const one = serveStream(stream, {
         onEvent: (event) => listener.onEvent(event),
         onEnd: (error) => {
-          ends.delete(served.end);
-          if (ends.size === 0) onLastEnd(error);
+          served.delete(one);
+          if (served.size === 0) onLastEnd(error);
           listener.onEnd(error);
         },
       });
-      ends.add(served.end);
-      return served.stream;
+      served.add(one);
+      return one.stream;
     },
   };
 }
 
-function serveStream(
-  stream: ClientHttp2Stream,
-  listener: HoldStreamListener,
-): { readonly stream: HoldStream; readonly end: (error: LeaseholdError | undefined) => void } {
+interface Served {
+  readonly stream: HoldStream;
+  readonly end: (error: LeaseholdError | undefined) => void;
+}
+
+function serveStream(stream: ClientHttp2Stream, listener: HoldStreamListener): Served {
   let isOver = false;
   let trailers: IncomingHttpHeaders | undefined;
 

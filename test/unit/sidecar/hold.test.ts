@@ -371,6 +371,40 @@ describe('an outage', () => {
     expect(await later.next('open')).toMatchObject({ sessionId: '', generationId: '' });
   });
 
+  it('is not counted for the moment in which a stream is opened anew, only for one that ends in trouble', async () => {
+    await using broker = await startFakeBroker();
+    await using sidecar = await startSidecar([broker]);
+    const first = await broker.nextStream();
+    await deliverFirst(first, { outage: { mode: 'WIPE', after: 0 } });
+    first.end();
+    const second = await broker.nextStream();
+    await second.next('hello');
+    second.send(welcome());
+    expect(await second.next('open')).toMatchObject({ sessionId: sessionA });
+    second.send(opened({ resumed: true, outage: { mode: 'WIPE', after: 0 } }));
+    await second.next('delivered');
+    second.refuse('shutting_down');
+    const third = await broker.nextStream();
+    await third.next('hello');
+    third.send(welcome());
+    expect(await third.next('open')).toMatchObject({ sessionId: sessionA });
+    expect(await read(sidecar, 'user.txt')).toBe('u1');
+    third.send(opened({ resumed: true, outage: { mode: 'WIPE', after: 0 } }));
+    await third.next('delivered');
+    third.refuse('ledger_unavailable');
+    await vi.waitFor(() => expect(existsSync(join(sidecar.folder, 'user.txt'))).toBe(false));
+  });
+
+  it('is counted after all when nobody answers the new stream', async () => {
+    await using broker = await startFakeBroker();
+    await using sidecar = await startSidecar([broker]);
+    const first = await broker.nextStream();
+    await deliverFirst(first, { outage: { mode: 'WIPE', after: 0 } });
+    first.end();
+    await (await broker.nextStream()).next('hello');
+    await vi.waitFor(() => expect(existsSync(join(sidecar.folder, 'user.txt'))).toBe(false));
+  });
+
   it('counts from the word of the broker when the backend is away, and ends with it', async () => {
     await using broker = await startFakeBroker();
     await using sidecar = await startSidecar([broker]);

@@ -146,7 +146,7 @@ describe('streams that share a connection', () => {
     secure.on('session', (session) => void sessions.add(session));
     secure.on('stream', (stream: ServerHttp2Stream) => {
       stream.on('error', () => undefined);
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
       accepted.push(stream);
     });
     const { server, address } = await listening(secure);
@@ -246,6 +246,23 @@ describe('streams that share a connection', () => {
     await vi.waitFor(() => expect(resting?.destroyed).toBe(true));
     (await dial(options)).close();
     await vi.waitFor(() => expect(broker.sessions.size).toBe(3));
+  });
+
+  // The broker cuts it a minute later, which their holders would take for an outage.
+  it('end in good order when the broker says goodbye on their connection', async () => {
+    await using broker = await brokerThatKeeps();
+    const dial = createSharedDial({ restMs: 60_000 });
+    const ends: (string | undefined)[] = [];
+    const options = dialOptions(broker.address, authority.issueClient({ commonName: 'n1' }), ends);
+    await Promise.all([dial(options), dial(options)]);
+    await vi.waitFor(() => expect(broker.accepted).toHaveLength(2));
+    for (const stream of broker.accepted) {
+      stream.on('end', () => stream.end());
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.resume();
+    }
+    for (const session of broker.sessions) session.goaway();
+    await vi.waitFor(() => expect(ends).toEqual([undefined, undefined]));
   });
 
   it('do not keep a process by a connection that rests', async () => {
