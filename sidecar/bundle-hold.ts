@@ -32,8 +32,8 @@ export interface BundleHold extends AsyncDisposable {
   onEvent(event: BundleEvent): void;
   /** The broker's word, with the end of a stream, that the workload is no more: the files go. */
   workloadGone(code: ErrorCode): void;
-  /** Asks once more after a pause, on whatever stream it is attached to then. */
-  askAgain(): void;
+  /** Asks once more after a pause, on whatever stream it is attached to then; a short one where the broker is to learn something by being asked. */
+  askAgain(pause: 'short' | 'usual'): void;
   /** Files in place and not expired by an outage. */
   isReady(): boolean;
   /** Sessions whose files may be in place, or that the broker has just opened. */
@@ -67,6 +67,7 @@ export interface BundleHoldOptions {
   readonly onImpossible: (error: LeaseholdError) => void;
 }
 
+const shortPauseMs = 500;
 /** Broker to broker, with a pause and one that does not answer in between. */
 const reopenMs = 10_000;
 
@@ -300,7 +301,7 @@ export function createBundleHold(options: BundleHoldOptions): BundleHold {
       enqueue(() => removeFiles(code));
       if (options.staticOnly) options.onImpossible(new LeaseholdError(code));
     },
-    askAgain: () => askAfter(pace.soon()),
+    askAgain: (pause) => askAfter(pause === 'short' ? random() * shortPauseMs : pace.soon()),
     isReady: () => files.standing() !== undefined && !outage.isExpired(),
     sessions: () => held(),
     giveUp: () => {

@@ -43,8 +43,9 @@ export interface HoldLoopOptions {
   readonly counters: Counters;
   readonly onWelcome?: NonNullable<LinkOptions['onWelcome']>;
   /**
-   * Where somebody waits for the files: brokers that ail come last, and one is given up after `patienceMs` while another that does not ail has not
-   * been asked, or has redirected a bundle there. A machine that is gone refuses nothing, and would take all the time there is.
+   * Where somebody waits for the files: brokers that ail come last, and one is given up after `patienceMs` while another has not been asked, or has
+   * redirected a bundle there; after twice that where all others ail, which may be well again. A machine that is gone refuses nothing, and would take
+   * all the time there is.
    */
   readonly hurry?: { readonly ailing: AilingBrokers; readonly patienceMs: number };
   /**
@@ -97,13 +98,13 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     if (!addresses.includes(to) || to === from) {
       counters.add('redirects_refused_total');
       log.warn('a redirect to an address that is not configured was refused', { bundle: bundle.name });
-      bundle.askAgain();
+      bundle.askAgain('usual');
       return;
     }
     if (options.hurry?.ailing.isAiling(to) === true) {
-      // Whoever sends there has not heard yet, and after a few times makes new ones itself.
+      // Whoever sends there has not heard yet, and makes new ones itself when it is asked for the third time; somebody waits for that.
       log.warn('a redirect to a broker that did not answer was not followed', { address: to });
-      bundle.askAgain();
+      bundle.askAgain('short');
       return;
     }
     log.info('the bundle is redirected', { bundle: bundle.name, address: to });
@@ -127,7 +128,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       existing.add(bundle);
       return;
     }
-    const met = { welcome: false };
+    const met = { welcome: false, since: clock.monotonic() };
     const made = link(address, [bundle], () => void (met.welcome = true), options.hurry?.patienceMs);
     sideLinks.set(address, made);
     void made.ended.then((error) => {
@@ -145,17 +146,21 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
   /** Undefined where there is nobody else to ask. */
   function patienceFor(): number | undefined {
     const { hurry } = options;
-    const isElsewhere = addresses.slice(turn + 1).some((other) => hurry?.ailing.isAiling(other) === false);
-    return isElsewhere && !hasAttached ? hurry?.patienceMs : undefined;
+    const others = addresses.slice(turn + 1);
+    if (hurry === undefined || hasAttached || others.length === 0) return undefined;
+    return hurry.patienceMs * (others.every((other) => hurry.ailing.isAiling(other)) ? 2 : 1);
   }
 
   function noteAiling(
     address: string,
-    met: { readonly welcome: boolean },
+    met: { readonly welcome: boolean; readonly since: number },
     error: LeaseholdError | undefined,
   ): void {
-    if (!met.welcome && hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
-      options.hurry?.ailing.note(address, false);
+    const { hurry } = options;
+    if (hurry === undefined || met.welcome || !hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
+      return;
+    // One that is not there at once costs nobody any time, and may be there the next moment.
+    if (clock.monotonic() - met.since >= hurry.patienceMs / 2) hurry.ailing.note(address, false);
   }
 
   function note(address: string, error: LeaseholdError | undefined): void {
@@ -187,7 +192,7 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     run: async () => {
       while (!isStopping()) {
         const address = addresses[turn % addresses.length] ?? '';
-        const met = { welcome: false };
+        const met = { welcome: false, since: clock.monotonic() };
         const onAttached = () => {
           met.welcome = true;
           backoff.reset();

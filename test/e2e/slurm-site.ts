@@ -7,7 +7,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { stringify } from 'yaml';
 import { buildHook } from '../../scripts/build-hook.ts';
 import { createTestCa } from '../support/certificates.ts';
-import { freePort } from '../support/free-port.ts';
 import type { CommandResult } from '../support/leasehold-process.ts';
 import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
 import { mayMount } from '../support/may-mount.ts';
@@ -18,7 +17,9 @@ import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts
 import { waitUntilReady } from '../support/parts/wait-until-ready.ts';
 import { createTempFolder } from '../support/temp-folder.ts';
 import { createMemoryFolder } from '../unit/sidecar/memory-folder.ts';
+import { startSharedLedger } from './shared-ledger.ts';
 import { auditWaitMs, setUpVault } from './site-files.ts';
+import { brokerAddresses, createSiteBroker, type SiteBroker } from './slurm-site-broker.ts';
 import { policyText, siteHooks } from './slurm-site-texts.ts';
 
 const audience = 'leasehold';
@@ -26,7 +27,7 @@ const probationSeconds = 60;
 export const nodes = ['n1', 'n2', 'n3', 'n4'] as const;
 export type Node = (typeof nodes)[number];
 
-/** Everything real: a Slurm of four nodes, an agent for each, a Vault with its database, and a broker between them. */
+/** Everything real: a Slurm of four nodes, an agent for each, a Vault with its database, and one or two brokers between them. */
 export interface SlurmSite extends AsyncDisposable {
   readonly slurm: SlurmCluster;
   readonly parts: VaultWithPostgres;
@@ -49,7 +50,7 @@ export interface SlurmSite extends AsyncDisposable {
   writtenOn(node: Node): string;
   /** What the task prolog of that node reads of a job; empty when it is not there. */
   marker(node: Node, jobId: number): Promise<string>;
-  /** The broker's audit log. */
+  /** The audit log of every broker. */
   audit(): Promise<string>;
   /** How often the signer has told the broker that serves now which runs there are. */
   reports(): Promise<number>;
@@ -60,6 +61,11 @@ export interface SlurmSite extends AsyncDisposable {
   killAgent(node: Node): Promise<void>;
   /** Where it does not run. */
   startAgent(node: Node): Promise<void>;
+  /** What each agent has logged. */
+  agentLog(node: Node): Promise<string>;
+  signalAgent(node: Node, signal: NodeJS.Signals): void;
+  readonly brokers: readonly SiteBroker[];
+  /** Of the first broker. */
   stopBroker(): Promise<void>;
   killBroker(): Promise<void>;
   /** Where it does not run. */
@@ -87,6 +93,8 @@ export async function startSlurmSite(
     readonly hasPauses?: boolean;
     /** Of the cluster in the broker's configuration. */
     readonly absentAfterSeconds?: number;
+    /** On one PostgreSQL; else there is one broker with a ledger of its own. */
+    readonly hasTwoBrokers?: boolean;
   } = {},
 ): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
@@ -126,9 +134,9 @@ export async function startSlurmSite(
     certificate: await write('server.pem', server.certificate),
     key: await write('server-key.pem', server.key),
   };
-  const [workloads, admin, nodesAt, http] = await Promise.all(
-    Array.from({ length: 4 }, async () => `127.0.0.1:${await freePort()}`),
-  );
+  const own = await brokerAddresses();
+  const second = options.hasTwoBrokers === true ? await brokerAddresses() : undefined;
+  const nodesAt = [own.nodes, ...(second === undefined ? [] : [second.nodes])];
   const signerPair = authority.issueClient({
     commonName: 'signer',
     uri: 'spiffe://example.org/slurm/hpc/signer',
@@ -144,7 +152,7 @@ export async function startSlurmSite(
         cluster: 'hpc',
         audience,
         broker: {
-          addresses: [nodesAt],
+          addresses: nodesAt,
           ca,
           certificate: await write('signer.pem', signerPair.certificate),
           key: await write('signer-key.pem', signerPair.key),
@@ -159,18 +167,18 @@ export async function startSlurmSite(
   const published = await runLeasehold(['signer', '--config', await writeSigner(), '--keys']);
   if (published.status !== 0) throw new Error(published.stderr);
   const ledgerFile = join(folder, 'ledger.sqlite');
-  const brokerConfig = await write(
-    'broker.yaml',
-    stringify({
+  const shared = second === undefined ? undefined : await startSharedLedger();
+  if (shared !== undefined) building.defer(() => shared.database.stop());
+  const common = {
+    folder,
+    tls,
+    clientCa: ca,
+    audit: {
+      hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
+      maxWaitMs: auditWaitMs,
+    },
+    config: {
       trustDomain: 'example.org',
-      workloads: { listen: workloads, tls },
-      nodes: { listen: nodesAt, tls: { ...tls, clientCa: ca } },
-      admin: {
-        listen: admin,
-        tls: { ...tls, clientCa: ca },
-        clients: [{ name: 'on-call', commonName: 'on-call', rights: ['view', 'revoke'] }],
-      },
-      http: { listen: http },
       clusters: [],
       slurm: [
         {
@@ -195,44 +203,39 @@ export async function startSlurmSite(
           },
         },
       },
-      ledger: { sqlite: { file: ledgerFile } },
-      audit: {
-        file: join(folder, 'audit.log'),
-        hmacKeyFile: await write('audit.key', randomBytes(32).toString('hex')),
-        maxWaitMs: auditWaitMs,
-      },
-    }),
-  );
+      ledger:
+        shared === undefined
+          ? { sqlite: { file: ledgerFile } }
+          : {
+              postgres: {
+                ...shared.tuning.ledger.postgres,
+                passwordFile: await write('ledger-password', shared.tuning.ledger.password),
+              },
+            },
+    },
+  };
   const onCall = authority.issueClient({ commonName: 'on-call' });
   const connection = [
-    ...['--broker', admin ?? '', '--ca', ca],
+    ...['--broker', own.admin, '--ca', ca],
     ...['--cert', await write('on-call.pem', onCall.certificate)],
     ...['--key', await write('on-call-key.pem', onCall.key)],
   ];
 
-  let broker: OwnedProcess | undefined;
-  const startBroker = async () => {
-    if (broker?.exited === false) return;
-    const started = await startLeasehold({
-      name: 'broker',
-      folder,
-      args: ['broker', '--config', brokerConfig],
-    });
-    broker = started;
-    await waitUntilReady({
-      process: started,
-      ready: async () => (await fetch(`http://${http}/readyz`)).status === 200,
-    });
-  };
-  building.defer(async () => broker?.stop());
-  await startBroker();
+  const broker = building.use(await createSiteBroker({ ...common, name: 'broker', addresses: own }));
+  await broker.start();
+  const brokers = [broker];
+  if (second !== undefined) {
+    const other = await createSiteBroker({ ...common, name: 'second-broker', addresses: second });
+    brokers.push(building.use(other));
+    await other.start();
+  }
 
   const agents = new Map<Node, OwnedProcess>();
   const socketOf = (node: Node) => join(memory.path, node, 'agent.sock');
+  const agentLog = (node: Node) => readFile(join(folder, `agent-${node}.log`), 'utf8').catch(() => '');
   const startAgent = async (node: Node) => {
     if (agents.get(node)?.exited === false) return;
-    const log = () => readFile(join(folder, `agent-${node}.log`), 'utf8').catch(() => '');
-    const written = (await log()).length;
+    const written = (await agentLog(node)).length;
     const agent = await startLeasehold({
       name: `agent-${node}`,
       folder,
@@ -242,7 +245,7 @@ export async function startSlurmSite(
     // The file has the lines of the process before, too.
     await waitUntilReady({
       process: agent,
-      ready: async () => (await log()).slice(written).includes('"ready"'),
+      ready: async () => (await agentLog(node)).slice(written).includes('"ready"'),
     });
   };
   building.defer(async () => {
@@ -313,15 +316,18 @@ export async function startSlurmSite(
     runsOn: (node) => join(rootOf(node), 'runs'),
     writtenOn: (node) => join(rootOf(node), 'own/runs'),
     marker: (node, jobId) => readFile(join(rootOf(node), 'jobs', String(jobId)), 'utf8').catch(() => ''),
-    audit: () => readFile(join(folder, 'audit.log'), 'utf8'),
+    audit: async () => {
+      const logs = await Promise.all(brokers.map((one) => one.audit()));
+      return logs.join('');
+    },
     reports: async () => {
-      const text = await (await fetch(`http://${http}/metrics`)).text();
+      const text = await broker.metrics();
       const counted =
         /^leasehold_rpc_calls_total\{(?=[^}]*method="ReportRuns")(?=[^}]*code="ok")[^}]*\} (\d+)/m;
       return Number(counted.exec(text)?.[1] ?? 0);
     },
     endOfRun: async (jobId) => {
-      await broker?.stop();
+      await broker.stop();
       const ledger = new DatabaseSync(ledgerFile, { readOnly: true });
       try {
         const runs = ledger.prepare('SELECT ends_at FROM run WHERE workload GLOB ?');
@@ -330,7 +336,7 @@ export async function startSlurmSite(
         return Number(run['ends_at']);
       } finally {
         ledger.close();
-        await startBroker();
+        await broker.start();
       }
     },
     left: async () => {
@@ -346,17 +352,18 @@ export async function startSlurmSite(
       await agents.get(node)?.stop();
     },
     startAgent,
-    stopBroker: async () => broker?.stop(),
-    killBroker: async () => {
-      broker?.signal('SIGKILL');
-      await broker?.stop();
-    },
-    startBroker,
+    agentLog,
+    signalAgent: (node, signal) => agents.get(node)?.signal(signal),
+    brokers,
+    stopBroker: () => broker.stop(),
+    killBroker: () => broker.kill(),
+    startBroker: () => broker.start(),
     command: (...args) => runLeasehold([...args, ...connection]),
     outputs: () =>
-      [broker, signer, ...agents.values()]
-        .map((part) => `${part?.name ?? ''}: ${part?.lastOutput() ?? ''}`)
-        .join('\n'),
+      [
+        ...brokers.map((one) => one.lastOutput()),
+        ...[signer, ...agents.values()].map((part) => `${part.name}: ${part.lastOutput()}`),
+      ].join('\n'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,12 +1,15 @@
 import { expect, it } from 'vitest';
-import { createAilingBrokers } from '../../../sidecar/ailing-brokers.ts';
+import { type AilingBrokers, createAilingBrokers } from '../../../sidecar/ailing-brokers.ts';
 import type { BundleHold } from '../../../sidecar/bundle-hold.ts';
 import { createCounters } from '../../../sidecar/counters.ts';
 import { createHoldLoop } from '../../../sidecar/hold.ts';
+import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { Secret } from '../../../src/platform/secret.ts';
 import type { DialHold } from '../../../src/rpc/client/hold-client.ts';
 import { createFastClock } from './fast-clock.ts';
+
+const clock = createFastClock(20);
 
 /** One bundle that asks through whatever it is attached to. */
 function askingBundle(asks: string[]): BundleHold {
@@ -18,7 +21,7 @@ function askingBundle(asks: string[]): BundleHold {
     owns: () => false,
     onEvent: () => undefined,
     workloadGone: () => undefined,
-    askAgain: () => void asks.push('again'),
+    askAgain: (pause) => void asks.push(pause),
     isReady: () => false,
     sessions: () => [],
     giveUp: async () => undefined,
@@ -26,16 +29,20 @@ function askingBundle(asks: string[]): BundleHold {
   };
 }
 
-it('leaves an owner that does not answer after its patience, and does not go there again while that ails', async () => {
-  const clock = createFastClock(20);
-  const ailing = createAilingBrokers({ clock });
+/** Two brokers, asked in this order by who is in a hurry: b1 and b2. */
+async function hold(options: {
+  readonly ailing: AilingBrokers;
+  /** What becomes of a dial to each; `well` welcomes, and redirects whoever asks to b2. */
+  readonly b1: 'well' | 'silent' | 'refuses';
+  readonly b2: 'well' | 'silent' | 'refuses';
+}) {
   const dials: string[] = [];
   const asks: string[] = [];
-  // The first address welcomes, and redirects whoever asks to the second, which never answers.
   const dial: DialHold = async ({ endpoint, listener, signal }) => {
     dials.push(endpoint.address);
-    if (endpoint.address === 'b2:1')
-      await new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
+    const way = endpoint.address === 'b1:1' ? options.b1 : options.b2;
+    if (way === 'refuses') throw new LeaseholdError('broker_unavailable');
+    if (way === 'silent') await new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
     return {
       send: (command) => {
         setImmediate(() => {
@@ -66,16 +73,45 @@ it('leaves an owner that does not answer after its patience, and does not go the
     bundles: [askingBundle(asks)],
     dial,
     clock,
-    // With it the first address is dialled first.
     random: () => 0,
     log: silentLog,
     counters: createCounters(),
-    hurry: { ailing, patienceMs: 2_000 },
+    hurry: { ailing: options.ailing, patienceMs: 2_000 },
   });
   const running = loop.run();
-  await expect.poll(() => asks).toEqual(['again']);
-  expect(dials).toEqual(['b1:1', 'b2:1']);
+  return {
+    dials,
+    asks,
+    loop,
+    [Symbol.asyncDispose]: async () => {
+      await loop.stop();
+      await running;
+    },
+  };
+}
+
+it('leaves an owner that does not answer after its patience, and does not go there again while that ails', async () => {
+  const ailing = createAilingBrokers({ clock });
+  await using held = await hold({ ailing, b1: 'well', b2: 'silent' });
+  await expect.poll(() => held.asks).toEqual(['short']);
+  expect(held.dials).toEqual(['b1:1', 'b2:1']);
   expect(ailing.isAiling('b2:1')).toBe(true);
-  await loop.stop();
-  await running;
+});
+
+// The other one may have been started anew since it ailed.
+it('leaves a broker that does not answer also where the only other one has ailed', async () => {
+  const ailing = createAilingBrokers({ clock });
+  ailing.note('b2:1', false);
+  await using held = await hold({ ailing, b1: 'silent', b2: 'well' });
+  await expect.poll(() => held.loop.hasAttached()).toBe(true);
+  expect(held.dials).toEqual(['b1:1', 'b2:1']);
+  expect([ailing.isAiling('b1:1'), ailing.isAiling('b2:1')]).toEqual([true, false]);
+});
+
+it('does not take a broker for ailing that nobody has waited for', async () => {
+  const ailing = createAilingBrokers({ clock });
+  await using held = await hold({ ailing, b1: 'refuses', b2: 'well' });
+  await expect.poll(() => held.loop.hasAttached()).toBe(true);
+  expect(held.dials).toEqual(['b1:1', 'b2:1']);
+  expect(ailing.isAiling('b1:1')).toBe(false);
 });
