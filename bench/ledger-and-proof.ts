@@ -105,6 +105,7 @@ function aSession(index: number): NewSession {
     id: randomId('ses_'),
     workload,
     bundle: 'static',
+    node: '',
     requestKey: randomId('req_'),
     identity: {
       kind: 'pod',

@@ -30,6 +30,7 @@ export async function seedRevocations(options: {
       id,
       workload: pod.workload,
       bundle: dbBundle.name,
+      node: '',
       requestKey: randomId('req_'),
       identity: pod,
       holders: ['pod'],

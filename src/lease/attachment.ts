@@ -1,5 +1,5 @@
 import type { Verified } from '../identity/identity.ts';
-import type { Delivered, Session } from '../ledger/ledger.ts';
+import { type Delivered, heldStates, type Session, type SessionKey } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { acknowledged } from './acknowledge.ts';
 import { identityFacts, sessionFacts } from './audit-facts.ts';
@@ -8,6 +8,7 @@ import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import { join, open, openSuccessor } from './open.ts';
 import type { Parts } from './parts.ts';
+import { keyOf } from './session-key.ts';
 import { isRefusal, publicCode } from './refusal.ts';
 import { holdKey } from './serial.ts';
 import type { Attachment, OpenRequest } from './sessions.ts';
@@ -37,10 +38,11 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     });
   };
 
-  /** The session, if it is this workload's; the same error whether it exists or not. */
+  /** The session, if it is this workload's and no other node's alone; the same error whether it exists or not. */
   const find = async (session: string): Promise<Session> => {
     const found = await parts.ledger.findSession(session);
-    if (found?.workload !== workload) throw new LeaseholdError('session_unknown');
+    const isOwn = found?.workload === workload && ['', attached.verified.holder].includes(found.node);
+    if (!isOwn) throw new LeaseholdError('session_unknown');
     return found;
   };
 
@@ -63,25 +65,32 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     }
   };
 
+  /** The policy may have changed whose a bundle is: one for all, or each node's own. What stands is not carried on beside the other kind. */
+  const endOtherKind = async (found: Session, key: SessionKey): Promise<void> => {
+    if (found.bundle !== key.bundle || found.node === key.node || !heldStates.includes(found.state)) return;
+    await endSession(parts, { session: found.id, reason: 'lost', tombstone: false });
+  };
+
   const openInTurn = async (request: OpenRequest, signal: AbortSignal): Promise<void> => {
-    const key = holdKey(workload, request.bundle);
-    const opening = { attached, request, signal };
+    const key = keyOf(attached.verified, request.bundle, parts.policy.bundle(request.bundle));
+    const opening = { attached, request, key, signal };
     const stillAsks = (): void => {
       if (isDraining()) throw new LeaseholdError('shutting_down');
       if (!attached.open) throw new LeaseholdError('cancelled');
     };
     const first = async (): Promise<Session | undefined> => {
       stillAsks();
-      const live = await parts.ledger.findLive(workload, request.bundle);
+      const live = await parts.ledger.findLive(key);
       if (request.resume !== undefined && request.resume.session !== live?.id)
-        await find(request.resume.session);
+        await endOtherKind(await find(request.resume.session), key);
       return live;
     };
-    if (attached.verified.holders.length === 1)
-      return parts.serial.run(key, async () => open(parts, opening, await first()));
-    const rest = await parts.serial.share(key, async () => join(parts, opening, await first()));
+    const hold = holdKey(key);
+    if (attached.verified.holders.length === 1 || key.node !== '')
+      return parts.serial.run(hold, async () => open(parts, opening, await first()));
+    const rest = await parts.serial.share(hold, async () => join(parts, opening, await first()));
     if (rest === undefined) return undefined;
-    return parts.serial.run(key, async () => {
+    return parts.serial.run(hold, async () => {
       stillAsks();
       await rest();
     });
@@ -94,17 +103,17 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
 
   /** The successor of one session near its deadline. */
   const succeed = (session: Session): Promise<void> =>
-    parts.serial.run(holdKey(workload, session.bundle), async () => {
+    parts.serial.run(holdKey(session), async () => {
       if (isDraining()) throw new LeaseholdError('shutting_down');
-      const live = await parts.ledger.findLive(workload, session.bundle);
+      const live = await parts.ledger.findLive(session);
       const request = { bundle: session.bundle, requestKey: parts.randomId('req_'), resume: undefined };
       // Another holder's proof came first; its successor is everybody's, also where that holder is at another replica.
       if (live !== undefined && live.id !== session.id) {
         if (!attached.sessions.has(live.id))
-          await open(parts, { attached, request, signal: parts.signal }, live);
+          await open(parts, { attached, request, key: session, signal: parts.signal }, live);
         return;
       }
-      await openSuccessor(parts, { attached, request, signal: parts.signal }, session);
+      await openSuccessor(parts, { attached, request, key: session, signal: parts.signal }, session);
     });
 
   return {

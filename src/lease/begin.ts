@@ -11,6 +11,7 @@ import { type Issued, issue, settleAt } from './issue.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
 import { requireStanding } from './standing.ts';
+import { keyOf } from './session-key.ts';
 import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
 import { tenantOf } from './tenant.ts';
@@ -33,6 +34,11 @@ export async function begin(
   requireMayBegin(parts, opening.attached);
   const { verified } = opening.attached;
   const { bundle } = granted;
+  // The policy was exchanged between the look at whose the bundle is and the decision.
+  if (keyOf(verified, bundle.name, bundle).node !== opening.key.node)
+    throw new LeaseholdError('ledger_conflict', {
+      detail: 'the policy of the bundle was changed in the meantime',
+    });
   if ((await parts.ledger.findTombstone(verified.identity.workload, bundle.name)) !== undefined)
     throw new LeaseholdError('tombstoned');
   await parts.audit.record({
@@ -71,6 +77,7 @@ async function record(
   { old, versions }: { readonly old: Session | undefined; readonly versions: string },
 ): Promise<Begun> {
   const { verified } = opening.attached;
+  const { node } = opening.key;
   const { bundle } = granted;
   const leased = isLeased(bundle);
   const at = parts.backend.now();
@@ -81,9 +88,10 @@ async function record(
     id,
     workload: verified.identity.workload,
     bundle: bundle.name,
+    node,
     requestKey: opening.request.requestKey,
     identity: verified.identity,
-    holders: verified.holders,
+    holders: node === '' ? verified.holders : [verified.holder],
     grant: granted.rule,
     policyRevision: parts.policy.revision,
     deadlineAt,

@@ -45,7 +45,7 @@ export async function deadlineWork(parts: Parts, id: string): Promise<number | u
     await endSession(parts, { session: id, reason: 'deadline', tombstone: false });
     return undefined;
   }
-  const live = await parts.ledger.findLive(session.workload, session.bundle);
+  const live = await parts.ledger.findLive(session);
   if (live !== undefined && live.id !== id) return session.deadlineAt;
   parts.hub.tell(id, { kind: 'credential_wanted', by: session.deadlineAt });
   return Math.min(session.deadlineAt, Math.ceil(now + deadlineLead(session) / asks));

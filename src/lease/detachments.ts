@@ -35,8 +35,7 @@ export function createDetachments(
     kept(holder, session, async () => {
       const found = await ledger.findSession(session);
       // In its turn: the same holder may be opening the session through a newer stream, and then it is not let go.
-      if (found !== undefined)
-        await parts.serial.run(holdKey(found.workload, found.bundle), () => record(holder, session));
+      if (found !== undefined) await parts.serial.run(holdKey(found), () => record(holder, session));
     });
 
   const record = async (holder: string, id: string): Promise<void> => {

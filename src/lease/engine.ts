@@ -124,7 +124,7 @@ export async function startLeaseEngine(options: LeaseOptions): Promise<LeaseEngi
   const withHold = async (id: string, task: () => Promise<number | undefined>) => {
     const session = await parts.ledger.findSession(id);
     if (session === undefined) return undefined;
-    return parts.serial.run(holdKey(session.workload, session.bundle), task);
+    return parts.serial.run(holdKey(session), task);
   };
   const endFailed = (session: string) =>
     endSession(parts, { session, reason: 'issue_failed', tombstone: false }).then(() => undefined);

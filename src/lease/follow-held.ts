@@ -13,7 +13,7 @@ export function isOver({ state }: Session): boolean {
 export async function followEnd(parts: Parts, id: string, session: Session | undefined): Promise<void> {
   const reason = session?.end?.reason ?? 'lost';
   if (session !== undefined && reason === 'superseded') {
-    const live = await parts.ledger.findLive(session.workload, session.bundle);
+    const live = await parts.ledger.findLive(session);
     // A holder that hangs on here never came to the successor, which is another replica's.
     for (const attached of parts.hub.attachedTo(id))
       if (live === undefined || !attached.sessions.has(live.id))

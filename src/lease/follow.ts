@@ -37,10 +37,11 @@ export function createFollow(parts: Parts, sweepRules: () => Promise<void>): Fol
   };
 
   /** Once its turn comes. Resolves with what the ledger says followed, or at once where somebody has a hold on the session. */
-  const startHeld = async ({ id, workload, bundle }: Session): Promise<void> => {
+  const startHeld = async (session: Session): Promise<void> => {
+    const { id } = session;
     if (waiting.has(id)) return;
     waiting.add(id);
-    const key = holdKey(workload, bundle);
+    const key = holdKey(session);
     const isTaken = parts.serial.isTaken(key);
     const followed = Promise.withResolvers<undefined>();
     const follow = async (): Promise<void> => {

@@ -5,12 +5,19 @@ import type { Secret } from '../platform/secret.ts';
 import type { Bundle } from '../policy/bundle.ts';
 import type { SecretFields } from './owned-values.ts';
 import type { Parts } from './parts.ts';
+import { requireNoSharedKey } from './shared-key.ts';
 
 /** A lease set that is recorded but not yet current. */
 export interface Issued {
   readonly leaseSet: string;
   readonly fields: SecretFields;
   readonly expiresAt: number;
+}
+
+interface Issuing {
+  readonly session: Session;
+  readonly bundle: Bundle;
+  readonly leaseSet: string;
 }
 
 /** How often an issue starts over after a lost reply before it gives up. */
@@ -26,14 +33,7 @@ export function settleAt(parts: Pick<Parts, 'backend'>, at: number): number {
  * before the probation starts to run. A lost reply of a read may have left a credential that nobody can name: its token is
  * revoked and everything starts over with another, never a second read on the same one.
  */
-export async function issue(
-  parts: Parts,
-  options: {
-    readonly session: Session;
-    readonly bundle: Bundle;
-    readonly leaseSet: string;
-  },
-): Promise<Issued> {
+export async function issue(parts: Parts, options: Issuing): Promise<Issued> {
   let { leaseSet } = options;
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -65,10 +65,7 @@ export async function giveUp(parts: Parts, leaseSet: string, at: number): Promis
   }
 }
 
-async function issueOnce(
-  parts: Parts,
-  options: { readonly session: Session; readonly bundle: Bundle; readonly leaseSet: string },
-): Promise<Issued> {
+async function issueOnce(parts: Parts, options: Issuing): Promise<Issued> {
   const { leaseSet } = options;
   parts.issuing.add(leaseSet);
   try {
@@ -78,10 +75,7 @@ async function issueOnce(
   }
 }
 
-async function makeAndRead(
-  parts: Parts,
-  { bundle, leaseSet }: { readonly bundle: Bundle; readonly leaseSet: string },
-): Promise<Issued> {
+async function makeAndRead(parts: Parts, { session, bundle, leaseSet }: Issuing): Promise<Issued> {
   const { backend, ledger, signal } = parts;
   const createdAt = backend.now();
   // From here on the caller's signal counts no more: a request that was sent runs to its end at the backend.
@@ -138,6 +132,7 @@ async function makeAndRead(
         probationSeconds: backend.probationSeconds,
         allowed: parts.settings.allowLongLeases,
       });
+      requireNoSharedKey(session, source, secret.fields);
       fields.set(source.name, secret.fields);
     }
     return { leaseSet, fields, expiresAt };

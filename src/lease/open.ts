@@ -1,4 +1,4 @@
-import type { Session } from '../ledger/ledger.ts';
+import type { Session, SessionKey } from '../ledger/ledger.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { isLeased } from '../policy/bundle.ts';
 import { begin } from './begin.ts';
@@ -14,6 +14,8 @@ import type { OpenRequest } from './sessions.ts';
 export interface Opening {
   readonly attached: Attached;
   readonly request: OpenRequest;
+  /** What it wishes to hold: one session for all nodes of a run, or one that is this node's. */
+  readonly key: SessionKey;
   readonly signal: AbortSignal;
 }
 
@@ -60,9 +62,8 @@ export async function join(
   existing: Session | undefined,
 ): Promise<Rest | undefined> {
   const { attached, request } = opening;
-  const { workload } = attached.verified.identity;
   // By the time it is alone, another one may have begun or ended it.
-  const alone = async () => open(parts, opening, await parts.ledger.findLive(workload, request.bundle));
+  const alone = async () => open(parts, opening, await parts.ledger.findLive(opening.key));
   if (existing?.state !== 'active') return alone;
   let granted: Granted;
   try {

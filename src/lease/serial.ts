@@ -1,3 +1,4 @@
+import type { SessionKey } from '../ledger/ledger.ts';
 /** Runs tasks of one key in turns; tasks of different keys are independent. */
 export interface Serial {
   /** Alone: after all that was called before for this key, and before all that is called later. */
@@ -48,7 +49,7 @@ export function createSerial(): Serial {
   };
 }
 
-/** Key of everything that changes what a workload holds of a bundle. */
-export function holdKey(workload: string, bundle: string): string {
-  return `${workload}\n${bundle}`;
+/** Key of everything that changes what a workload, or one of its nodes, holds of a bundle. */
+export function holdKey({ workload, bundle, node }: SessionKey): string {
+  return `${workload}\n${bundle}\n${node}`;
 }

@@ -56,9 +56,8 @@ export function createStaticRefresh(
     for (const id of hub.sessionsOf(name)) {
       if (hub.staticOf(id) === snapshot.id) continue;
       try {
-        const workload = (await parts.ledger.findSession(id))?.workload;
-        if (workload !== undefined)
-          await parts.serial.run(holdKey(workload, name), () => deliverTo(bundle, id));
+        const session = await parts.ledger.findSession(id);
+        if (session !== undefined) await parts.serial.run(holdKey(session), () => deliverTo(bundle, id));
       } catch (error) {
         behind.set(name, clock.monotonic() + parts.settings.retryMaxMs);
         parts.log.warn('a new version could not be delivered and is tried again', { session: id }, error);

@@ -37,7 +37,7 @@ export interface Ledger
   // -- sessions ---------------------------------------------------------------------------------------------------
 
   /**
-   * Step 2. Returns the live session (opening or active) of that workload and bundle when there is one, else inserts the
+   * Step 2. Returns the live session (opening or active) of that workload, bundle and node when there is one, else inserts the
    * given one with its holders and, when `leaseSet` is given, an intent with a `settle` work item due at `settleAt`. A session without a lease
    * set is active at once.
    * The asking holder is attached in the same transaction. A static session may bring its first generation along.
@@ -109,7 +109,7 @@ export interface Ledger
   ): Promise<void>;
   findSession(id: string): Promise<Session | undefined>;
   /** The one that is opening or active. */
-  findLive(workload: string, bundle: string): Promise<Session | undefined>;
+  findLive(of: SessionKey): Promise<Session | undefined>;
   /** Newest first. `after` is the id of the last one of the page before; `ledger_conflict` when that one was pruned meanwhile. */
   listSessions(query: SessionQuery): Promise<readonly Session[]>;
   /** Live or superseded sessions, distinct workloads of them: what the clusters are asked about. */
@@ -189,15 +189,21 @@ export const heldStates: readonly SessionState[] = ['opening', 'active', 'supers
 /** All but what is over. */
 export const liveStates: readonly SessionState[] = [...heldStates, 'revoking'];
 
+/** At most one session of these is live. */
+export interface SessionKey {
+  readonly workload: string;
+  readonly bundle: string;
+  /** The node whose alone it is; empty where all holders of the workload have the same. */
+  readonly node: string;
+}
+
 /**
  * What is the same for all holders of a session. They are not part of it: a run may have ten thousand, and what one of them does must not cost a
  * look at all.
  */
-export interface Session {
+export interface Session extends SessionKey {
   /** `ses_` and 26 characters of `randomId`. */
   readonly id: string;
-  readonly workload: string;
-  readonly bundle: string;
   readonly requestKey: string;
   readonly identity: Identity;
   readonly state: SessionState;
@@ -306,10 +312,8 @@ export interface OutstandingPath {
   readonly why: ErrorCode | undefined;
 }
 
-export interface NewSession {
+export interface NewSession extends SessionKey {
   readonly id: string;
-  readonly workload: string;
-  readonly bundle: string;
   readonly requestKey: string;
   readonly identity: Identity;
   readonly holders: readonly string[];

@@ -56,6 +56,7 @@ export const bundleSchema = z
     overlap: durationSchema({ min: 0, max: day }).exactOptional(),
     refresh: durationSchema({ min: 1, max: day }).default(60),
     outage: outageSchema,
+    perNode: z.boolean().default(false),
     nodeWithoutSecrets: z.enum(['fail_tasks', 'cancel_job']).default('fail_tasks'),
     secrets: entries(secretName, secretSchema, { min: 1, max: 32 }),
     files: entries(filePath, fileSchema, { min: 1, max: 256 }),
@@ -70,9 +71,12 @@ export const bundleSchema = z
     overlapSeconds: raw.overlap ?? Math.min(defaultOverlapSeconds, Math.floor(raw.ttl * longestOverlap)),
     refreshSeconds: raw.refresh,
     outage: raw.outage,
+    perNode: raw.perNode,
     nodeWithoutSecrets: raw.nodeWithoutSecrets,
   }))
   .superRefine((bundle, context) => {
+    if (bundle.perNode && !isLeased({ name: '', ...bundle }))
+      context.addIssue({ code: 'custom', path: ['perNode'], message: 'needs a leased secret in the bundle' });
     for (const [path, message] of [...brokenTimes(bundle), ...brokenReferences(bundle)])
       context.addIssue({ code: 'custom', path, message });
   });

@@ -16,6 +16,8 @@ export interface Bundle {
   /** How often static secrets are looked at for a new version. */
   readonly refreshSeconds: number;
   readonly outage: OutagePolicy;
+  /** Each node of a run has leases of its own, in place of the same as all others. */
+  readonly perNode: boolean;
   /** Of a run that is to have this bundle, once one of its nodes could not deliver: only tasks there fail, or its job is cancelled. */
   readonly nodeWithoutSecrets: 'fail_tasks' | 'cancel_job';
 }

@@ -17,6 +17,8 @@ export interface DynamicRole {
   readonly maxTtlSeconds?: number;
   /** Default true. */
   readonly renewable?: boolean;
+  /** Beside user name and password. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** What tokens of a role may read. */
@@ -127,7 +129,7 @@ export function createMemoryBackend(options: MemoryBackendOptions): MemoryBacken
     if (planned.loseReply === 'unleased') state.addUnleased({ ...credential, leaseId: undefined });
     else state.addLease({ ...credential, accessor: token.accessor, endsBy: after(maxTtlSeconds), renewable });
     return {
-      fields: secretFields({ username: credential.username, password: credential.password }),
+      fields: secretFields({ username: credential.username, password: credential.password, ...role.fields }),
       lease: { leaseId: credential.leaseId, ttlSeconds, renewable },
       version: '',
     };

@@ -33,7 +33,7 @@ export async function runCanary(parts: Parts, canary: NewCanary): Promise<string
   const { path, bundle } = canary.target;
   const { workload } = canaryIdentity(path);
   // With the hold taken, as for a workload: nobody settles here what is being issued here.
-  return parts.serial.run(holdKey(workload, bundle.name), () =>
+  return parts.serial.run(holdKey({ workload, bundle: bundle.name, node: '' }), () =>
     parts.admission.run(tenant, () => begin(parts, canary), { signal: parts.signal }),
   );
 }
@@ -81,6 +81,7 @@ async function record(
     const { outcome, session } = await parts.ledger.beginSession({
       id,
       workload: identity.workload,
+      node: '',
       bundle: bundle.name,
       requestKey: parts.randomId('req_'),
       identity,

@@ -1,5 +1,6 @@
 import { LeaseholdError } from '../../platform/error.ts';
 import { conflict } from '../conflict.ts';
+import { isOf } from '../stored/session-key.ts';
 import type { LedgerInput } from '../input.ts';
 import type { NewLeaseSet, NewSession, Owner, Session } from '../ledger.ts';
 import { parseRow, type SessionRow, sessionRow } from '../stored/rows.ts';
@@ -15,13 +16,14 @@ export async function beginSession(
   sql: Sql,
   input: NewSession,
 ): Promise<{ readonly outcome: 'created' | 'existing'; readonly session: Session }> {
-  const { workload, bundle, supersedes } = input;
+  const { workload, bundle, node, supersedes } = input;
   const [rows, tombstone] = await Promise.all([
     sql.all(
-      `${fromSession} WHERE (workload = $1 AND bundle = $2 AND state IN ('opening', 'active')) OR id = $3
+      `${fromSession} WHERE (workload = $1 AND bundle = $2 AND node = $3 AND state IN ('opening', 'active')) OR id = $4
        ORDER BY seq FOR UPDATE`,
       workload,
       bundle,
+      node,
       supersedes ?? null,
     ),
     // Looked for under the lock: whoever revokes a live session with a tombstone holds that lock until both are there.
@@ -30,7 +32,7 @@ export async function beginSession(
   ]);
   if (tombstone !== undefined) throw new LeaseholdError('tombstoned');
   const found = rows.map((row) => parseRow(sessionRow, row, 'session'));
-  const live = found.find((row) => isLive(row) && row.workload === workload && row.bundle === bundle);
+  const live = found.find((row) => isLive(row) && isOf(row, input));
   if (live !== undefined && live.id !== supersedes) {
     const attached = attach(sql, live, { holder: input.attach, replica: input.replica });
     const [session, moved] = await Promise.all([readSession(sql, live.id), attached]);
@@ -60,7 +62,7 @@ function isLive({ state }: SessionRow): boolean {
 async function supersede(sql: Sql, input: NewSession, row: SessionRow | undefined): Promise<void> {
   // A session that was revoked meanwhile has no successor: that would bring back what was taken. One whose successor failed gets another.
   const isHeld = row?.state === 'active' || row?.state === 'superseded';
-  if (!isHeld || row.workload !== input.workload || row.bundle !== input.bundle)
+  if (!isHeld || !isOf(row, input))
     conflict('the session to be superseded is not one that this workload holds of this bundle');
   await sql.run(`UPDATE session SET state = 'superseded' WHERE id = $1`, row.id);
 }
@@ -70,14 +72,15 @@ async function insertSession(sql: Sql, input: NewSession): Promise<boolean> {
   const { identity } = input;
   const leased = input.leaseSet !== undefined;
   const inserted = await sql.run(
-    `INSERT INTO session (id, workload, bundle, request_key, identity, cluster, namespace, pod_uid, state, leased,
+    `INSERT INTO session (id, workload, bundle, node, request_key, identity, cluster, namespace, pod_uid, state, leased,
        grant_name, policy_revision, created_at, deadline_at, generation_id, generation_number, generation_versions,
        owner_replica, owner_address, owner_epoch)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-     ON CONFLICT (workload, bundle) WHERE state IN ('opening', 'active') DO NOTHING`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+     ON CONFLICT (workload, bundle, node) WHERE state IN ('opening', 'active') DO NOTHING`,
     input.id,
     input.workload,
     input.bundle,
+    input.node,
     input.requestKey,
     JSON.stringify(identity),
     identity.cluster,

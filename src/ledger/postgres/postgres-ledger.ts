@@ -103,10 +103,10 @@ function createLedger(
     activate: (input) => change('activate', (sql) => activate(sql, input)),
     recordRenewal: (input) => change('record renewal', (sql) => recordRenewal(sql, input)),
     findSession: (id) => each('find session', (sql) => findSession(sql, id, { withEnded: true })),
-    findLive: (workload, bundle) =>
+    findLive: ({ workload, bundle, node }) =>
       each('find live session', async (sql) => {
-        const where = `session.workload = $1 AND session.bundle = $2 AND session.state IN ('opening', 'active')`;
-        return (await readSessions(sql, where, workload, bundle))[0];
+        const where = `session.workload = $1 AND session.bundle = $2 AND session.node = $3 AND session.state IN ('opening', 'active')`;
+        return (await readSessions(sql, where, workload, bundle, node))[0];
       }),
     listSessions: (query) => each('list sessions', (sql) => listSessions(sql, query)),
     listHeldWorkloads: () => each('list held workloads', listHeldWorkloads),

@@ -286,4 +286,13 @@ export const migrations: readonly Migration[] = [
     );
     `,
   },
+  // A session may be one node's alone. A broker from before would take another node's for its own.
+  {
+    minimumReader: 13,
+    sql: `
+    ALTER TABLE session ADD COLUMN node text NOT NULL DEFAULT '';
+    DROP INDEX session_live;
+    CREATE UNIQUE INDEX session_live ON session (workload, bundle, node) WHERE state IN ('opening', 'active');
+    `,
+  },
 ];

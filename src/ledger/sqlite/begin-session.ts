@@ -2,6 +2,7 @@ import type { LedgerInput } from '../input.ts';
 import type { NewLeaseSet, NewSession, Owner, Session } from '../ledger.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import { conflict } from '../conflict.ts';
+import { isOf } from '../stored/session-key.ts';
 import { attach } from './holders.ts';
 import { findLiveRow, findSessionRow, readSession, requireSessionRow } from './read-session.ts';
 import { requireActiveRun } from './runs.ts';
@@ -16,7 +17,7 @@ export function beginSession(
   if (sql.get('SELECT 1 FROM tombstone WHERE workload = ? AND bundle = ?', workload, bundle) !== undefined)
     throw new LeaseholdError('tombstoned');
   if (input.identity.kind === 'run') requireActiveRun(sql, workload);
-  const live = findLiveRow(sql, workload, bundle);
+  const live = findLiveRow(sql, input);
   if (live !== undefined && live.id !== input.supersedes) {
     attach(sql, { session: live.id, holder: input.attach, replica: input.replica });
     return { outcome: 'existing', session: readSession(sql, live.id, { withEnded: false }) };
@@ -37,7 +38,7 @@ function supersede(sql: Sql, input: NewSession, old: string): void {
   const row = findSessionRow(sql, old);
   // A session that was revoked meanwhile has no successor: that would bring back what was taken. One whose successor failed gets another.
   const isHeld = row?.state === 'active' || row?.state === 'superseded';
-  if (!isHeld || row.workload !== input.workload || row.bundle !== input.bundle)
+  if (!isHeld || !isOf(row, input))
     conflict('the session to be superseded is not one that this workload holds of this bundle');
   sql.run(`UPDATE session SET state = 'superseded' WHERE id = ?`, old);
 }
@@ -46,12 +47,13 @@ function insertSession(sql: Sql, input: NewSession): void {
   const { identity } = input;
   const leased = input.leaseSet !== undefined;
   sql.run(
-    `INSERT INTO session (id, workload, bundle, request_key, identity, cluster, namespace, pod_uid, state, leased,
+    `INSERT INTO session (id, workload, bundle, node, request_key, identity, cluster, namespace, pod_uid, state, leased,
        grant_name, policy_revision, created_at, deadline_at, generation_id, generation_number, generation_versions)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     input.id,
     input.workload,
     input.bundle,
+    input.node,
     input.requestKey,
     JSON.stringify(identity),
     identity.cluster,

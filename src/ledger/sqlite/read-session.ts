@@ -1,5 +1,5 @@
 import type { Identity } from '../../identity/identity.ts';
-import type { LeaseSet, Session } from '../ledger.ts';
+import type { LeaseSet, Session, SessionKey } from '../ledger.ts';
 import { conflict } from '../conflict.ts';
 import { toLeaseSet, toSession } from '../stored/assemble.ts';
 import { largeBytes } from '../stored/identities.ts';
@@ -28,11 +28,12 @@ export function requireSessionRow(sql: Sql, id: string): SessionRow {
   return findSessionRow(sql, id) ?? conflict('no such session');
 }
 
-export function findLiveRow(sql: Sql, workload: string, bundle: string): SessionRow | undefined {
+export function findLiveRow(sql: Sql, { workload, bundle, node }: SessionKey): SessionRow | undefined {
   const row = sql.get(
-    `${fromSession} WHERE workload = ? AND bundle = ? AND state IN ('opening', 'active')`,
+    `${fromSession} WHERE workload = ? AND bundle = ? AND node = ? AND state IN ('opening', 'active')`,
     workload,
     bundle,
+    node,
   );
   return row === undefined ? undefined : parseRow(sessionRow, row, 'session');
 }

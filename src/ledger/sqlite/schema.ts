@@ -246,4 +246,10 @@ export const migrations: readonly string[] = [
     CHECK ((since IS NULL) = (seen IS NULL))
   ) STRICT, WITHOUT ROWID;
   `,
+  // A session may be one node's alone.
+  `
+  ALTER TABLE session ADD COLUMN node TEXT NOT NULL DEFAULT '';
+  DROP INDEX session_live;
+  CREATE UNIQUE INDEX session_live ON session (workload, bundle, node) WHERE state IN ('opening', 'active');
+  `,
 ];

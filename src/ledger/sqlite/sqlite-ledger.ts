@@ -78,9 +78,9 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
         const row = findSessionRow(sql, id);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: true });
       }),
-    findLive: (workload, bundle) =>
+    findLive: (of) =>
       read('find live session', (sql) => {
-        const row = findLiveRow(sql, workload, bundle);
+        const row = findLiveRow(sql, of);
         return row === undefined ? undefined : withParts(sql, row, { withEnded: false });
       }),
     listSessions: (query) => listSessions(read, query),

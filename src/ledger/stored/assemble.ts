@@ -27,6 +27,7 @@ export function toSession(
     id: row.id,
     workload: row.workload,
     bundle: row.bundle,
+    node: row.node,
     requestKey: row.request_key,
     identity: parts.identity,
     state: row.state,

@@ -19,6 +19,7 @@ export const sessionRow = z.object({
   id: text,
   workload: text,
   bundle: text,
+  node: text,
   request_key: text,
   identity,
   state: z.enum(['opening', 'active', 'superseded', 'revoking', 'ended']),

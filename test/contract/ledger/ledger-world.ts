@@ -56,6 +56,7 @@ function unleased(overrides: Partial<NewSession>): NewSession {
     id: randomId('ses_'),
     workload: identity.workload,
     bundle: 'db',
+    node: '',
     requestKey: randomId('req_'),
     identity,
     holders: ['pod'],

@@ -1,3 +1,4 @@
+import { randomId } from '../../../src/platform/random-id.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import {
@@ -68,13 +69,32 @@ export function sessionsContract(open: OpenLedgerWorld): void {
       expect(await refusal(ledger.beginSession(aSession()))).toBe('tombstoned');
     });
 
+    it('lets each node of a workload have one of its own, beside the one of all', async () => {
+      const ofAll = aSession();
+      const [first, second] = ['n1', 'n2'].map((node) => aSession({ node, holders: [node], attach: node }));
+      if (first === undefined || second === undefined) expect.unreachable();
+      for (const input of [ofAll, first, second])
+        expect(await ledger.beginSession(input)).toMatchObject({
+          outcome: 'created',
+          session: { id: input.id, node: input.node },
+        });
+      for (const input of [ofAll, first, second])
+        expect(await ledger.findLive(input)).toMatchObject({ id: input.id, node: input.node });
+      expect(await ledger.beginSession({ ...first, id: randomId('ses_') })).toMatchObject({
+        outcome: 'existing',
+        session: { id: first.id },
+      });
+      const foreign = aSession({ node: 'n3', holders: ['n3'], attach: 'n3', supersedes: first.id });
+      expect(await refusal(ledger.beginSession(foreign))).toBe('ledger_conflict');
+    });
+
     it('refuses a session id that is taken', async () => {
       const input = aSession();
       await ledger.beginSession(input);
       expect(await refusal(ledger.beginSession({ ...aSession({ bundle: 'other' }), id: input.id }))).toBe(
         'ledger_conflict',
       );
-      expect(await ledger.findLive(input.workload, 'other')).toBeUndefined();
+      expect(await ledger.findLive({ ...input, bundle: 'other' })).toBeUndefined();
     });
 
     it('refuses an asking holder that the session does not have, and leaves nothing', async () => {
@@ -92,6 +112,7 @@ export function sessionsContract(open: OpenLedgerWorld): void {
         id: input.id,
         workload: input.workload,
         bundle: 'db',
+        node: '',
         requestKey: input.requestKey,
         identity: input.identity,
         state: 'opening',
@@ -227,7 +248,7 @@ export function sessionsContract(open: OpenLedgerWorld): void {
       const old = await anActiveSession(ledger);
       const next = aSession({ supersedes: old.session });
       expect((await ledger.beginSession(next)).outcome).toBe('created');
-      expect((await ledger.findLive(next.workload, 'db'))?.id).toBe(next.id);
+      expect((await ledger.findLive(next))?.id).toBe(next.id);
       expect(await ledger.findSession(old.session)).toMatchObject({
         state: 'superseded',
         leaseSets: [{ state: 'current' }],

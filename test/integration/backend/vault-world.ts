@@ -32,6 +32,7 @@ export const aBundle = (name: string, secrets: readonly SecretSource[]): Bundle 
   overlapSeconds: 60,
   refreshSeconds: 60,
   outage: { mode: 'keep', afterSeconds: 0 },
+  perNode: false,
   nodeWithoutSecrets: 'fail_tasks',
 });
 

@@ -142,7 +142,7 @@ describeWith(['postgres'], 'several brokers on one PostgreSQL', () => {
       if (begun.status === 'fulfilled')
         expect(begun.value).toMatchObject({ outcome: 'existing', session: { id: session } });
       else expect(begun.reason).toMatchObject({ code: 'tombstoned' });
-      expect(await first.findLive(identity.workload, 'db')).toBeUndefined();
+      expect(await first.findLive({ workload: identity.workload, bundle: 'db', node: '' })).toBeUndefined();
     }
   });
 });

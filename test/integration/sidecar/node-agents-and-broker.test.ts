@@ -29,6 +29,11 @@ grants:
   - { name: gpu, allow: db, runs: { cluster: hpc, partition: gpu } }
 `;
 
+const ownLeases = shortSessions.replace(
+  'ttl: 20s\n    maxTtl: 30s',
+  'ttl: 10m\n    maxTtl: 1d\n    perNode: true',
+);
+
 const alice = { uid: 20_001, gid: 20_001 };
 
 async function createSite(
@@ -105,6 +110,62 @@ const refusalsOf = async (broker: SlurmBroker) =>
   (await auditOf(broker)).filter(({ outcome }) => outcome === 'refused');
 
 describe('node agents and a broker', () => {
+  it('give each node of a run a login of its own where the bundle says so, taken back when that node lets go', async () => {
+    await using site = await createSite({ policy: ownLeases, endGraceSeconds: 600 });
+    const { broker } = site;
+    await Promise.all(['n1', 'n2'].map((node) => site.world(node).start()));
+    const start = startOfRun();
+    await site.register({ start });
+    const prologs = await Promise.all(['n1', 'n2'].map((node) => site.hook(node, 'prolog')));
+    expect(prologs).toEqual(['OK\n', 'OK\n']);
+    const told = (node: string, file: string) =>
+      readFile(site.world(node).path(`run/runs/12-${start}/db/${file}`), 'utf8');
+    const [first, second] = await Promise.all(
+      ['n1', 'n2'].map(async (node) => [await told(node, 'user'), await told(node, 'password')] as const),
+    );
+    if (first === undefined || second === undefined) expect.unreachable();
+    expect(first[0]).not.toBe(second[0]);
+    expect([broker.backend.canLogin(...first), broker.backend.canLogin(...second)]).toEqual([true, true]);
+    const sessions = await broker.ledger.listSessions({ limit: 10 });
+    const holders = await broker.ledger.listHolders(sessions.map(({ id }) => id));
+    expect(
+      sessions.map(({ id, node }) => [node, holders.get(id)?.map(({ name }) => name)]).toSorted(),
+    ).toEqual([
+      ['n1', ['n1']],
+      ['n2', ['n2']],
+    ]);
+
+    await site.endRun(12, start);
+    expect(await site.hook('n1', 'epilog')).toBe('OK\n');
+    await vi.waitFor(() => expect(broker.backend.canLogin(...first)).toBe(false), { timeout: 120_000 });
+    expect(broker.backend.canLogin(...second)).toBe(true);
+    expect(await site.hook('n2', 'epilog')).toBe('OK\n');
+    await vi.waitFor(() => expect(broker.backend.aliveCredentials()).toEqual([]), { timeout: 120_000 });
+    await vi.waitFor(async () => expect(await broker.ledger.listRuns()).toEqual([]), { timeout: 120_000 });
+  });
+
+  it.each([
+    ['shared', { policy: shortSessions, nodes: ['n1', 'n2'], isGiven: false }],
+    ['of its own', { policy: ownLeases, nodes: ['n1', 'n2'], isGiven: true }],
+    ['of a run that is on no other', { policy: shortSessions, nodes: ['n1'], isGiven: true }],
+  ] as const)('give a node a private key that is %s, or no key at all', async (_whose, given) => {
+    await using site = await createSite({ policy: given.policy }, 'prolog: { seconds: 3 }');
+    const { broker } = site;
+    broker.backend.setDynamic('database/creds/app', {
+      fields: { login: '-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----\n' },
+    });
+    await site.world('n1').start();
+    const start = startOfRun();
+    await site.register({ start, nodes: given.nodes });
+    expect(await site.hook('n1', 'prolog')).toMatch(given.isGiven ? /^OK\n$/ : /^FAIL /);
+    expect(existsSync(site.world('n1').path(`run/runs/12-${start}/db/user`))).toBe(given.isGiven);
+    const refusals = (await recordsOf(broker, 'open')).filter(({ code }) => code === 'backend_reply_invalid');
+    expect(refusals.length > 0).toBe(!given.isGiven);
+    // What was read before it was judged is taken back.
+    if (!given.isGiven)
+      await vi.waitFor(() => expect(broker.backend.aliveCredentials()).toEqual([]), { timeout: 60_000 });
+  });
+
   it('give all nodes of a run the same login, and take it back when the last node has let go', async () => {
     await using site = await createSite();
     await Promise.all(['n1', 'n2'].map((node) => site.world(node).start()));

@@ -32,6 +32,7 @@ export const dbBundle: Bundle = {
   overlapSeconds: 60,
   refreshSeconds: 30,
   outage: { mode: 'keep', afterSeconds: 0 },
+  perNode: false,
   nodeWithoutSecrets: 'fail_tasks',
 };
 

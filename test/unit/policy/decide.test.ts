@@ -17,6 +17,7 @@ const aBundle = (name: string): Bundle => ({
   overlapSeconds: 60,
   refreshSeconds: 60,
   outage: { mode: 'keep', afterSeconds: 0 },
+  perNode: false,
   nodeWithoutSecrets: 'fail_tasks',
 });
 

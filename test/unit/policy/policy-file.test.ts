@@ -37,6 +37,12 @@ describe('parsePolicy', () => {
     ],
     ['an unknown key', 'refresh: 30s', 'refreshh: 30s', 'bundles.app-db.refreshh: unknown key'],
     ['a ttl longer than maxTtl', 'ttl: 2m', 'ttl: 2h', 'bundles.static.ttl: must be at most maxTtl'],
+    [
+      'leases of its own without any',
+      'ttl: 2m',
+      'ttl: 2m\n    perNode: true',
+      'bundles.static.perNode: needs a leased secret in the bundle',
+    ],
     ['an unbounded maxTtl', 'maxTtl: 24h', 'maxTtl: 91d', 'bundles.app-db.maxTtl: must be from 10s to 90d'],
     ['a duration that is a number', 'ttl: 1h', 'ttl: 3600', 'bundles.app-db.ttl: must be a text'],
     [
@@ -237,6 +243,7 @@ describe('parsePolicy', () => {
       overlapSeconds: 300,
       refreshSeconds: 30,
       outage: { mode: 'wipe', afterSeconds: 600 },
+      perNode: true,
       nodeWithoutSecrets: 'cancel_job',
       secrets: [
         { name: 'db', kind: 'leased', engine: 'read', path: 'database/creds/app' },

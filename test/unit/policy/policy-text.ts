@@ -9,6 +9,7 @@ bundles:
     overlap: 5m
     refresh: 30s
     outage: { mode: wipe, after: 10m }
+    perNode: true
     nodeWithoutSecrets: cancel_job
     secrets:
       db: { leased: database/creds/app }

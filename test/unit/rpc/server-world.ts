@@ -141,6 +141,7 @@ export const session: SessionWithHolders = {
   id: 'ses_aaaaaaaaaaaaaaaaaaaaaaaaaa',
   workload: podIdentity.workload,
   bundle: 'orders',
+  node: '',
   requestKey: 'k'.repeat(16),
   identity: podIdentity,
   state: 'active',

@@ -15,6 +15,7 @@ const aBundle = (change: Partial<Bundle> = {}): Bundle => ({
   overlapSeconds: 60,
   refreshSeconds: 60,
   outage: { mode: 'keep', afterSeconds: 0 },
+  perNode: false,
   nodeWithoutSecrets: 'fail_tasks',
   ...change,
 });

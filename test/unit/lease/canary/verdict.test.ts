@@ -31,6 +31,7 @@ function session(
     id: 'ses_1',
     workload: 'canary/database/creds/app',
     bundle: 'db',
+    node: '',
     requestKey: 'req_1',
     identity: canaryIdentity('database/creds/app'),
     state,
