@@ -1,0 +1,110 @@
+import { expect, it } from 'vitest';
+import type { RunIdentity, Verified } from '../../../src/identity/identity.ts';
+import type { Bundle } from '../../../src/policy/bundle.ts';
+import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
+import { createWorld, dbBundle, type Holder, type World } from './world.ts';
+
+const signal = new AbortController().signal;
+const own: Bundle = { ...dbBundle, perNode: true };
+const identity: RunIdentity = aRunIdentity();
+
+const node = (holder: string): Verified => ({
+  identity,
+  holder,
+  holders: identity.nodes,
+  credentialId: `hpc/${holder}`,
+  credentialExpiresAt: Number.MAX_SAFE_INTEGER,
+});
+
+async function worldWithRun(bundles: readonly Bundle[]): Promise<World> {
+  const world = await createWorld({ bundles });
+  const at = world.backend.now();
+  await world.ledger.registerRun({
+    run: { identity, restarts: 0, endsAt: at + 86_400_000, bundles: ['db'] },
+    at,
+  });
+  return world;
+}
+
+const resumeOf = (holder: Holder) => ({
+  session: holder.last('opened')?.session ?? '',
+  generation: holder.last('generation')?.generation.id ?? '',
+});
+const open = (holder: Holder, before?: Holder) =>
+  holder.attachment.open(
+    { bundle: 'db', requestKey: 'k'.repeat(16), resume: before && resumeOf(before) },
+    { signal },
+  );
+/** Of each live session: whose alone it is, and its holders. */
+const live = async (world: World) => {
+  const sessions = await world.ledger.listSessions({ limit: 10, states: ['active'] });
+  return sessions.map((session) => session.node).toSorted();
+};
+
+it('each node has a session of its own, resumes it, and is refused that of another', async () => {
+  await using world = await worldWithRun([own]);
+  const [first, second] = [await world.holder(node('n1')), await world.holder(node('n2'))];
+  await first.take('db');
+  await second.take('db');
+  expect(first.login().username).not.toBe(second.login().username);
+  expect(await live(world)).toEqual(['n1', 'n2']);
+
+  const again = await world.holder(node('n1'));
+  await open(again, first);
+  expect(again.last('opened')).toMatchObject({ session: resumeOf(first).session, resumed: true });
+  const foreign = await world.holder(node('n2'));
+  await open(foreign, first);
+  expect(foreign.last('refused')).toMatchObject({ code: 'session_unknown' });
+  await expect(
+    foreign.attachment.delivered({
+      session: resumeOf(first).session,
+      generation: resumeOf(first).generation,
+    }),
+  ).rejects.toMatchObject({ code: 'session_unknown' });
+  await expect(foreign.attachment.wiped({ session: resumeOf(first).session })).rejects.toMatchObject({
+    code: 'session_unknown',
+  });
+  await expect(foreign.attachment.release({ session: resumeOf(first).session })).rejects.toMatchObject({
+    code: 'session_unknown',
+  });
+  expect(await live(world)).toEqual(['n1', 'n2']);
+});
+
+it('one that lets go takes nothing from another, and a successor stays its own', async () => {
+  await using world = await worldWithRun([{ ...own, maxSeconds: 1_200 }]);
+  const [first, second] = [await world.holder(node('n1')), await world.holder(node('n2'))];
+  await first.take('db');
+  await second.take('db');
+  await first.attachment.release({ session: resumeOf(first).session });
+  await world.pass(1_000);
+  expect(await live(world)).toEqual(['n2']);
+  const before = resumeOf(second).session;
+  await world.pass(1_100_000);
+  await second.attachment.refresh(node('n2'));
+  expect(resumeOf(second).session).not.toBe(before);
+  expect(await world.ledger.findSession(resumeOf(second).session)).toMatchObject({ node: 'n2' });
+});
+
+it.each([
+  ['the same for all to own', { ...dbBundle }, own, ['n1', 'n2']],
+  ['own to the same for all', own, { ...dbBundle }, ['']],
+] as const)(
+  'a policy that changes from %s ends what was held the other way',
+  async (_how, before, after, then) => {
+    await using world = await worldWithRun([before]);
+    const holders = [await world.holder(node('n1')), await world.holder(node('n2'))];
+    for (const holder of holders) await holder.take('db');
+    world.setBundles([after]);
+    for (const [index, name] of ['n1', 'n2'].entries()) {
+      const again = await world.holder(node(name));
+      await open(again, holders[index]);
+      // What it had is gone by now where the other one came first.
+      if (again.last('refused') !== undefined) await open(again);
+      const { session, generation } = resumeOf(again);
+      await again.attachment.delivered({ session, generation });
+    }
+    await world.pass(5_000);
+    expect(await live(world)).toEqual(then);
+    expect(world.backend.aliveCredentials()).toHaveLength(then.length);
+  },
+);
