@@ -50,6 +50,16 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     await jobs.expectOver([job], logins);
   });
 
+  it.concurrent('on four nodes has a login of its own on each where it asks for such a bundle', async () => {
+    const asks = { args: ['-N4', '--comment=leasehold=own'] };
+    const job = await site.submit(`srun -N4 sh -c '${tell('start', 'own')}'\n${wait}`, asks);
+    const logins = await Promise.all(nodes.map((node) => jobs.loginOf(job, node)));
+    expect(new Set(logins.map(({ username }) => username)).size).toBe(nodes.length);
+    for (const login of logins) expect(await jobs.canLogin(login)).toBe(true);
+    await jobs.release(job);
+    await jobs.expectOver([job], logins);
+  });
+
   it.concurrent('is kept apart from another user and from a second job on the same node', async () => {
     const spy = `while [ ! -e $OUT/spy.go ]; do sleep 0.2; done; cat $(cat $OUT/spy.go); echo "status $?"`;
     const ids = [

@@ -15,8 +15,8 @@ const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => (
 });
 
 /**
- * Every run in the partitions gpu and urgent gets a database account; those in cpu get nothing. `brief` and `vital` are for who asks: one is decided anew every few
- * seconds, without the other on all its nodes a job is cancelled.
+ * Every run in the partitions gpu and urgent gets a database account; those in cpu get nothing. `brief`, `own` and `vital` are for who asks: one is decided anew every few
+ * seconds, one is another on each node, and without the last on all its nodes a job is cancelled.
  */
 export const policyText = stringify({
   bundles: {
@@ -25,6 +25,7 @@ export const policyText = stringify({
       ...bundle('leasehold-vital', { ttl: '10m', maxTtl: '1h', overlap: '30s' }),
       nodeWithoutSecrets: 'cancel_job',
     },
+    own: { ...bundle('leasehold-own', { ttl: '10m', maxTtl: '1h', overlap: '30s' }), perNode: true },
     brief: bundle('leasehold-brief', { ttl: '20s', maxTtl: '20s', overlap: '5s' }),
   },
   grants: [
@@ -32,7 +33,7 @@ export const policyText = stringify({
     { name: 'urgent', allow: 'app', runs: { cluster: 'hpc', partition: 'urgent' } },
     {
       name: 'wish',
-      allow: ['brief', 'vital'],
+      allow: ['brief', 'own', 'vital'],
       deliver: 'on_request',
       runs: { cluster: 'hpc', partition: 'gpu' },
     },
