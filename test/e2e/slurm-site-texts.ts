@@ -2,7 +2,8 @@ import { stringify } from 'yaml';
 import type { HookLines } from '../support/parts/slurm.ts';
 import { vaultPaths } from '../support/parts/vault-with-postgres.ts';
 
-const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => ({
+/** A database account, as two files. */
+export const bundle = (tokenRole: string, times: Readonly<Record<string, string>>) => ({
   tokenRole,
   ...times,
   refresh: '5s',

@@ -11,6 +11,7 @@ import type { CommandResult } from '../support/leasehold-process.ts';
 import { runLeasehold, startLeasehold } from '../support/leasehold-process.ts';
 import { mayMount } from '../support/may-mount.ts';
 import type { OwnedProcess } from '../support/parts/owned-process.ts';
+import type { AccountingOptions } from '../support/parts/slurm-accounting.ts';
 import { besideJobContainers, shareMounts } from '../support/parts/slurm-job-containers.ts';
 import { startSlurm, type SlurmCluster } from '../support/parts/slurm.ts';
 import { startVaultWithPostgres, type VaultWithPostgres } from '../support/parts/vault-with-postgres.ts';
@@ -95,9 +96,13 @@ export async function startSlurmSite(
     readonly absentAfterSeconds?: number;
     /** On one PostgreSQL; else there is one broker with a ledger of its own. */
     readonly hasTwoBrokers?: boolean;
+    /** In place of `policyText`. */
+    readonly policy?: string;
+    readonly accounting?: AccountingOptions;
   } = {},
 ): Promise<SlurmSite> {
   await using building = new AsyncDisposableStack();
+  const { policy = policyText } = options;
   const { path: folder } = building.use(await createTempFolder({ name: 'slurm-site' }));
   const memoryBelow = options.hasJobContainers === true ? besideJobContainers : options.memoryBelow;
   const memory = building.use(await createMemoryFolder(memoryBelow));
@@ -191,15 +196,12 @@ export async function startSlurmSite(
             : { absentAfterSeconds: options.absentAfterSeconds }),
         },
       ],
-      policy: { file: await write('policy.yaml', policyText) },
+      policy: { file: await write('policy.yaml', policy) },
       backend: {
         vault: {
           address: parts.vault.address,
           auth: {
-            tokenFile: await write(
-              'vault-token',
-              await setUpVault(parts.vault, policyText, probationSeconds),
-            ),
+            tokenFile: await write('vault-token', await setUpVault(parts.vault, policy, probationSeconds)),
           },
         },
       },
@@ -281,6 +283,7 @@ export async function startSlurmSite(
       // A job that is deaf to its end lives long enough to be looked at, and how one has ended stays known.
       conf: ['BatchStartTimeout=1', 'KillWait=30', ...conf, ...(options.conf ?? [])],
       hasJobContainers: options.hasJobContainers === true,
+      ...(options.accounting === undefined ? {} : { accounting: options.accounting }),
     }),
   );
   const out = join(slurm.folder, 'out');

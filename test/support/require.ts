@@ -3,6 +3,7 @@ import { describe, it } from 'vitest';
 import { findOnPath } from '../../src/demo/parts/find-program.ts';
 import { findPostgres } from './parts/postgres-programs.ts';
 import { missingForPackages } from './parts/packages.ts';
+import { missingSlurmAccounting } from './parts/slurm-accounting.ts';
 import { missingSlurm } from './parts/slurm.ts';
 import type { VaultProduct } from './parts/vault.ts';
 import { SKIP_MARK } from './run/report.ts';
@@ -11,7 +12,15 @@ import { findTool } from './tools/find-tool.ts';
 
 /** A real part that a suite starts. */
 export type Part =
-  VaultProduct | 'postgres' | 'kubernetes' | 'slurm' | 'runc' | 'apptainer' | 'arm64' | 'packages';
+  | VaultProduct
+  | 'postgres'
+  | 'kubernetes'
+  | 'slurm'
+  | 'slurm-accounting'
+  | 'runc'
+  | 'apptainer'
+  | 'arm64'
+  | 'packages';
 
 /** Where Debian has it. */
 export const runc = '/usr/sbin/runc';
@@ -36,6 +45,7 @@ const reasonsByPart: Readonly<Record<Part, () => readonly string[]>> = {
     return 'missing' in found ? [found.missing] : [];
   },
   slurm: missingSlurm,
+  'slurm-accounting': missingSlurmAccounting,
   runc: () => (existsSync(runc) ? [] : [`there is no ${runc}`]),
   apptainer: () => missingTools('apptainer'),
   arm64: () =>

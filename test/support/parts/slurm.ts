@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { layOutCluster, slurmPath } from '../../../src/demo/slurm/cluster-parts.ts';
 import { createTempFolder } from '../temp-folder.ts';
 import type { OwnedProcess } from './owned-process.ts';
+import { type AccountingOptions, layOutAccounting } from './slurm-accounting.ts';
 import {
   besideJobContainers,
   jobContainerLines,
@@ -67,6 +68,8 @@ export interface SlurmOptions {
   readonly slurmUser?: 'root' | 'slurm';
   /** Each job has a `/tmp` and a `/dev/shm` of its own, by job_container/tmpfs. For who may mount. */
   readonly hasJobContainers?: boolean;
+  /** With a slurmdbd: a job's account and QOS are then among those that are registered there, as far as that is enforced. */
+  readonly accounting?: AccountingOptions;
 }
 
 /** A whole cluster on loopback, in a folder of its own: munged, slurmctld, and one slurmd for each node, n1 and so on. */
@@ -138,6 +141,8 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
   const name = 'hpc';
   const nodes = Array.from({ length: options.nodes ?? 4 }, (_, index) => `n${index + 1}`);
   const { slurmUser } = options;
+  const accounting =
+    options.accounting === undefined ? undefined : await layOutAccounting(folder, options.accounting);
   const { conf, start, startMunge } = await layOutCluster({
     folder,
     name,
@@ -149,7 +154,12 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
     ...(slurmUser === undefined
       ? {}
       : { slurmUser: { name: slurmUser, id: Number(await run('/usr/bin/id', ['-u', slurmUser], {})) } }),
-    lines: [shownAfterEnd, ...(options.conf ?? []), ...(hasJobContainers ? jobContainerLines : [])],
+    lines: [
+      shownAfterEnd,
+      ...(options.conf ?? []),
+      ...(hasJobContainers ? jobContainerLines : []),
+      ...(accounting?.lines ?? []),
+    ],
   });
   if (hasJobContainers) await writeJobContainers(folder);
   building.use(await startMunge());
@@ -173,6 +183,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<SlurmClust
       .flatMap((line) => /State=(\S+)/.exec(line)?.[1] ?? []);
 
   await waitFor('munged has its socket', async () => existsSync(at('munge/socket')));
+  if (accounting !== undefined) building.use(await accounting.start({ name, conf, start }));
   let running = await start('slurmctld', programs.slurmctld, '-D', '-i');
   building.defer(() => running.stop());
   if (options.hasBackup === true) {
