@@ -5,7 +5,8 @@ import { createTempFolder } from '../support/temp-folder.ts';
 import { ledgerContract } from './ledger-contract.ts';
 
 ledgerContract('the SQLite ledger', async () => {
-  const folder = await createTempFolder({ name: 'ledger' });
+  // In memory: each change is synced, and what outlives a power cut is not asked here.
+  const folder = await createTempFolder({ name: 'ledger', parent: '/dev/shm' });
   const open = () => openSqliteLedger({ file: join(folder.path, 'ledger.sqlite'), log: silentLog });
   let ledger = await open();
   return {
