@@ -127,6 +127,23 @@ describe('leasehold revoke', () => {
     expect(broker.received[0]).toMatchObject({ request: { selector: { array: '10' } } });
   });
 
+  it('names the node of each session that a node of a run has for itself', async () => {
+    const run = { jobId: 12, array: '', user: 'alice', partition: 'gpu', nodes: 2 };
+    const holder = (name: string, wipedAtMs: number) => ({ name, attached: true, generation: 1, wipedAtMs });
+    const stream = [
+      anEndedSession({ run, holders: [holder('n1', Date.UTC(2026, 0, 2))] }),
+      { ...anEndedSession({ run, holders: [holder('n2', 0)] }), id: 'ses_2' },
+    ].map((session) => ({ session, matched: 2, settled: 2 }));
+    broker.script({ RevokeSessions: { stream } });
+    const ran = await runHere(['revoke', '--job', '12', '--reason', 'drill', '--yes'], broker);
+    expect(ran.stdout.split('\n').slice(-4)).toEqual([
+      'SESSION  NODE  FILES                           NODE IS',
+      'ses_1    n1    wiped 2026-01-02T00:00:00.000Z  -',
+      'ses_2    n2    not wiped                       attached',
+      '',
+    ]);
+  });
+
   it('ends with 3 when something is outstanding, and says why and when it is tried next', async () => {
     const outstanding = aCredential({
       settlement: 'outstanding',

@@ -96,28 +96,30 @@ export function outcomeTable(sessions: readonly WireSession[], look: Look): stri
     ]);
   });
   const table = renderTable({ head, rows, isColoured: look.isColoured });
-  const perNode = sessions.filter(({ holders }) => holders.length > 1).map((one) => nodeTable(one, look));
-  return [table, ...perNode].join('\n');
+  const ofNodes = sessions.filter(({ run }) => (run?.nodes ?? 1) > 1);
+  return ofNodes.length === 0 ? table : [table, nodeTable(ofNodes, look)].join('\n');
 }
 
-/** Of a run on several nodes: on which the files are gone, and which nobody can ask now. */
-function nodeTable(session: WireSession, look: Look): string {
+/** Of runs on several nodes: on which the files are gone, and which nobody can ask now. */
+function nodeTable(sessions: readonly WireSession[], look: Look): string {
   return renderTable({
     head: ['SESSION', 'NODE', 'FILES', 'NODE IS'],
-    rows: session.holders.map((holder) => [
-      session.id,
-      holder.name,
-      holder.wipedAtMs !== 0
-        ? { text: `wiped ${look.time(holder.wipedAtMs)}`, colour: 'green' }
-        : holder.generation === 0
-          ? 'none delivered'
-          : { text: 'not wiped', colour: 'red' },
-      holder.wipedAtMs !== 0
-        ? '-'
-        : holder.attached
-          ? 'attached'
-          : { text: 'out of reach', colour: 'yellow' },
-    ]),
+    rows: sessions.flatMap((session) =>
+      session.holders.map((holder): readonly Cell[] => [
+        session.id,
+        holder.name,
+        holder.wipedAtMs !== 0
+          ? { text: `wiped ${look.time(holder.wipedAtMs)}`, colour: 'green' }
+          : holder.generation === 0
+            ? 'none delivered'
+            : { text: 'not wiped', colour: 'red' },
+        holder.wipedAtMs !== 0
+          ? '-'
+          : holder.attached
+            ? 'attached'
+            : { text: 'out of reach', colour: 'yellow' },
+      ]),
+    ),
     isColoured: look.isColoured,
   });
 }
