@@ -21,7 +21,7 @@ export interface RunLedger {
   findRunOfJob(job: { readonly cluster: string; readonly jobId: number }): Promise<Run | undefined>;
   /** active → ending. Undefined when there is no such run; one that is ending or ended is returned as it is. */
   beginRunEnd(input: { readonly workload: string; readonly at: number }): Promise<Run | undefined>;
-  /** → ended. Undefined when there is no such run. */
+  /** → ended. Undefined when there is no such run, or it had ended already: of several that end it at once, one has done it. */
   endRun(input: { readonly workload: string; readonly at: number }): Promise<Run | undefined>;
   /** What the scheduler says now about when an active run ends. Nothing happens for others. */
   setRunEnd(input: { readonly workload: string; readonly endsAt: number | undefined }): Promise<void>;

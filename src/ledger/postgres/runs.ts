@@ -115,13 +115,13 @@ export async function beginRunEnd(
 }
 
 export async function endRun(sql: Sql, { workload, at }: Input<'endRun'>): Promise<Run | undefined> {
-  await sql.run(
+  const ended = await sql.run(
     `UPDATE run SET state = 'ended', ended_at = $1, ending_at = coalesce(ending_at, $1)
      WHERE workload = $2 AND state <> 'ended'`,
     at,
     workload,
   );
-  return findRun(sql, workload);
+  return ended === 0 ? undefined : findRun(sql, workload);
 }
 
 export async function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): Promise<void> {

@@ -95,14 +95,14 @@ export function beginRunEnd(sql: Sql, { workload, at }: Input<'beginRunEnd'>): R
 }
 
 export function endRun(sql: Sql, { workload, at }: Input<'endRun'>): Run | undefined {
-  sql.run(
+  const ended = sql.run(
     `UPDATE run SET state = 'ended', ended_at = ?, ending_at = coalesce(ending_at, ?)
      WHERE workload = ? AND state <> 'ended'`,
     at,
     at,
     workload,
   );
-  return findRun(sql, workload);
+  return ended === 0 ? undefined : findRun(sql, workload);
 }
 
 export function setRunEnd(sql: Sql, { workload, endsAt }: Input<'setRunEnd'>): void {

@@ -132,9 +132,21 @@ export function runsContract(open: OpenLedgerWorld): void {
         endedAt: start + 3,
         endsAt: start + 3_600_000,
       });
-      expect(await ledger.endRun({ workload, at: start + 4 })).toMatchObject({ endedAt: start + 3 });
+      expect(await ledger.endRun({ workload, at: start + 4 })).toBeUndefined();
+      expect(await ledger.findRun(workload)).toMatchObject({ state: 'ended', endedAt: start + 3 });
       expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toBeUndefined();
       expect(await register(aRun())).toMatchObject({ outcome: 'existing', run: { state: 'ended' } });
+    });
+
+    it('that is ended by several at once was ended by one of them', async () => {
+      const { workload } = aRunIdentity();
+      await register(aRun());
+      const ends = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => ledger.endRun({ workload, at: start + index })),
+      );
+      expect(ends.filter((run) => run !== undefined)).toMatchObject([
+        { identity: { workload }, state: 'ended' },
+      ]);
     });
 
     it('can have its end moved either way while it is active', async () => {
