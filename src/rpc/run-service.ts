@@ -13,6 +13,7 @@ import type { CallContext, Handlers } from './handler.ts';
 import { createMatchers, type MatchersOptions } from './matchers.ts';
 import { loadRunApi } from './proto.ts';
 import { reportUndelivered, type ReportUndeliveredOptions } from './report-undelivered.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 /** A batch cluster with the keys of its signer. */
 export interface SlurmTrust {
@@ -27,6 +28,11 @@ export interface RunServiceOptions extends Pick<ReportUndeliveredOptions, 'verif
   readonly audit: Audit;
 }
 
+interface Signed extends SlurmTrust {
+  /** One at a time: both signers of a pair report, and one that has given up does so again, of the same runs. */
+  readonly reports: Turns;
+}
+
 /** In one report: the message limit of the listener comes first, and a signer with more sends several. */
 const mostReported = 200_000;
 
@@ -38,12 +44,17 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
   const { registry, audit, trustDomain } = options;
   const methods = loadRunApi().leasehold.v1.RunService.service;
   const matchersOf = createMatchers(options);
-  const byName = new Map(options.clusters.map((trust) => [trust.cluster.name, trust]));
+  const byName = new Map(
+    options.clusters.map((trust): [string, Signed] => [
+      trust.cluster.name,
+      { ...trust, reports: createTurns({ concurrency: 1, clock: options.clock }) },
+    ]),
+  );
 
   const callerOf = async (
     { certificate, peer }: CallContext,
     kinds: readonly SlurmName['kind'][],
-  ): Promise<SlurmTrust> => {
+  ): Promise<Signed> => {
     const name = slurmNameOf(certificate, trustDomain);
     const trust = name !== undefined && kinds.includes(name.kind) ? byName.get(name.cluster) : undefined;
     if (trust !== undefined) return trust;
@@ -75,7 +86,8 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
     reportUndelivered(options, request, context),
   );
   handlers.unary(methods.ReportRuns, async ({ runs, asOfMs, fromJobId, toJobId }, context) => {
-    const { cluster } = await signerOf(context);
+    const { cluster, reports } = await signerOf(context);
+    const { signal } = context;
     if (runs.length > mostReported || asOfMs <= 0) throw refuse('runs: too many, or as_of_ms is missing');
     const reported = runs.map(({ run, endsAtMs, submitted, restarts, nodes }) => ({
       ...parseName(run),
@@ -88,12 +100,9 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
     // A row outside would be a signer that cuts its reports wrongly, and ends what it does not mean.
     if (reported.some(({ jobId }) => jobId < jobs.from || jobId > jobs.to))
       throw refuse('runs: a job is not in the range');
-    const { ended, toCancel } = await registry.report({
-      cluster: cluster.name,
-      runs: reported,
-      asOf: asOfMs,
-      jobs,
-    });
+    const report = () =>
+      registry.report({ cluster: cluster.name, runs: reported, asOf: asOfMs, jobs, signal });
+    const { ended, toCancel } = await reports.run(report, signal);
     return {
       ended,
       toCancel: toCancel.map(({ identity: { jobId, start }, restarts }) => ({

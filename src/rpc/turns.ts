@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { LeaseholdError } from '../platform/error.ts';
 
-/** Bounded work for callers that have proved nothing yet. */
+/** Some at a time, for callers that wait, but not for ever: those that have proved nothing yet, and those that would do the same twice at once. */
 export interface Turns {
   /** Throws `overloaded` when too many wait already, or this one waited too long. */
   run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;

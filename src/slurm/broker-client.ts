@@ -22,8 +22,15 @@ import type { SignerConfig } from './config.ts';
 const reconnect = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
 
 /**
- * The broker's RunService. Asks one address after the other, the one that answered last first, each call within `timeoutMs` in all. Every call
- * may be made twice: the broker gives the same answer. Throws a decision of a broker's, or `cancelled`, or else what the last one was in trouble with.
+ * As long as a broker works on one call. No hook waits for a report, and one of very many runs that have ended takes its time: what is
+ * given up too early is only done again.
+ */
+const reportMs = 60_000;
+
+/**
+ * The broker's RunService. Asks one address after the other, the one that answered last first, each call within `timeoutMs` in all, a report
+ * within a time of its own at each. Every call may be made twice: the broker gives the same answer. Throws a decision of a broker's, or
+ * `cancelled`, or else what the last one was in trouble with.
  */
 export interface BrokerClient extends Disposable {
   /** Another one when CA, certificate or key are other ones. */
@@ -108,7 +115,11 @@ export async function connectBroker(
       signal.addEventListener('abort', cancel, { once: true });
     });
 
-  const call = async <Response>(start: Start<Response>, signal: AbortSignal): Promise<Response> => {
+  const call = async <Response>(
+    start: Start<Response>,
+    signal: AbortSignal,
+    eachMs?: number,
+  ): Promise<Response> => {
     const end = Date.now() + timeoutMs;
     let trouble: LeaseholdError | undefined;
     for (let index = 0; index < services.length; index += 1) {
@@ -116,7 +127,7 @@ export async function connectBroker(
       const service = services[chosen];
       if (service === undefined) break;
       // A silent one must leave time for the others.
-      const share = (end - Date.now()) / (services.length - index);
+      const share = eachMs ?? (end - Date.now()) / (services.length - index);
       try {
         const response = await once(service, start, Date.now() + share, signal);
         first = chosen;
@@ -134,7 +145,8 @@ export async function connectBroker(
     register: (request, signal) =>
       call((service, how, done) => service.registerRun(request, how, done), signal),
     end: (request, signal) => call((service, how, done) => service.endRun(request, how, done), signal),
-    report: (request, signal) => call((service, how, done) => service.reportRuns(request, how, done), signal),
+    report: (request, signal) =>
+      call((service, how, done) => service.reportRuns(request, how, done), signal, reportMs),
     matchers: (signal) => call((service, how, done) => service.getRunMatchers({}, how, done), signal),
     [Symbol.dispose]: () => services.forEach((service) => service.close()),
   };

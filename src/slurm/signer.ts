@@ -237,14 +237,11 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     reconcile: async () => {
       settings = await scheduler.settings(signal);
       await kept.take(await options.broker().matchers(signal));
-      let toCancel: readonly RunToCancel__Output[] = [];
-      try {
-        toCancel = await report();
-      } finally {
-        // Whatever a report fails by, such as its size: the jobs that wait must not wait for that, nor for those that are cancelled.
-        await held.release();
-      }
-      await cancelRuns(toCancel);
+      // However long a report takes, and whatever it fails by: the jobs that wait must not wait for that, nor for those that are cancelled.
+      const [reported, released] = await Promise.allSettled([report(), held.release()]);
+      if (reported.status === 'rejected') throw LeaseholdError.from(reported.reason);
+      if (released.status === 'rejected') throw LeaseholdError.from(released.reason);
+      await cancelRuns(reported.value);
     },
   };
 }

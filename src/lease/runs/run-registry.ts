@@ -1,5 +1,4 @@
 import type { Audit } from '../../audit/audit.ts';
-import { clockLeewaySeconds } from '../../identity/claims.ts';
 import type { RunAssertion } from '../../identity/runs/run-assertion.ts';
 import type { KnownRuns } from '../../identity/runs/run-verifier.ts';
 import type { SlurmClusterConfig } from '../../identity/runs/slurm-cluster.ts';
@@ -14,7 +13,8 @@ import type { RunBundles } from '../../policy/decision.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
 import { createAbsentNodes } from './absent-nodes.ts';
-import { isRowOf, type ReportedRun, type RunName } from './reported-run.ts';
+import type { RunName } from './reported-run.ts';
+import { createTakeReport, type Reported, type RunReport } from './take-report.ts';
 import { keepUndelivered, type Undelivered } from './undelivered.ts';
 
 /**
@@ -40,17 +40,10 @@ export interface RunRegistry extends AsyncDisposable {
   /** See `keepUndelivered`. */
   undelivered(word: Undelivered): Promise<boolean>;
   /**
-   * Returns how many runs have ended by this report, and those whose jobs are to be cancelled. Each report stands by itself and speaks of runs that are clearly older than its `asOf`
-   * alone, so that reports may come in any order. Throws `request_invalid`, with a record, when that is ahead of our clock.
+   * Each report stands by itself and speaks of runs that are clearly older than its `asOf` alone, so that reports may come in any order. Throws
+   * `request_invalid`, with a record, when that is ahead of our clock, and `cancelled` when its caller has gone: what is left then is the next one's.
    */
-  report(input: {
-    readonly cluster: string;
-    readonly runs: readonly ReportedRun[];
-    /** When the scheduler was asked, by the signer's clock; milliseconds since the Unix epoch. */
-    readonly asOf: number;
-    /** The job ids that it speaks of, both included; all without it. */
-    readonly jobs?: { readonly from: number; readonly to: number };
-  }): Promise<{ readonly ended: number; readonly toCancel: readonly Run[] }>;
+  report(report: RunReport): Promise<Reported>;
 }
 
 export interface RunRegistryOptions {
@@ -70,8 +63,6 @@ export interface RunRegistryOptions {
 const sweepMs = 2_000;
 /** What is remembered of runs that have ended, so that a late word about them is answered without the ledger. */
 const rememberEndedMs = 600_000;
-/** A run registered this shortly before a report was made, or came, may not stand in it yet. */
-const reportMarginMs = 60_000;
 
 export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
   const { ledger, policy, audit, clock, log, now } = options;
@@ -112,11 +103,13 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         log.error('the end of a run has no audit record', { workload: run.identity.workload }, error),
       );
 
-  const finish = async (workload: string, reason: string): Promise<void> => {
+  /** False for a run that another report, or another broker, has ended first: it has its record. */
+  const finish = async (workload: string, reason: string): Promise<boolean> => {
     const run = await ledger.endRun({ workload, at: now() });
-    if (run === undefined) return;
     remember(workload, 'ended');
+    if (run === undefined) return false;
     await recordEnd(run, reason);
+    return true;
   };
 
   /** Runs that end and that no node held at the last look: a stream that is only opened anew, at another broker say, is there at the next one. */
@@ -144,16 +137,6 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
     }
     for (const [workload, { state, at }] of remembered)
       if (state === 'ended' && at + rememberEndedMs < now()) remembered.delete(workload);
-  };
-
-  /** A clock that is ahead would have runs ended that started after the scheduler was asked. */
-  const requireOurTime = async (cluster: string, asOf: number): Promise<void> => {
-    const ahead = asOf - clock.now();
-    if (ahead <= clockLeewaySeconds * 1000) return;
-    log.error("a report was refused: the signer's clock is ahead of ours", { cluster, ms: ahead });
-    const code = 'request_invalid' as const;
-    await audit.record({ action: 'run_report', outcome: 'refused', code, actor: `signer:${cluster}` });
-    throw new LeaseholdError(code, { detail: "as_of_ms: ahead of the broker's clock; set both by NTP" });
   };
 
   const stopping = new AbortController();
@@ -269,28 +252,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         });
       return true;
     },
-    report: async ({ cluster, runs, asOf, jobs }) => {
-      await requireOurTime(cluster, asOf);
-      const rows = new Map(runs.map((row) => [row.jobId, row]));
-      const settledBefore = Math.min(asOf, now()) - reportMarginMs;
-      const active: { readonly run: Run; readonly nodes: number }[] = [];
-      let ended = 0;
-      for (const run of await ledger.listRuns({ cluster })) {
-        const { workload, jobId } = run.identity;
-        if (jobs !== undefined && (jobId < jobs.from || jobId > jobs.to)) continue;
-        const row = rows.get(jobId);
-        if (row === undefined || !isRowOf(run, row)) {
-          if (run.registeredAt > settledBefore) continue;
-          await finish(workload, 'the scheduler does not have it any more');
-          ended += 1;
-        } else if (run.state === 'active') {
-          active.push({ run, nodes: row.nodes });
-          if (row.endsAt !== run.endsAt) await ledger.setRunEnd({ workload, endsAt: row.endsAt });
-        }
-      }
-      await absentNodes.look(cluster, active);
-      return { ended, toCancel: await ledger.listRunsToCancel({ cluster }) };
-    },
+    report: createTakeReport({ ...options, absentNodes, finish }),
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await sweeping;

@@ -38,6 +38,8 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     toCancel?: readonly RunToCancel[];
     /** The broker's answer to a registration comes after it. */
     answerAfter?: Promise<void>;
+    /** Likewise to a report. */
+    reportAfter?: Promise<void>;
   } = {};
   let runs: readonly ScheduledRun[] = [];
   let prologsAtStart = true;
@@ -118,11 +120,11 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
       if (trouble.register !== undefined) throw trouble.register;
       return { workload: '', bundles: ['db'], refused: [] };
     },
-    report: (request) => {
+    report: async (request) => {
       reports.push(request);
-      return trouble.report === undefined
-        ? Promise.resolve({ ended: 0, toCancel: [...(trouble.toCancel ?? [])] })
-        : Promise.reject(trouble.report);
+      await trouble.reportAfter;
+      if (trouble.report !== undefined) throw trouble.report;
+      return { ended: 0, toCancel: [...(trouble.toCancel ?? [])] };
     },
     matchers: () =>
       Promise.resolve({ policyRevision: '1', issuedAtMs: clock.now(), matchers, signed: signed() }),

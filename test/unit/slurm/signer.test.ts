@@ -319,6 +319,24 @@ it('what is held is released also when the broker takes no report', async () => 
   expect(parts.told()).toEqual(['release 1']);
 });
 
+it('what is held is released while the broker is still busy with a report, and nothing is cancelled before its answer', async () => {
+  const parts = await createSignerParts();
+  await parts.signer.reconcile();
+  parts.trouble.register = new LeaseholdError('broker_unavailable');
+  await parts.start(1);
+  expect(parts.told()).toEqual(['hold 1']);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  parts.trouble.reportAfter = promise;
+  parts.trouble.toCancel = [{ run: { jobId: 2, start: 1 }, restarts: 0 }];
+  const asked = parts.asked();
+  const reconciling = parts.signer.reconcile();
+  await parts.until(() => expect(parts.told()).toEqual(['release 1']));
+  expect(parts.asked()).toBe(asked);
+  resolve(undefined);
+  await reconciling;
+  expect(parts.asked()).toBe(asked + 1);
+});
+
 it('runs that do not fit one message are reported by ranges of job ids, without a gap', async () => {
   const parts = await createSignerParts();
   const ids = Array.from({ length: 120_000 }, (_, index) => 3 * (120_000 - index));
