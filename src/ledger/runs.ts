@@ -7,7 +7,7 @@ import type { RunIdentity } from '../identity/identity.ts';
 export interface RunLedger {
   /**
    * Inserts an active run and ends all earlier runs (smaller start) of the same cluster and job, whose workloads are returned. A run that is registered
-   * already is returned as it is, with its end raised to `endsAt` while it is active. `ledger_conflict` when another identity was
+   * already is returned as it is, with its end raised to `endsAt` while it is active. `ledger_conflict` when another identity, or another SLUID, was
    * registered under the same name, or a later run of the same job is registered: its word is old. One that is inserted with `awaited` is awaited
    * from now on, see `AwaitedLedger`.
    */
@@ -59,8 +59,10 @@ export type RunState = 'active' | 'ending' | 'ended';
 
 export interface NewRun {
   readonly identity: RunIdentity;
-  /** How often the job was started before; shown only. */
+  /** How often the job was started before. Kept as it was said first. */
   readonly restarts: number;
+  /** Undefined where the scheduler has none, or who registered it did not say. */
+  readonly sluid: string | undefined;
   /** End by the time limit; undefined without one. */
   readonly endsAt: number | undefined;
   /** Bundles that its nodes are to open, decided at registration. */

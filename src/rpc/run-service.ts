@@ -8,6 +8,7 @@ import type { RunRegistry } from '../lease/runs/run-registry.ts';
 import { bundleName } from '../platform/bundle-name.ts';
 import { LeaseholdError } from '../platform/error.ts';
 import { mostRequested } from '../platform/job-wish.ts';
+import { sluidPattern } from '../platform/sluid.ts';
 import type { RunName__Output } from './gen/leasehold/v1/RunName.ts';
 import type { CallContext, Handlers } from './handler.ts';
 import { createMatchers, type MatchersOptions } from './matchers.ts';
@@ -78,9 +79,10 @@ export function addRunService(handlers: Handlers, options: RunServiceOptions): v
       refused: refused.map((one) => ({ ...one })),
     };
   });
-  handlers.unary(methods.EndRun, async ({ run, cancelled }, context) => {
+  handlers.unary(methods.EndRun, async ({ run, cancelled, sluid }, context) => {
     const { cluster } = await signerOf(context);
-    return { known: await registry.end({ cluster: cluster.name, run: parseName(run), cancelled }) };
+    const end = { cluster: cluster.name, run: parseName(run), sluid: parseSluid(sluid), cancelled };
+    return { known: await registry.end(end) };
   });
   handlers.unary(methods.ReportUndelivered, (request, context) =>
     reportUndelivered(options, request, context),
@@ -148,6 +150,12 @@ function parseName(run: RunName__Output | null): RunName {
   if (run === null || !(run.jobId > 0) || !(run.start > 0))
     throw refuse('run: job_id and start are required');
   return { jobId: run.jobId, start: run.start };
+}
+
+function parseSluid(sluid: string): string | undefined {
+  if (sluid === '') return undefined;
+  if (!sluidPattern.test(sluid)) throw refuse('sluid: 1 to 64 letters and digits');
+  return sluid;
 }
 
 function refuse(detail: string): LeaseholdError {

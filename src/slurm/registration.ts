@@ -4,6 +4,7 @@ import { expandHostlist } from '../platform/hostlist.ts';
 import type { HookRequest } from '../platform/hook-request.ts';
 import { readJobWish } from '../platform/job-wish.ts';
 import type { MatchedJob } from '../platform/run-matchers.ts';
+import { readSluid, sluidPattern } from '../platform/sluid.ts';
 import type { JobName, ScheduledRun } from './scheduler.ts';
 
 /** What PrologSlurmctld says of a job. Slurm's controller itself sets these variables. */
@@ -35,11 +36,20 @@ const maxId = 4_294_967_294;
 const label = /^[A-Za-z0-9._@+-]{0,255}$/;
 const registrationSeconds = 300;
 
-/** `SLURM_JOB_ID` of any request, of this cluster. Throws `request_invalid`. */
-export function readJobId(request: HookRequest, cluster: string): number {
+function readJobId(request: HookRequest, cluster: string): number {
   const { whole, text } = reader(request);
   if (text('SLURM_CLUSTER_NAME') !== cluster) throw invalid('SLURM_CLUSTER_NAME is not this cluster');
   return whole('SLURM_JOB_ID', 1);
+}
+
+/** What EpilogSlurmctld says that counts: the restart count is that of the next run by then. */
+export type EndingJob = Pick<StartingJob, 'jobId' | 'sluid'>;
+
+/** Throws `request_invalid` for a job of another cluster, and for none. A SLUID that is none keeps no run from its end. */
+export function readEndingJob(request: HookRequest, cluster: string): EndingJob {
+  const sluid = readSluid(reader(request).text('SLURM_JOB_SLUID'));
+  const isOne = sluid !== undefined && sluidPattern.test(sluid);
+  return { jobId: readJobId(request, cluster), sluid: isOne ? sluid : undefined };
 }
 
 /** Throws `request_invalid` that names the variable. */
@@ -65,7 +75,8 @@ export function readStartingJob(request: HookRequest, cluster: string): Starting
     nodes: expandHostlist(text('SLURM_JOB_NODELIST')),
     array: array === undefined ? undefined : { job_id: array[0], task_id: array[1] },
     het: het === undefined ? undefined : { job_id: het[0], offset: het[1] },
-    sluid: text('SLURM_JOB_SLUID') === '' ? undefined : match('SLURM_JOB_SLUID', /^[A-Za-z0-9]{1,64}$/),
+    sluid:
+      readSluid(text('SLURM_JOB_SLUID')) === undefined ? undefined : match('SLURM_JOB_SLUID', sluidPattern),
     requested: readJobWish(text('SPANK_LEASEHOLD'), text('SLURM_JOB_COMMENT')),
   };
 }

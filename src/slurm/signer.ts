@@ -16,9 +16,10 @@ import { openKeptRuns } from './kept-runs.ts';
 import {
   claimsOf,
   hasNames,
+  type EndingJob,
   jobName,
   matchedJob,
-  readJobId,
+  readEndingJob,
   readStartingJob,
   type StartingJob,
 } from './registration.ts';
@@ -55,7 +56,7 @@ const leastAskMs = 5_000;
 export async function createSigner(options: SignerOptions): Promise<Signer> {
   const { config, scheduler, clock, log, signal } = options;
   const registered = await openKeptRuns(join(config.state, 'runs'));
-  const ending = new Set<number>();
+  const ending = new Map<number, EndingJob>();
   const starting = new Map<number, number>();
   const held = await openHeldJobs({
     path: join(config.state, 'held.json'),
@@ -134,7 +135,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     await written(registered.set(job.jobId, run.start));
     held.succeeded(jobName(job));
     log.info('a run is registered', { job: job.jobId, start: run.start, bundles: answer.bundles.length });
-    if (ending.has(job.jobId)) await end(job.jobId);
+    await endOvertaking(job.jobId);
     const refused = answer.refused.map(({ bundle, code }) => `${bundle} (${code})`);
     return refused.length === 0
       ? { ok: true }
@@ -178,12 +179,25 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
     return but('is cancelled');
   }
 
-  async function end(jobId: number): Promise<void> {
+  /** What came while the run was registered: its end, or that of an earlier run of the job, which the broker can tell. */
+  async function endOvertaking(jobId: number): Promise<void> {
+    const overtaking = ending.get(jobId);
+    if (overtaking === undefined) return;
+    try {
+      await end(overtaking);
+    } catch (error) {
+      if (!hasCode(error, 'workload_ended')) throw error;
+      log.info('an end that came with a registration is of an earlier run', { job: jobId });
+    }
+  }
+
+  async function end(job: EndingJob): Promise<void> {
+    const { jobId, sluid } = job;
     const start = registered.get(jobId);
     // It may be meant for the run whose registration is under way.
-    if (starting.has(jobId)) ending.add(jobId);
+    if (starting.has(jobId)) ending.set(jobId, job);
     if (start === undefined) return;
-    await options.broker().end({ run: { jobId, start } }, signal);
+    await options.broker().end({ run: { jobId, start }, ...(sluid === undefined ? {} : { sluid }) }, signal);
     // A registration that came meanwhile is another run.
     if (registered.get(jobId) === start) await written(registered.delete([jobId]));
     log.info('a run ends', { job: jobId, start });
@@ -228,7 +242,7 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
         case 'register':
           return register(request);
         case 'end':
-          await end(readJobId(request, config.cluster));
+          await end(readEndingJob(request, config.cluster));
           return { ok: true };
         default:
           throw new LeaseholdError('request_invalid', { detail: 'the signer has no such verb' });

@@ -71,6 +71,7 @@ const attempts: Partial<Readonly<Record<AuditAction, string>>> = {
   admin_refused: 'an administrator was refused',
   policy_reload: 'a new policy was not taken',
   run_register: 'the registration of a run was refused',
+  run_end: 'an end of the run was refused',
   run_report: 'a report of runs was refused',
   run_undelivered: 'a node is without the files of a run',
   node_key: 'a node showed a key that is not its own',

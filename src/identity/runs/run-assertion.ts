@@ -2,6 +2,7 @@ import { compactVerify } from 'jose';
 import { z } from 'zod';
 import { accountName } from '../../platform/account-name.ts';
 import { LeaseholdError } from '../../platform/error.ts';
+import { sluidPattern } from '../../platform/sluid.ts';
 import { clockLeewaySeconds } from '../claims.ts';
 import type { RunIdentity } from '../identity.ts';
 import type { KeySet } from '../keys.ts';
@@ -15,6 +16,8 @@ import { slurmName } from './slurm-name.ts';
 export interface RunAssertion {
   readonly identity: RunIdentity;
   readonly restarts: number;
+  /** Where Slurm has one. */
+  readonly sluid: string | undefined;
   /** End by the time limit, milliseconds since the Unix epoch; undefined without one. */
   readonly endsAt: number | undefined;
   /** `jti`. */
@@ -49,7 +52,7 @@ const claimsSchema = z.strictObject({
   cluster: z.string().regex(slurmName),
   job_id: jobId,
   start: seconds,
-  sluid: z.string().max(64).exactOptional(),
+  sluid: z.string().regex(sluidPattern).exactOptional(),
   restarts: z.int().min(0).max(65_535),
   array: z.strictObject({ job_id: jobId, task_id: z.int().min(0).max(4_294_967_294) }).exactOptional(),
   het: z.strictObject({ job_id: jobId, offset: z.int().min(0).max(65_535) }).exactOptional(),
@@ -134,6 +137,7 @@ function checked(
       nodes: claims.nodes,
     },
     restarts: claims.restarts,
+    sluid: claims.sluid,
     endsAt: claims.ends_at === 0 ? undefined : claims.ends_at * 1000,
     id: claims.jti,
   };

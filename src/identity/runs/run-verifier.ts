@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LeaseholdError } from '../../platform/error.ts';
+import { isOtherSluid, sluidPattern } from '../../platform/sluid.ts';
 import type { IdentityVerifier, RunIdentity, VerifiedRun } from '../identity.ts';
 import { JsonRefused, parseStrictJson } from '../strict-json.ts';
 import { publicKeyDigest, type SlurmCertificate, slurmNameOf } from './slurm-name.ts';
@@ -7,6 +8,7 @@ import { publicKeyDigest, type SlurmCertificate, slurmNameOf } from './slurm-nam
 /** A run that a signer has registered. */
 export interface KnownRun extends VerifiedRun {
   readonly identity: RunIdentity;
+  readonly sluid: string | undefined;
   readonly state: 'active' | 'ending' | 'ended';
 }
 
@@ -38,6 +40,7 @@ const referenceSchema = z.strictObject({
   job: z.int().min(1).max(4_294_967_295),
   uid: z.int().min(0).max(4_294_967_294),
   run: z.string().max(600).exactOptional(),
+  sluid: z.string().regex(sluidPattern).exactOptional(),
 });
 
 /**
@@ -73,6 +76,11 @@ export function createRunVerifier(
       if (!identity.nodes.includes(node)) throw unknown('the run has no such node');
       if (reference.run !== undefined && reference.run !== identity.workload)
         throw new LeaseholdError('workload_ended');
+      // A job id that came back within one second.
+      if (isOtherSluid(reference.sluid, run.sluid))
+        throw reference.run === undefined
+          ? unknown('another run of this job is registered')
+          : new LeaseholdError('workload_ended');
       if (reference.uid !== identity.uid)
         throw new LeaseholdError('credential_wrong_workload', { detail: 'uid is not that of the run' });
       if (run.state === 'ended') throw new LeaseholdError('workload_ended');

@@ -9,6 +9,7 @@ import type { Run, RunState } from '../../ledger/runs.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../../platform/error.ts';
 import type { Log } from '../../platform/log.ts';
+import { isEarlierSluid } from '../../platform/sluid.ts';
 import type { RunBundles } from '../../policy/decision.ts';
 import type { PolicySource } from '../../policy/policy-source.ts';
 import { identityFacts } from '../audit-facts.ts';
@@ -24,17 +25,24 @@ import { keepUndelivered, type Undelivered } from './undelivered.ts';
 export interface RunRegistry extends AsyncDisposable {
   readonly known: KnownRuns;
   readonly states: WorkloadStates;
-  /** Recorded, decided and durable when it resolves: the run's nodes may come. Throws `workload_ended` for a run that is over, or older than another of its job. */
+  /**
+   * Recorded, decided and durable when it resolves: the run's nodes may come. Throws `workload_ended` for a run that is over, older than another of its
+   * job, or another one than was registered under its name.
+   */
   register(input: {
     readonly assertion: RunAssertion;
     readonly requested: readonly string[];
     /** Its nodes have their prologs now. Of a run that began otherwise, a node may come hours later, also once the scheduler is set to that. */
     readonly prologsAtStart: boolean;
   }): Promise<{ readonly run: Run } & Pick<RunBundles, 'refused'>>;
-  /** False for a run that was never registered. `cancelled`: its signer has done so by itself, which is on record. */
+  /**
+   * False for a run that was never registered. `cancelled`: its signer has done so by itself, which is on record. Throws `workload_ended`, with a
+   * record, for a SLUID that is of an earlier run of the job.
+   */
   end(input: {
     readonly cluster: string;
     readonly run: RunName;
+    readonly sluid: string | undefined;
     readonly cancelled: boolean;
   }): Promise<boolean>;
   /** See `keepUndelivered`. */
@@ -139,6 +147,22 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       if (state === 'ended' && at + rememberEndedMs < now()) remembered.delete(workload);
   };
 
+  /** It has its start from the signer's record of the job, which may be of the next run by now. */
+  const requireNotEarlier = async (workload: string, sluid: string): Promise<void> => {
+    const known = await ledger.findRun(workload);
+    if (known === undefined || !isEarlierSluid(sluid, known.sluid)) return;
+    const code = 'workload_ended' as const;
+    await audit.record({
+      action: 'run_end',
+      outcome: 'refused',
+      code,
+      actor: `signer:${known.identity.cluster}`,
+      ...identityFacts(known.identity),
+      reason: 'it is the end of an earlier run of the job',
+    });
+    throw new LeaseholdError(code);
+  };
+
   const stopping = new AbortController();
   const sweeping = (async () => {
     while (!stopping.signal.aborted) {
@@ -192,7 +216,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       },
     },
     register: async ({ assertion, requested, prologsAtStart }) => {
-      const { identity, restarts, endsAt } = assertion;
+      const { identity, restarts, sluid, endsAt } = assertion;
       const { bundles, refused } = policy.bundlesForRun(identity, requested);
       const event = {
         action: 'run_register',
@@ -208,7 +232,7 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       };
       const { run, ended } = await ledger
         .registerRun({
-          run: { identity, restarts, endsAt, bundles },
+          run: { identity, restarts, sluid, endsAt, bundles },
           awaited: prologsAtStart && absentNodes.awaits({ identity, bundles }),
           at: now(),
         })
@@ -233,8 +257,9 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
       return { run, refused };
     },
     undelivered: (word) => keepUndelivered(options, word),
-    end: async ({ cluster, run: { jobId, start }, cancelled }) => {
+    end: async ({ cluster, run: { jobId, start }, sluid, cancelled }) => {
       const workload = runWorkload(cluster, jobId, start);
+      if (sluid !== undefined) await requireNotEarlier(workload, sluid);
       const run = await ledger.beginRunEnd({ workload, at: now() });
       if (run === undefined) return false;
       if (run.state === 'ending') {

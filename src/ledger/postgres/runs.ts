@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conflict } from '../conflict.ts';
 import { LeaseholdError } from '../../platform/error.ts';
+import { isOtherSluid } from '../../platform/sluid.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { toRun } from '../stored/assemble.ts';
@@ -39,14 +40,15 @@ export async function registerRun(
       jobId,
     ),
     sql.run(
-      `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, ends_at, bundles, state, registered_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9)`,
+      `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, sluid, ends_at, bundles, state, registered_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10)`,
       workload,
       cluster,
       jobId,
       start,
       JSON.stringify(run.identity),
       run.restarts,
+      run.sluid ?? null,
       run.endsAt ?? null,
       JSON.stringify(run.bundles),
       at,
@@ -61,9 +63,10 @@ export async function registerRun(
 }
 
 /** The hook on the controller runs again after a restart: the same word twice is one run. */
-async function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Promise<Run> {
+async function again(sql: Sql, known: Run, { identity, sluid, endsAt }: NewRun): Promise<Run> {
   if (!isDeepStrictEqual(known.identity, { ...identity }))
     return conflict('another identity is registered under this name');
+  if (isOtherSluid(known.sluid, sluid)) return conflict('another run is registered under this name');
   if (known.state !== 'active' || known.endsAt === undefined) return known;
   if (endsAt !== undefined && endsAt <= known.endsAt) return known;
   await setRunEnd(sql, { workload: identity.workload, endsAt });

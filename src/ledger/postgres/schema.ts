@@ -295,4 +295,9 @@ export const migrations: readonly Migration[] = [
     CREATE UNIQUE INDEX session_live ON session (workload, bundle, node) WHERE state IN ('opening', 'active');
     `,
   },
+  // Slurm's own name of a run, where it has one.
+  {
+    minimumReader: 13,
+    sql: 'ALTER TABLE run ADD COLUMN sluid text',
+  },
 ];

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../../identity/identity.ts';
 import { LeaseholdError } from '../../platform/error.ts';
+import { isOtherSluid } from '../../platform/sluid.ts';
 import type { NewRun, Run, RunLedger } from '../runs.ts';
 import { conflict } from '../conflict.ts';
 import { toRun } from '../stored/assemble.ts';
@@ -36,14 +37,15 @@ export function registerRun(
     )
     .map((row) => String(row['workload']));
   sql.run(
-    `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, ends_at, bundles, state, registered_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?)`,
+    `INSERT INTO run (workload, cluster, job_id, start, identity, restarts, sluid, ends_at, bundles, state, registered_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', ?)`,
     workload,
     cluster,
     jobId,
     start,
     JSON.stringify(run.identity),
     run.restarts,
+    run.sluid ?? null,
     run.endsAt ?? null,
     JSON.stringify(run.bundles),
     at,
@@ -53,9 +55,10 @@ export function registerRun(
 }
 
 /** The hook on the controller runs again after a restart: the same word twice is one run. */
-function again(sql: Sql, known: Run, { identity, endsAt }: NewRun): Run {
+function again(sql: Sql, known: Run, { identity, sluid, endsAt }: NewRun): Run {
   if (!isDeepStrictEqual(known.identity, { ...identity }))
     return conflict('another identity is registered under this name');
+  if (isOtherSluid(known.sluid, sluid)) return conflict('another run is registered under this name');
   if (known.state !== 'active' || known.endsAt === undefined) return known;
   if (endsAt !== undefined && endsAt <= known.endsAt) return known;
   setRunEnd(sql, { workload: identity.workload, endsAt });

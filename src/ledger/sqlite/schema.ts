@@ -252,4 +252,6 @@ export const migrations: readonly string[] = [
   DROP INDEX session_live;
   CREATE UNIQUE INDEX session_live ON session (workload, bundle, node) WHERE state IN ('opening', 'active');
   `,
+  // Slurm's own name of a run, where it has one.
+  'ALTER TABLE run ADD COLUMN sluid TEXT',
 ];

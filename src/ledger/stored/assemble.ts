@@ -123,6 +123,7 @@ export function toRun(row: RunRow, identity: Identity): Run {
   return {
     identity,
     restarts: row.restarts,
+    sluid: row.sluid ?? undefined,
     endsAt: row.ends_at ?? undefined,
     bundles: parseTexts(row.bundles),
     state: row.state,

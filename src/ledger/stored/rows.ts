@@ -135,6 +135,7 @@ export const runRow = z.object({
   workload: text,
   identity,
   restarts: z.int(),
+  sluid: text.nullable(),
   ends_at: instant.nullable(),
   bundles: text,
   state: z.enum(['active', 'ending', 'ended']),

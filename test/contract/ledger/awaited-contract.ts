@@ -21,7 +21,7 @@ export function awaitedContract(open: OpenLedgerWorld): void {
   });
   const register = async (overrides: Partial<RunIdentity> = {}, awaited = true) => {
     const identity = aRunIdentity({ nodes, ...overrides });
-    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    const run = { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles: ['db'] };
     await ledger.registerRun({ run, awaited, at: start });
     return identity;
   };

@@ -31,6 +31,7 @@ export function aRunIdentity(overrides: Partial<RunIdentity> = {}): RunIdentity 
 const aRun = (identity: Partial<RunIdentity> = {}, overrides: Partial<NewRun> = {}): NewRun => ({
   identity: aRunIdentity(identity),
   restarts: 0,
+  sluid: undefined,
   endsAt: start + 3_600_000,
   bundles: ['db'],
   ...overrides,
@@ -51,7 +52,10 @@ export function runsContract(open: OpenLedgerWorld): void {
 
   describe('a run', () => {
     it('is unknown before it is registered, and active after', async () => {
-      const run = aRun({ array: { jobId: 10, taskId: 2 }, het: { jobId: 11, offset: 1 } }, { restarts: 3 });
+      const run = aRun(
+        { array: { jobId: 10, taskId: 2 }, het: { jobId: 11, offset: 1 } },
+        { restarts: 3, sluid: 's5WCZ2JGZ0A100' },
+      );
       const { workload } = run.identity;
       expect(await ledger.findRun(workload)).toBeUndefined();
       expect(await ledger.findRunOfJob({ cluster: 'hpc', jobId: 12 })).toBeUndefined();
@@ -93,6 +97,35 @@ export function runsContract(open: OpenLedgerWorld): void {
       expect(await refusal(register(aRun({ uid: 0 })))).toBe('ledger_conflict');
       expect(await refusal(register(aRun({ nodes: ['n1', 'n3'] })))).toBe('ledger_conflict');
       expect((await ledger.findRun(aRunIdentity().workload))?.identity).toEqual(aRunIdentity());
+    });
+
+    it('is told from another one of its job and start by its SLUID, where both have one', async () => {
+      const [known, other] = ['s5WCZ2JGZ0A100', 's5WCZ2JGZ0A101'];
+      await register(aRun({}, { sluid: known }));
+      expect(await refusal(register(aRun({}, { sluid: other })))).toBe('ledger_conflict');
+      for (const sluid of [known, undefined])
+        expect(await register(aRun({}, { sluid }))).toMatchObject({
+          outcome: 'existing',
+          run: { sluid: known },
+        });
+      await register(aRun({ jobId: 13 }));
+      // As it was registered, by an older broker for one: what it has not, it does not get later.
+      expect(await register(aRun({ jobId: 13 }, { sluid: other }))).toMatchObject({
+        outcome: 'existing',
+        run: { sluid: undefined },
+      });
+      expect((await ledger.listRuns()).map(({ sluid, state }) => [sluid, state])).toEqual([
+        [known, 'active'],
+        [undefined, 'active'],
+      ]);
+    });
+
+    it('is the same with another restart count, and keeps the first one: no two runs are told apart by it', async () => {
+      await register(aRun({}, { restarts: 1 }));
+      expect(await register(aRun({}, { restarts: 2 }))).toMatchObject({
+        outcome: 'existing',
+        run: { restarts: 1 },
+      });
     });
 
     it('ends the earlier ones of its job, and no word about an earlier one is taken after it', async () => {

@@ -17,7 +17,7 @@ export function undeliveredContract(open: OpenLedgerWorld): void {
   });
   const register = async (overrides: Partial<RunIdentity> = {}) => {
     const identity = aRunIdentity(overrides);
-    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    const run = { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles: ['db'] };
     await ledger.registerRun({ run, at: start });
     return identity.workload;
   };

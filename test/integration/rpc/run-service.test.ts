@@ -274,7 +274,7 @@ describe('a report, compared', () => {
       runClient().reportRuns({ runs: [...runs], asOfMs, ...jobs }, deadline, answer),
     );
   beforeEach(async () => {
-    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    const run = { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles: ['db'] };
     await broker.ledger.registerRun({ run, at: Date.now() - 120_000 });
   });
 

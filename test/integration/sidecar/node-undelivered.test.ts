@@ -39,7 +39,7 @@ async function createSite(prologSeconds: number) {
 /** As a signer would register it. */
 const register = async (broker: SlurmBroker, restarts = 0) => {
   const identity = aRunIdentity({ start: startOfRun() + restarts });
-  const run = { identity, restarts, endsAt: undefined, bundles: ['db'] };
+  const run = { identity, restarts, sluid: undefined, endsAt: undefined, bundles: ['db'] };
   await broker.ledger.registerRun({ run, at: Date.now() });
   return identity.workload;
 };

@@ -79,7 +79,7 @@ const register = async (
   { nodes = ['n1', 'n2', 'n3'], bundles = ['app', 'vital'] } = {},
 ) => {
   const identity = aRunIdentity({ nodes });
-  const registered = { identity, restarts: 0, endsAt: undefined, bundles };
+  const registered = { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles };
   const awaited = absent.awaits(registered);
   const { run } = await ledger.registerRun({ run: registered, awaited, at: now });
   await ledger.beginSession(

@@ -39,7 +39,7 @@ it('a run that ends is over when its node is away, but not while a stream is onl
     serves: () => true,
   });
   await ledger.registerRun({
-    run: { identity, restarts: 0, endsAt: undefined, bundles: ['db'] },
+    run: { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles: ['db'] },
     at: clock.now(),
   });
   const verified: Verified = {
@@ -54,7 +54,7 @@ it('a run that ends is over when its node is away, but not while a stream is onl
   await holder.take('db');
   const session = holder.last('opened')?.session ?? '';
   const generation = holder.last('generation')?.generation.id ?? '';
-  await registry.end({ cluster, run: { jobId, start }, cancelled: false });
+  await registry.end({ cluster, run: { jobId, start }, sluid: undefined, cancelled: false });
   const state = async () => (await ledger.findRun(workload))?.state;
 
   // One look at least falls into it.

@@ -59,7 +59,13 @@ beforeEach(async () => {
   audit = recordingAudit();
   for (let jobId = 1; jobId <= many; jobId += 1)
     await ledger.registerRun({
-      run: { identity: aRunIdentity({ jobId }), restarts: 0, endsAt: undefined, bundles: ['db'] },
+      run: {
+        identity: aRunIdentity({ jobId }),
+        restarts: 0,
+        sluid: undefined,
+        endsAt: undefined,
+        bundles: ['db'],
+      },
       at: clock.now(),
     });
   clock.advance(lateMs);

@@ -141,7 +141,7 @@ describe('a run whose time limit is raised', () => {
 
   const register = (world: World, endsAt: number) =>
     world.ledger.registerRun({
-      run: { identity, restarts: 0, endsAt, bundles: ['db'] },
+      run: { identity, restarts: 0, sluid: undefined, endsAt, bundles: ['db'] },
       at: world.clock.now(),
     });
 

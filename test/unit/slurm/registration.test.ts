@@ -6,7 +6,7 @@ import {
   hasNames,
   jobName,
   matchedJob,
-  readJobId,
+  readEndingJob,
   readStartingJob,
   type NamedJob,
 } from '../../../src/slurm/registration.ts';
@@ -158,7 +158,21 @@ describe('a registration', () => {
       ['SLURM_JOB_ID', '12'],
       ['SLURM_JOB_RESTART_COUNT', '2'],
     ]);
-    expect(readJobId({ verb: 'end', variables }, 'hpc')).toBe(12);
+    expect(readEndingJob({ verb: 'end', variables }, 'hpc')).toEqual({ jobId: 12, sluid: undefined });
+  });
+
+  it('says the SLUID where there is one, at the start and at the end, and has no other name by it', () => {
+    const named = { SLURM_JOB_SLUID: 's5WCZ2JGZ0A100' };
+    const { sluid, ...others } = claimsOf(namedJob(named), run, site) as { readonly sluid?: string };
+    expect(sluid).toBe(named.SLURM_JOB_SLUID);
+    expect(others).toEqual(claimsOf(namedJob(), run, site));
+    expect(readEndingJob(request(named), 'hpc')).toEqual({ jobId: 12, sluid });
+    for (const none of ['', '(null)', 's0000000000000']) {
+      expect(claimsOf(namedJob({ SLURM_JOB_SLUID: none }), run, site)).toEqual(others);
+      expect(readEndingJob(request({ SLURM_JOB_SLUID: none }), 'hpc').sluid).toBeUndefined();
+    }
+    // Whatever it is, the run ends.
+    expect(readEndingJob(request({ SLURM_JOB_SLUID: '../x' }), 'hpc').sluid).toBeUndefined();
   });
 });
 

@@ -31,6 +31,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
   const trouble: {
     register?: LeaseholdError | undefined;
     report?: LeaseholdError | undefined;
+    end?: LeaseholdError | undefined;
     /** Undefined as what it answers with is the job. */
     squeue?: () => Promise<never> | undefined;
     hold?: LeaseholdError | undefined;
@@ -128,9 +129,10 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     },
     matchers: () =>
       Promise.resolve({ policyRevision: '1', issuedAtMs: clock.now(), matchers, signed: signed() }),
-    end: ({ run }) => {
-      ended.push(run);
-      return Promise.resolve({ known: true });
+    end: async ({ run, sluid }) => {
+      ended.push({ ...run, ...(sluid === undefined ? {} : { sluid }) });
+      if (trouble.end !== undefined) throw trouble.end;
+      return { known: true };
     },
     [Symbol.dispose]: () => undefined,
   };
@@ -148,7 +150,7 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     createSigner({
       config,
       broker: () => broker,
-      keys: () => ({ published: [], sign: () => Promise.resolve('') }),
+      keys: () => ({ published: [], sign: (claims) => Promise.resolve(JSON.stringify(claims)) }),
       scheduler,
       clock,
       random: () => 0,
@@ -189,13 +191,12 @@ export async function createSignerParts(yaml: Readonly<Record<string, unknown>> 
     passed: () => passed,
     until: (check: () => void) => vi.waitFor(check),
     /** The hook of a job that ends. */
-    end: (jobId: number): Promise<HookAnswer> =>
+    end: (jobId: number, changes: Readonly<Record<string, string>> = {}): Promise<HookAnswer> =>
       signer.answer({
         verb: 'end',
-        variables: new Map([
-          ['SLURM_CLUSTER_NAME', 'hpc'],
-          ['SLURM_JOB_ID', String(jobId)],
-        ]),
+        variables: new Map(
+          Object.entries({ SLURM_CLUSTER_NAME: 'hpc', SLURM_JOB_ID: String(jobId), ...changes }),
+        ),
       }),
     /** The hook of a job that starts. */
     start: (jobId: number, changes: Readonly<Record<string, string>> = {}): Promise<HookAnswer> =>

@@ -75,6 +75,64 @@ it('an end that overtakes its registration ends the run once that is registered,
   expect(parts.ended).toHaveLength(1);
 });
 
+describe('a SLUID', () => {
+  const sluid = 's5WCZ2JGZ0A100';
+  const named = { SLURM_JOB_SLUID: sluid };
+
+  it('is signed with what the controller says of the run, and told with its end', async () => {
+    const parts = await createSignerParts();
+    expect(await parts.start(1, named)).toEqual({ ok: true });
+    const { assertion } = parts.registrations[0] ?? expect.unreachable();
+    const { jobId, start } = parts.row(1);
+    // The jti is what it was: the signer of the other controller, or an older one, makes the same.
+    expect(JSON.parse(String(assertion))).toMatchObject({ sluid, jti: `hpc/${jobId}/${start}` });
+    expect(await parts.end(1, named)).toEqual({ ok: true });
+    expect(parts.ended).toEqual([{ jobId, start, sluid }]);
+  });
+
+  it.each(['', '(null)', 's0000000000000', '../x'])(
+    'that is none is not told, and keeps no run from its end (%j)',
+    async (none) => {
+      const parts = await createSignerParts();
+      await parts.start(1);
+      expect(await parts.end(1, { SLURM_JOB_SLUID: none })).toEqual({ ok: true });
+      const { jobId, start } = parts.row(1);
+      expect(parts.ended).toEqual([{ jobId, start }]);
+    },
+  );
+
+  it('of an end that is of an earlier run leaves the registered one as it is', async () => {
+    const parts = await createSignerParts();
+    await parts.start(1, named);
+    parts.trouble.end = new LeaseholdError('workload_ended');
+    await expect(parts.end(1, { SLURM_JOB_SLUID: 's5WCZ2JGZ0A000' })).rejects.toMatchObject({
+      code: 'workload_ended',
+    });
+    parts.trouble.end = undefined;
+    // It is still known, so that its own end is told.
+    await parts.end(1, named);
+    expect(parts.ended).toHaveLength(2);
+  });
+
+  it('of an end that overtakes a registration goes with it, and one of an earlier run does not undo that', async () => {
+    const parts = await createSignerParts();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    parts.trouble.answerAfter = promise;
+    const starting = parts.start(1, named);
+    await parts.until(() => expect(parts.registrations).toHaveLength(1));
+    const other = 's5WCZ2JGZ0A000';
+    await parts.end(1, { SLURM_JOB_SLUID: other });
+    parts.trouble.end = new LeaseholdError('workload_ended');
+    resolve(undefined);
+    expect(await starting).toEqual({ ok: true });
+    const { jobId, start } = parts.row(1);
+    expect(parts.ended).toEqual([{ jobId, start, sluid: other }]);
+    parts.trouble.end = undefined;
+    await parts.end(1, named);
+    expect(parts.ended.at(-1)).toEqual({ jobId, start, sluid });
+  });
+});
+
 it('squeue is asked again, and the job is registered when it answers', async () => {
   const parts = await createSignerParts();
   await parts.signer.reconcile();

@@ -166,7 +166,7 @@ describe('a ledger that catches up', () => {
   it('misses no node of a run that it knows: which of them came since the copy is not known', async () => {
     await using world = await withLedger();
     const identity = aRunIdentity({ nodes: ['n1', 'n2'] });
-    const run = { identity, restarts: 0, endsAt: undefined, bundles: ['db'] };
+    const run = { identity, restarts: 0, sluid: undefined, endsAt: undefined, bundles: ['db'] };
     await world.ledger.registerRun({ run, awaited: true, at: start });
     const isAwaited = async () => {
       const said = { running: [identity.workload], others: [], silenceMs: 1, waitMs: 0, at: start };

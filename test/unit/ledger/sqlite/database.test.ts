@@ -2,10 +2,12 @@ import { chmod, chown, mkdir, readFile, stat, symlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applicationId, migrations } from '../../../../src/ledger/sqlite/schema.ts';
 import { openSqliteLedger } from '../../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { LeaseholdError } from '../../../../src/platform/error.ts';
 import { silentLog } from '../../../../src/platform/log.ts';
 import { aSession, aStaticSession } from '../../../contract/ledger/ledger-world.ts';
+import { aRunIdentity } from '../../../contract/ledger/runs-contract.ts';
 import { createTempFolder, type TempFolder } from '../../../support/temp-folder.ts';
 
 describe('openSqliteLedger', () => {
@@ -130,6 +132,26 @@ describe('openSqliteLedger', () => {
       await expect(again.findSession(session.id)).rejects.toMatchObject({ code: 'ledger_unusable' });
       await again[Symbol.asyncDispose]();
     }
+  });
+
+  it('loads runs that an earlier version has registered, which knew of no SLUID', async () => {
+    const before = migrations.findIndex((step) => step.includes('ADD COLUMN sluid'));
+    const { workload, ...identity } = aRunIdentity();
+    for (const step of migrations.slice(0, before)) edit(step);
+    edit(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${before};
+      INSERT INTO run (workload, cluster, job_id, start, identity, restarts, bundles, state, registered_at)
+      VALUES ('${workload}', 'hpc', 12, 1800000000, '${JSON.stringify({ workload, ...identity })}', 2, '["db"]', 'active', 5)`);
+    await chmod(file, 0o600);
+    const ledger = await open();
+    const known = { identity: { workload, ...identity }, restarts: 2, sluid: undefined, state: 'active' };
+    expect(await ledger.findRun(workload)).toMatchObject(known);
+    // Its hook runs again, with a signer that says it.
+    const again = { identity: aRunIdentity(), restarts: 2, sluid: 's1', endsAt: undefined, bundles: ['db'] };
+    expect(await ledger.registerRun({ run: again, at: 6 })).toMatchObject({
+      outcome: 'existing',
+      run: known,
+    });
+    await ledger[Symbol.asyncDispose]();
   });
 
   it('refuses calls after it was closed, and does those that came before', async () => {

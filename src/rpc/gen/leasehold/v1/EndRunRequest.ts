@@ -14,6 +14,11 @@ export interface EndRunRequest {
    * The signer has cancelled its job, because the broker listed it in `to_cancel`.
    */
   'cancelled'?: (boolean);
+  /**
+   * SLUID that the hook was told; empty where the scheduler has none. One that is earlier than that of the registered run is of an earlier
+   * run of the job, whose end comes late: refused, with a record. One that is later is the run's too, which was resized.
+   */
+  'sluid'?: (string);
 }
 
 /**
@@ -28,4 +33,9 @@ export interface EndRunRequest__Output {
    * The signer has cancelled its job, because the broker listed it in `to_cancel`.
    */
   'cancelled': (boolean);
+  /**
+   * SLUID that the hook was told; empty where the scheduler has none. One that is earlier than that of the registered run is of an earlier
+   * run of the job, whose end comes late: refused, with a record. One that is later is the run's too, which was resized.
+   */
+  'sluid': (string);
 }
