@@ -3,6 +3,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
+import { isEarlierSluid, isOtherSluid } from '../../src/platform/sluid.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
@@ -212,8 +213,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const epilog = (seen: SeenJob): Promise<HookAnswer> =>
     inTurn(seen.job, async () => {
       const known = current.get(seen.job);
-      // Where Slurm names runs for good, a late epilog does not end the next run of its job.
-      if (known !== undefined && areOther(known.subject.sluid, seen.sluid)) return { ok: true };
+      // A late epilog does not end the next run of its job.
+      if (isEarlierSluid(seen.sluid, known?.subject.sluid)) return { ok: true };
       await known?.end();
       if (known === undefined) await store.unmark(seen);
       else drop(known);
@@ -269,8 +270,13 @@ function isSameRun(run: NodeRun, seen: SeenJob): boolean {
     subject.uid === seen.uid &&
     !areOther(subject.restarts ?? record?.restarts, seen.restarts) &&
     !areOther(subject.start, seen.start) &&
-    !areOther(subject.sluid, seen.sluid)
+    (!isOtherSluid(subject.sluid, seen.sluid) || isResized(subject, seen))
   );
+}
+
+/** Slurm runs another prolog then, under a run that goes on with what it has. */
+function isResized(subject: RunSubject, seen: SeenJob): boolean {
+  return isEarlierSluid(subject.sluid, seen.sluid) && subject.start !== undefined && seen.start !== undefined;
 }
 
 function areOther<T>(a: T | undefined, b: T | undefined): boolean {

@@ -3,6 +3,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { readJobWish } from '../../src/platform/job-wish.ts';
 import type { MatchedJob } from '../../src/platform/run-matchers.ts';
+import { readSluid, sluidPattern } from '../../src/platform/sluid.ts';
 
 /** The job that a hook speaks of, as slurmd told it to the hook. */
 export interface SeenJob {
@@ -15,6 +16,7 @@ export interface SeenJob {
   readonly restarts: number | undefined;
   /** Seconds since the Unix epoch, where this Slurm tells nodes. */
   readonly start: number | undefined;
+  /** Where Slurm has one. It stays that of the first prolog, which is the one that was registered, when the run is resized. */
   readonly sluid: string | undefined;
   /** Of a component of a heterogeneous job other than its first: the first one's job id, by which its tasks know themselves. */
   readonly het: number | undefined;
@@ -47,6 +49,12 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
     if (!name.test(text)) throw invalid(`${key} is not a proper name`);
     return text;
   };
+  const sluid = (): string | undefined => {
+    const known = readSluid(variables.get('SLURM_JOB_SLUID') ?? '');
+    if (known !== undefined && !sluidPattern.test(known))
+      throw invalid('SLURM_JOB_SLUID is not a proper name');
+    return known;
+  };
   const needed = <T>(key: string, value: T | undefined): T => {
     if (value === undefined) throw invalid(`${key} is missing`);
     return value;
@@ -65,7 +73,7 @@ export function readSeenJob({ variables }: HookRequest): SeenJob {
     gid: needed('SLURM_JOB_GID', whole('SLURM_JOB_GID', 0, maxId)),
     restarts: whole('SLURM_JOB_RESTART_COUNT', 0, 2 ** 31),
     start: start === 0 ? undefined : start,
-    sluid: named('SLURM_JOB_SLUID'),
+    sluid: sluid(),
     het: het === job || het === 0 ? undefined : het,
     facts: readFacts(variables, { uid, node }),
   };

@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { brokerChannel } from '../../../src/rpc/client/channel.ts';
 import { loadRunApi } from '../../../src/rpc/proto.ts';
+import { claimsOf, hasNames, readStartingJob } from '../../../src/slurm/registration.ts';
 import {
   startOfRun,
   startSlurmBroker,
@@ -67,9 +68,9 @@ async function createSite(
         client.registerRun({ assertion, requestedBundles: [] }, deadline, answer),
       );
     },
-    endRun: (jobId: number, start: number) =>
+    endRun: (jobId: number, start: number, sluid = '') =>
       ask<{ known: boolean }>((deadline, answer) =>
-        client.endRun({ run: { jobId, start } }, deadline, answer),
+        client.endRun({ run: { jobId, start }, sluid }, deadline, answer),
       ),
     hook: (node: string, verb: string, more: Readonly<Record<string, string | number>> = {}) =>
       (worlds.get(node) ?? expect.unreachable()).hook(
@@ -108,6 +109,92 @@ const recordsOf = async (broker: SlurmBroker, wanted: string) =>
   (await auditOf(broker)).filter(({ action }) => action === wanted);
 const refusalsOf = async (broker: SlurmBroker) =>
   (await auditOf(broker)).filter(({ outcome }) => outcome === 'refused');
+
+/** What a signer states of job 12, whose hooks Slurm tells this SLUID. */
+function claimsWith(start: number, sluid: string): NonNullable<StatedRun['claims']> {
+  const variables = {
+    SLURM_CLUSTER_NAME: 'hpc',
+    SLURM_JOB_ID: '12',
+    SLURM_JOB_UID: String(alice.uid),
+    SLURM_JOB_GID: String(alice.gid),
+    SLURM_JOB_USER: 'alice',
+    SLURM_JOB_GROUP: 'users',
+    SLURM_JOB_PARTITION: 'gpu',
+    SLURM_JOB_NODELIST: 'n[1-2]',
+    SLURM_JOB_SLUID: sluid,
+  };
+  const job = readStartingJob({ verb: 'register', variables: new Map(Object.entries(variables)) }, 'hpc');
+  if (!hasNames(job)) return expect.unreachable();
+  const { uid } = alice;
+  const row = {
+    jobId: 12,
+    uid,
+    start,
+    endsAt: 0,
+    submitted: start,
+    restarts: 0,
+    name: '12',
+    nodes: 2,
+    qos: '',
+  };
+  const site = {
+    cluster: 'hpc',
+    audience: 'leasehold',
+    accountingEnforced: false,
+    qosEnforced: false,
+    now: Date.now(),
+  };
+  return { ...claimsOf(job, { ...row, isStarting: true, canBeHeld: true, state: undefined }, site) };
+}
+
+describe('a run with a SLUID', () => {
+  const [earlier, own, later] = ['s5WCZ2JGZ0A100', 's5WCZ2JGZ0A101', 's5WCZ2JGZ0A102'];
+  const refused = { outcome: 'refused', code: 'workload_ended', actor: 'signer:hpc' };
+
+  it('is that run from the hook of the controller to the files on its nodes, and no other of the same second', async () => {
+    await using site = await createSite();
+    const { broker } = site;
+    await Promise.all(['n1', 'n2'].map((node) => site.world(node).start()));
+    const start = startOfRun();
+    const workload = `run/hpc/12/${start}`;
+    const register = (sluid: string) => site.register({ start, claims: claimsWith(start, sluid) });
+    expect((await register(own)).response).toMatchObject({ workload });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ sluid: own, state: 'active' });
+
+    for (const other of [earlier, later])
+      expect(await register(other)).toMatchObject({ code: 'workload_ended' });
+    expect(await refusalsOf(broker)).toMatchObject([
+      { ...refused, action: 'run_register', workload },
+      { ...refused, action: 'run_register', workload },
+    ]);
+
+    expect(await site.hook('n1', 'prolog', { SLURM_JOB_SLUID: own })).toBe('OK\n');
+    expect(await login(site.world('n1'), start)).toContain('password=');
+    const other = site.hook('n2', 'prolog', { SLURM_JOB_SLUID: later });
+    await vi.waitFor(
+      async () =>
+        expect((await refusalsOf(broker)).at(-1)).toMatchObject({
+          action: 'attach',
+          code: 'workload_unknown',
+          node: 'hpc/n2',
+        }),
+      { timeout: 120_000 },
+    );
+    await site.hook('n2', 'epilog', { SLURM_JOB_SLUID: later });
+    expect(await other).toMatch(/^FAIL /);
+    expect(await readdir(site.world('n2').path('run/runs'))).toEqual([]);
+
+    expect(await site.endRun(12, start, earlier)).toMatchObject({ code: 'workload_ended' });
+    expect((await refusalsOf(broker)).at(-1)).toMatchObject({ ...refused, action: 'run_end', workload });
+    expect(await broker.ledger.findRun(workload)).toMatchObject({ state: 'active' });
+    expect(await site.endRun(12, start, '../x')).toMatchObject({ code: 'request_invalid' });
+    expect((await site.endRun(12, start, own)).response).toEqual({ known: true });
+    expect(await site.hook('n1', 'epilog', { SLURM_JOB_SLUID: own })).toBe('OK\n');
+    await vi.waitFor(async () => expect(await sessionStates(broker)).toEqual(['ended']), {
+      timeout: 120_000,
+    });
+  });
+});
 
 describe('node agents and a broker', () => {
   it('give each node of a run a login of its own where the bundle says so, taken back when that node lets go', async () => {
