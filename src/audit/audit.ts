@@ -97,6 +97,9 @@ export interface AuditEvent {
   readonly user?: string;
   readonly account?: string;
   readonly partition?: string;
+  /** Of the registration of a run, as it was said there. */
+  readonly restarts?: number;
+  readonly sluid?: string;
   readonly holder?: string;
   /** Peer address without port, for refusals of strangers. */
   readonly peer?: string;

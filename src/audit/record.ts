@@ -48,6 +48,8 @@ export const auditRecordSchema = z.strictObject({
   user: text.optional(),
   account: text.optional(),
   partition: text.optional(),
+  restarts: z.int().optional(),
+  sluid: text.optional(),
   holder: text.optional(),
   peer: text.optional(),
   credentialId: text.optional(),

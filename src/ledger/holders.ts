@@ -1,4 +1,5 @@
 import type { Session } from './ledger.ts';
+import type { ShownRun } from './runs.ts';
 
 /** Who has a session's files: its pod, or each node of its run. Each is read by its name, and all of them only where they are shown. */
 export interface HolderLedger {
@@ -86,6 +87,8 @@ export interface Holder {
 /** As shown to people. */
 export interface SessionWithHolders extends Session {
   readonly holders: readonly Holder[];
+  /** Of a run that the ledger has. */
+  readonly run?: ShownRun;
 }
 
 /** After a holder's word that it has the current generation. */

@@ -17,6 +17,8 @@ export interface RunLedger {
     readonly ended: readonly string[];
   }>;
   findRun(workload: string): Promise<Run | undefined>;
+  /** What people are shown of these workloads beside their identity; nothing for what is no run. */
+  describeRuns(workloads: readonly string[]): Promise<ReadonlyMap<string, ShownRun>>;
   /** The run of that job that is active or ending. */
   findRunOfJob(job: { readonly cluster: string; readonly jobId: number }): Promise<Run | undefined>;
   /** active → ending. Undefined when there is no such run; one that is ending or ended is returned as it is. */
@@ -54,12 +56,15 @@ export interface RunLedger {
   }): Promise<'bound' | 'same' | 'rebound' | 'refused'>;
 }
 
+/** As it was registered. */
+export type ShownRun = Pick<NewRun, 'restarts' | 'sluid'>;
+
 /** active → ending → ended; active → ended */
 export type RunState = 'active' | 'ending' | 'ended';
 
 export interface NewRun {
   readonly identity: RunIdentity;
-  /** How often the job was started before. Kept as it was said first. */
+  /** How often the job was started before. Kept as it was said first; no other run is told by it. */
   readonly restarts: number;
   /** Undefined where the scheduler has none, or who registered it did not say. */
   readonly sluid: string | undefined;

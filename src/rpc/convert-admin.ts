@@ -1,4 +1,3 @@
-import type { Identity } from '../identity/identity.ts';
 import type { CanaryStatus } from '../lease/canary/canary.ts';
 import type { KnownToken, NodeName } from '../lease/runs/enrolment-tokens.ts';
 import type { Credential, Lock, Session, SessionWithHolders, Tombstone } from '../ledger/ledger.ts';
@@ -153,7 +152,7 @@ export function toSessionMessage(
     workload: session.workload,
     spiffeId: identity.spiffeId,
     cluster: identity.cluster,
-    ...workloadFacts(identity),
+    ...workloadFacts(session),
     bundle: session.bundle,
     state: session.state,
     grant: session.grant,
@@ -187,7 +186,7 @@ export function toSessionMessage(
   };
 }
 
-function workloadFacts(identity: Identity): Partial<WireSession> {
+function workloadFacts({ identity, run }: SessionWithHolders): Partial<WireSession> {
   if (identity.kind === 'pod') {
     const { namespace, serviceAccount, pod, node } = identity;
     return { namespace, serviceAccount, pod, node };
@@ -205,6 +204,7 @@ function workloadFacts(identity: Identity): Partial<WireSession> {
       partition,
       qos,
       nodes: nodes.length,
+      ...(run === undefined ? {} : { restarts: run.restarts, sluid: run.sluid ?? '' }),
     },
   };
 }

@@ -4,7 +4,7 @@ import { startFakeAdmin } from './fake-admin.ts';
 import type { FakeAdmin } from './fake-admin.ts';
 import { runHere } from './run-here.ts';
 import { runLeasehold } from './run-leasehold.ts';
-import { anEndedSession, aSession } from './samples.ts';
+import { anEndedSession, aSession, createdAtMs } from './samples.ts';
 
 let broker: FakeAdmin;
 
@@ -159,6 +159,28 @@ cre_1       lease  database/creds/orders  a1b2c3d4a1b2c3d4  2026-01-02T03:05:05.
       stderr: '',
     });
     expect(broker.received).toMatchObject([{ method: 'GetSession', request: { id: 'ses_1' } }]);
+  });
+
+  const facts = { jobId: 12, startMs: createdAtMs, user: 'alice', partition: 'gpu', nodes: 2 };
+  const shown = async (run: object, ...more: readonly string[]) => {
+    broker.script({ GetSession: { answer: { session: aSession({ cluster: 'hpc', run }) } } });
+    return (await runHere(['session', 'show', 'ses_1', ...more], broker)).stdout;
+  };
+
+  it('shows the restart count and the SLUID of a run, and says nothing for what it is not told', async () => {
+    const told = { ...facts, restarts: 0, sluid: 's5WCZ2JGZ0A100' };
+    const text = await shown(told);
+    expect(text).toContain('\nRestarts:    0\nSLUID:       s5WCZ2JGZ0A100\nNodes:       2\n');
+    expect(JSON.parse(await shown(told, '-o', 'json'))).toMatchObject({
+      session: { run: { restarts: 0, sluid: 's5WCZ2JGZ0A100' } },
+    });
+    // Of an older broker, and of a Slurm that has none.
+    const untold = await shown(facts);
+    expect(untold).toContain('\nNodes:       2\n');
+    expect(untold).not.toMatch(/Restarts|SLUID/);
+    expect(JSON.parse(await shown(facts, '-o', 'json'))).toMatchObject({
+      session: { run: { restarts: null, sluid: null } },
+    });
   });
 
   it('prints the same as YAML and JSON', async () => {

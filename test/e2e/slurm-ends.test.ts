@@ -60,6 +60,10 @@ describeWith(['vault', 'postgres', 'slurm'], 'a Slurm job', () => {
     expect(second.username).not.toBe(first.username);
     await site.slurm.waitFor('the first login is gone', () => jobs.isGone(first));
     expect(await jobs.canLogin(second)).toBe(true);
+    const listed = await site.command('session', 'list', '--job', String(job), '-o', 'json');
+    // This Slurm has no SLUIDs.
+    const run = expect.objectContaining({ jobId: job, restarts: 1, sluid: null }) as unknown;
+    expect(JSON.parse(listed.stdout)).toMatchObject({ sessions: [{ run }] });
     await jobs.release(job);
     await jobs.expectOver([job], [first, second]);
   });

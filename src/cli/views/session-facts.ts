@@ -47,6 +47,8 @@ function runFacts(run: WireRun, look: Look): readonly (readonly [string, string]
     ['Account', run.account],
     ['QOS', run.qos],
     ['Started', look.time(run.startMs)],
+    ...(run.restarts === undefined ? [] : [['Restarts', String(run.restarts)] as const]),
+    ...(run.sluid === '' ? [] : [['SLUID', run.sluid] as const]),
     ['Nodes', String(run.nodes)],
   ];
 }

@@ -38,6 +38,8 @@ export interface RunView {
   readonly partition: string;
   readonly qos: string | null;
   readonly nodes: number;
+  readonly restarts: number | null;
+  readonly sluid: string | null;
 }
 
 export interface HolderView {
@@ -97,6 +99,8 @@ function runView(run: WireRun): RunView {
     partition: run.partition,
     qos: orNull(run.qos),
     nodes: run.nodes,
+    restarts: run.restarts ?? null,
+    sluid: orNull(run.sluid),
   };
 }
 

@@ -222,6 +222,8 @@ export function createRunRegistry(options: RunRegistryOptions): RunRegistry {
         action: 'run_register',
         actor: `signer:${identity.cluster}`,
         ...identityFacts(identity),
+        restarts,
+        ...(sluid === undefined ? {} : { sluid }),
         credentialId: assertion.id,
         policyRevision: policy.revision,
       } as const;

@@ -159,6 +159,7 @@ function createLedger(
     listLocks: () => each('list locks', locks.listLocks),
     registerRun: (input) => change('register run', (sql) => runs.registerRun(sql, input)),
     findRun: (workload) => each('find run', (sql) => runs.findRun(sql, workload)),
+    describeRuns: (workloads) => each('describe runs', (sql) => runs.describeRuns(sql, workloads)),
     findRunOfJob: (job) => each('find run of job', (sql) => runs.findRunOfJob(sql, job)),
     beginRunEnd: (input) => change('begin run end', (sql) => runs.beginRunEnd(sql, input)),
     endRun: (input) => change('end run', (sql) => runs.endRun(sql, input)),

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { conflict } from '../conflict.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import { isOtherSluid } from '../../platform/sluid.ts';
-import type { NewRun, Run, RunLedger } from '../runs.ts';
+import type { NewRun, Run, RunLedger, ShownRun } from '../runs.ts';
 import type { Identity } from '../../identity/identity.ts';
-import { toRun } from '../stored/assemble.ts';
+import { toRun, toShownRun } from '../stored/assemble.ts';
 import { parseRow, runRow, type RunRow } from '../stored/rows.ts';
 import { parseIdentity } from '../stored/stored-json.ts';
 import { fromRun } from './read-session.ts';
@@ -76,6 +76,17 @@ async function again(sql: Sql, known: Run, { identity, sluid, endsAt }: NewRun):
 export async function findRun(sql: Sql, workload: string): Promise<Run | undefined> {
   const row = await sql.get(`${fromRun} WHERE workload = $1`, workload);
   return row === undefined ? undefined : readRun(sql, row);
+}
+
+export async function describeRuns(
+  sql: Sql,
+  workloads: readonly string[],
+): Promise<ReadonlyMap<string, ShownRun>> {
+  const rows = await sql.all(
+    'SELECT workload, restarts, sluid FROM run WHERE workload = ANY ($1::text[])',
+    workloads,
+  );
+  return new Map(rows.map(toShownRun));
 }
 
 export async function readRun(sql: Sql, stored: Row): Promise<Run> {

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../../identity/identity.ts';
 import { LeaseholdError } from '../../platform/error.ts';
 import { isOtherSluid } from '../../platform/sluid.ts';
-import type { NewRun, Run, RunLedger } from '../runs.ts';
+import type { NewRun, Run, RunLedger, ShownRun } from '../runs.ts';
 import { conflict } from '../conflict.ts';
-import { toRun } from '../stored/assemble.ts';
+import { toRun, toShownRun } from '../stored/assemble.ts';
 import { parseRow, runRow, type RunRow } from '../stored/rows.ts';
 import { parseIdentity } from '../stored/stored-json.ts';
 import { fromRun } from './read-session.ts';
@@ -68,6 +68,11 @@ function again(sql: Sql, known: Run, { identity, sluid, endsAt }: NewRun): Run {
 export function findRun(sql: Sql, workload: string): Run | undefined {
   const row = sql.get(`${fromRun} WHERE workload = ?`, workload);
   return row === undefined ? undefined : readRun(sql, row);
+}
+
+export function describeRuns(sql: Sql, workloads: readonly string[]): ReadonlyMap<string, ShownRun> {
+  const ofOne = 'SELECT workload, restarts, sluid FROM run WHERE workload = ?';
+  return new Map(workloads.flatMap((workload) => sql.all(ofOne, workload).map(toShownRun)));
 }
 
 export function readRun(sql: Sql, stored: Row): Run {

@@ -144,6 +144,7 @@ function createLedger(database: DatabaseSync, commits: Commits, newId: (prefix: 
     listLocks: () => read('list locks', (sql) => locks.listLocks(sql)),
     registerRun: (input) => run('register run', (sql) => runs.registerRun(sql, input)),
     findRun: (workload) => read('find run', (sql) => runs.findRun(sql, workload)),
+    describeRuns: (workloads) => read('describe runs', (sql) => runs.describeRuns(sql, workloads)),
     findRunOfJob: (job) => read('find run of job', (sql) => runs.findRunOfJob(sql, job)),
     beginRunEnd: (input) => run('begin run end', (sql) => runs.beginRunEnd(sql, input)),
     endRun: (input) => run('end run', (sql) => runs.endRun(sql, input)),

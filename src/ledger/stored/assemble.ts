@@ -1,7 +1,7 @@
 import { LeaseholdError } from '../../platform/error.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { Credential, Holder, LeaseSet, Lock, Owner, Session, Tombstone } from '../ledger.ts';
-import type { Run } from '../runs.ts';
+import type { Run, ShownRun } from '../runs.ts';
 import type { UnrecordedEnd } from '../unrecorded-ends.ts';
 import {
   credentialRow,
@@ -11,6 +11,7 @@ import {
   parseRow,
   type RunRow,
   type SessionRow,
+  shownRunRow,
   tombstoneRow,
   unrecordedEndRow,
 } from './rows.ts';
@@ -115,6 +116,11 @@ export function toTombstone(stored: unknown): Tombstone {
 export function toLock(stored: unknown): Lock {
   const { id, selector, reason, by, created_at } = parseRow(lockRow, stored, 'lock');
   return { id, selector: parseSelector(selector), reason, by, createdAt: created_at };
+}
+
+export function toShownRun(stored: unknown): readonly [string, ShownRun] {
+  const { workload, restarts, sluid } = parseRow(shownRunRow, stored, 'run');
+  return [workload, { restarts, sluid: sluid ?? undefined }];
 }
 
 export function toRun(row: RunRow, identity: Identity): Run {

@@ -144,6 +144,8 @@ export const runRow = z.object({
   ended_at: instant.nullable(),
 });
 
+export const shownRunRow = runRow.pick({ workload: true, restarts: true, sluid: true });
+
 /** A large identity is left out by `large`, which is the store's own condition. */
 export function columnsOf(schema: typeof sessionRow | typeof runRow, table: string, large: string): string {
   const names = Object.keys(schema.shape).filter((name) => name !== 'identity');

@@ -128,6 +128,20 @@ export function runsContract(open: OpenLedgerWorld): void {
       });
     });
 
+    it('is described among others for people, also when it is over', async () => {
+      await register(aRun({}, { restarts: 2, sluid: 's5WCZ2JGZ0A100' }));
+      await register(aRun({ jobId: 13 }));
+      const [one, two] = [aRunIdentity().workload, aRunIdentity({ jobId: 13 }).workload];
+      await ledger.endRun({ workload: two, at: start });
+      expect(await ledger.describeRuns([one, two, one, 'run/hpc/14/1', 'pod/blue/uid-1'])).toEqual(
+        new Map([
+          [one, { restarts: 2, sluid: 's5WCZ2JGZ0A100' }],
+          [two, { restarts: 0, sluid: undefined }],
+        ]),
+      );
+      expect(await ledger.describeRuns([])).toEqual(new Map());
+    });
+
     it('ends the earlier ones of its job, and no word about an earlier one is taken after it', async () => {
       const [first, second, other] = [aRun(), aRun({ start: 1_800_000_500 }), aRun({ jobId: 13 })];
       await register(first);

@@ -58,10 +58,9 @@ describe('a run with the job id and the start of a registered one, and another S
   it.each([earlier, later])('is refused, on record, and the registered one stays (%s)', async (sluid) => {
     await register(registered);
     records();
-    await expect(register(sluid)).rejects.toMatchObject({ code: 'workload_ended' });
-    expect(records()).toMatchObject([
-      { action: 'run_register', outcome: 'refused', code: 'workload_ended', actor: 'signer:hpc', workload },
-    ]);
+    await expect(register(sluid, 3)).rejects.toMatchObject({ code: 'workload_ended' });
+    const refused = { outcome: 'refused', code: 'workload_ended', actor: 'signer:hpc', workload };
+    expect(records()).toMatchObject([{ action: 'run_register', ...refused, sluid, restarts: 3 }]);
     expect(await ledger.findRun(workload)).toMatchObject({ state: 'active', sluid: registered });
   });
 
@@ -74,6 +73,21 @@ describe('a run with the job id and the start of a registered one, and another S
     ]);
     expect(await state()).toBe('active');
   });
+});
+
+it('what a registration says of itself is on record, the SLUID where there is one', async () => {
+  await register(registered, 2);
+  expect(records()).toMatchObject([
+    { action: 'run_register', outcome: 'ok', sluid: registered, restarts: 2 },
+  ]);
+  // By its count alone it is no other run.
+  await register(registered, 3);
+  expect(records()).toMatchObject([{ action: 'run_register', outcome: 'ok', restarts: 3 }]);
+  expect(await ledger.findRun(workload)).toMatchObject({ restarts: 2 });
+  await register(undefined);
+  const [record] = records();
+  expect(record).toMatchObject({ restarts: 0 });
+  expect(record).not.toHaveProperty('sluid');
 });
 
 it.each([registered, undefined])(

@@ -42,6 +42,16 @@ export interface RunFacts {
    * How many nodes it runs on.
    */
   'nodes'?: (number);
+  /**
+   * How often its job was started before, as the controller said when the run was registered. For people alone: it is no key, and nothing may be
+   * decided by it. Hooks at the end of a run are told the count of the next one, and users can write any into the environment of their tasks.
+   */
+  'restarts'?: (number);
+  /**
+   * Slurm's own name of the run, as it was registered; empty where it has none. A run that was resized since has another one by now.
+   */
+  'sluid'?: (string);
+  '_restarts'?: "restarts";
 }
 
 /**
@@ -84,4 +94,14 @@ export interface RunFacts__Output {
    * How many nodes it runs on.
    */
   'nodes': (number);
+  /**
+   * How often its job was started before, as the controller said when the run was registered. For people alone: it is no key, and nothing may be
+   * decided by it. Hooks at the end of a run are told the count of the next one, and users can write any into the environment of their tasks.
+   */
+  'restarts'?: (number);
+  /**
+   * Slurm's own name of the run, as it was registered; empty where it has none. A run that was resized since has another one by now.
+   */
+  'sluid': (string);
+  '_restarts'?: "restarts";
 }
