@@ -50,7 +50,7 @@ async function takeSteps(client: Client, schema: string, from: number): Promise<
   for (const { sql } of migrations.slice(from)) await client.query(patient(sql));
   await client.query('UPDATE schema_version SET version = $1, minimum_reader = $2', [
     migrations.length,
-    migrations.at(-1)?.minimumReader,
+    Math.max(...migrations.map(({ minimumReader }) => minimumReader)),
   ]);
 }
 

@@ -20,7 +20,7 @@ async function worldWithRun(bundles: readonly Bundle[]): Promise<World> {
   const world = await createWorld({ bundles });
   const at = world.backend.now();
   await world.ledger.registerRun({
-    run: { identity, restarts: 0, endsAt: at + 86_400_000, bundles: ['db'] },
+    run: { identity, restarts: 0, sluid: undefined, endsAt: at + 86_400_000, bundles: ['db'] },
     at,
   });
   return world;
