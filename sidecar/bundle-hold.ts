@@ -68,8 +68,8 @@ export interface BundleHoldOptions {
 }
 
 const shortPauseMs = 500;
-/** Broker to broker, with a pause and one that does not answer in between. */
-const reopenMs = 10_000;
+/** From broker to broker, with pauses, and one in between of which nothing is heard until its time to connect is over. */
+const reopenMs = 15_000;
 
 export function createBundleHold(options: BundleHoldOptions): BundleHold {
   const { clock, random, counters, config, onChange } = options;

@@ -1,4 +1,4 @@
-import type { Delivered, Session } from '../ledger/ledger.ts';
+import type { Delivered, Session, SessionKey } from '../ledger/ledger.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
@@ -12,7 +12,9 @@ export async function acknowledged(parts: Parts, { session, lacking, supersedes 
   if (lacking.attached) return;
   const retiring = session.leaseSets.filter(({ state }) => state === 'retiring');
   // A word about the old one says nothing about its successor.
-  const superseded = supersedes && session.state === 'active' ? await supersededBy(parts, session) : [];
+  const supersededBy = (key: SessionKey) =>
+    parts.ledger.listSessions({ key, states: ['superseded'], limit: 100 });
+  const superseded = supersedes && session.state === 'active' ? await supersededBy(session) : [];
   if (retiring.length === 0 && superseded.length === 0) return;
   // Attached here and not there: taken for dead meanwhile.
   if (lacking.any && (await someLacks(parts, session, parts.hub.attachedTo(session.id)))) return;
@@ -34,9 +36,4 @@ export async function someLacks(
   const names = new Set(attached.map(({ verified }) => verified.holder));
   const holders = (await parts.ledger.listHolders([id])).get(id) ?? [];
   return holders.some((holder) => names.has(holder.name) && holder.generation.id !== generation.id);
-}
-
-async function supersededBy(parts: Parts, { workload, bundle }: Session): Promise<readonly Session[]> {
-  const superseded = await parts.ledger.listSessions({ workload, states: ['superseded'], limit: 100 });
-  return superseded.filter((old) => old.bundle === bundle);
 }

@@ -107,10 +107,9 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
   /** Near a deadline one hold has two sessions; who names one of them by its id means the hold. */
   const withSuccessors = async (sessions: readonly Session[]): Promise<readonly Session[]> => {
     const all = new Map(sessions.map((session) => [session.id, session]));
-    for (const { workload, bundle } of sessions) {
-      for (const other of await ledger.listSessions({ workload, states: heldStates, limit: pageSize }))
-        if (other.bundle === bundle) all.set(other.id, other);
-    }
+    for (const key of sessions)
+      for (const other of await ledger.listSessions({ key, states: heldStates, limit: pageSize }))
+        all.set(other.id, other);
     return [...all.values()];
   };
 

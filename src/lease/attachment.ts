@@ -38,11 +38,13 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     });
   };
 
+  const isOwn = (found: Session): boolean =>
+    found.workload === workload && (found.node === '' || found.node === attached.verified.holder);
+
   /** The session, if it is this workload's and no other node's alone; the same error whether it exists or not. */
   const find = async (session: string): Promise<Session> => {
     const found = await parts.ledger.findSession(session);
-    const isOwn = found?.workload === workload && ['', attached.verified.holder].includes(found.node);
-    if (!isOwn) throw new LeaseholdError('session_unknown');
+    if (found === undefined || !isOwn(found)) throw new LeaseholdError('session_unknown');
     return found;
   };
 
@@ -65,14 +67,16 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
     }
   };
 
-  /** The policy may have changed whose a bundle is: one for all, or each node's own. What stands is not carried on beside the other kind. */
-  const endOtherKind = async (found: Session, key: SessionKey): Promise<void> => {
-    if (found.bundle !== key.bundle || found.node === key.node || !heldStates.includes(found.state)) return;
-    await endSession(parts, { session: found.id, reason: 'lost', tombstone: false });
+  /** By the policy, unless the holder has a session of the other kind: a change of that is none for what works. */
+  const keyFor = async ({ bundle, resume }: OpenRequest): Promise<SessionKey> => {
+    const held = resume && (await parts.ledger.findSession(resume.session));
+    const isStanding = held?.bundle === bundle && isOwn(held) && heldStates.includes(held.state);
+    if (isStanding) return { workload, bundle, node: held.node };
+    return keyOf(attached.verified, bundle, parts.policy.bundle(bundle));
   };
 
   const openInTurn = async (request: OpenRequest, signal: AbortSignal): Promise<void> => {
-    const key = keyOf(attached.verified, request.bundle, parts.policy.bundle(request.bundle));
+    const key = await keyFor(request);
     const opening = { attached, request, key, signal };
     const stillAsks = (): void => {
       if (isDraining()) throw new LeaseholdError('shutting_down');
@@ -82,7 +86,7 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
       stillAsks();
       const live = await parts.ledger.findLive(key);
       if (request.resume !== undefined && request.resume.session !== live?.id)
-        await endOtherKind(await find(request.resume.session), key);
+        await find(request.resume.session);
       return live;
     };
     const hold = holdKey(key);

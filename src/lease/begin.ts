@@ -11,7 +11,6 @@ import { type Issued, issue, settleAt } from './issue.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
 import { requireStanding } from './standing.ts';
-import { keyOf } from './session-key.ts';
 import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
 import { tenantOf } from './tenant.ts';
@@ -34,11 +33,6 @@ export async function begin(
   requireMayBegin(parts, opening.attached);
   const { verified } = opening.attached;
   const { bundle } = granted;
-  // The policy was exchanged between the look at whose the bundle is and the decision.
-  if (keyOf(verified, bundle.name, bundle).node !== opening.key.node)
-    throw new LeaseholdError('ledger_conflict', {
-      detail: 'the policy of the bundle was changed in the meantime',
-    });
   if ((await parts.ledger.findTombstone(verified.identity.workload, bundle.name)) !== undefined)
     throw new LeaseholdError('tombstoned');
   await parts.audit.record({

@@ -15,10 +15,15 @@ export function requireNoSharedKey(
   const { identity, node } = session;
   if (identity.kind !== 'run' || identity.nodes.length === 1 || node !== '') return;
   for (const [name, value] of fields) {
-    if (!name.startsWith('private_key') && !Buffer.from(value.open()).includes(pem)) continue;
+    if (!fieldsOfKeys.has(name) && !holdsKey(value.open())) continue;
     const detail = `the nodes of a run would share a private key, and the bundle has no perNode: ${source.path}`;
     throw new LeaseholdError('backend_reply_invalid', { detail });
   }
 }
 
-const pem = 'PRIVATE KEY-----';
+const fieldsOfKeys: ReadonlySet<string> = new Set(['private_key', 'private_key_data']);
+
+/** Looked for in place: a copy would be another one to wipe. */
+function holdsKey({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, byteLength).includes('PRIVATE KEY-----');
+}

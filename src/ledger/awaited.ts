@@ -21,12 +21,14 @@ export interface AwaitedLedger {
   /** These runs are not awaited any more; without `workloads`, none that is known now. */
   stopAwaiting(input?: { readonly workloads: readonly string[] }): Promise<void>;
   /**
-   * Decides about one that has been seen running for `waitMs`, and awaits it no longer. Nodes that were never attached to any session of it, and have said nothing, are
+   * Decides about one that has been seen running for `waitMs`, and awaits it no longer. Of its nodes, those that were never attached to any session of it, and have said nothing, are
    * undelivered from now on, at most `limit` of them, and it is to be cancelled for that. While its first node came less than `waitMs` ago, the wait counts from
    * then; while none has come, from now.
    */
   recordAbsent(input: {
     readonly workload: string;
+    /** All that the run has, in their order. */
+    readonly nodes: readonly string[];
     readonly code: ErrorCode;
     readonly limit: number;
     readonly waitMs: number;

@@ -361,6 +361,8 @@ export interface SessionQuery {
   readonly selector?: Selector;
   readonly states?: readonly SessionState[];
   readonly workload?: string;
+  /** Of one workload, bundle and node: the live one, and those before it. */
+  readonly key?: SessionKey;
   readonly limit: number;
   readonly after?: string;
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import type { Log } from '../platform/log.ts';
+import { isEarlierSluid } from '../platform/sluid.ts';
 import { askAgain } from './ask-again.ts';
 import { type BrokerClient, isDecision } from './broker-client.ts';
 import { createCancelRuns } from './cancel-runs.ts';
@@ -194,8 +195,8 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function end(job: EndingJob): Promise<void> {
     const { jobId, sluid } = job;
     const start = registered.get(jobId);
-    // It may be meant for the run whose registration is under way.
-    if (starting.has(jobId)) ending.set(jobId, job);
+    // It may be meant for the run whose registration is under way: of several the latest.
+    if (starting.has(jobId) && !isEarlierSluid(sluid, ending.get(jobId)?.sluid)) ending.set(jobId, job);
     if (start === undefined) return;
     await options.broker().end({ run: { jobId, start }, ...(sluid === undefined ? {} : { sluid }) }, signal);
     // A registration that came meanwhile is another run.

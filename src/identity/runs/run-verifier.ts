@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LeaseholdError } from '../../platform/error.ts';
-import { isOtherSluid, sluidPattern } from '../../platform/sluid.ts';
+import { isEarlierSluid, isOtherSluid, sluidPattern } from '../../platform/sluid.ts';
 import type { IdentityVerifier, RunIdentity, VerifiedRun } from '../identity.ts';
 import { JsonRefused, parseStrictJson } from '../strict-json.ts';
 import { publicKeyDigest, type SlurmCertificate, slurmNameOf } from './slurm-name.ts';
@@ -76,11 +76,10 @@ export function createRunVerifier(
       if (!identity.nodes.includes(node)) throw unknown('the run has no such node');
       if (reference.run !== undefined && reference.run !== identity.workload)
         throw new LeaseholdError('workload_ended');
-      // A job id that came back within one second.
-      if (isOtherSluid(reference.sluid, run.sluid))
-        throw reference.run === undefined
-          ? unknown('another run of this job is registered')
-          : new LeaseholdError('workload_ended');
+      // A job id that came back within one second. Who holds this run may have been told of it anew since it was resized.
+      if (reference.run === undefined && isOtherSluid(reference.sluid, run.sluid))
+        throw unknown('another run of this job is registered');
+      if (isEarlierSluid(reference.sluid, run.sluid)) throw new LeaseholdError('workload_ended');
       if (reference.uid !== identity.uid)
         throw new LeaseholdError('credential_wrong_workload', { detail: 'uid is not that of the run' });
       if (run.state === 'ended') throw new LeaseholdError('workload_ended');

@@ -61,9 +61,10 @@ export function createAbsentNodes(options: AbsentNodesOptions): AbsentNodes {
     isCancelledWithout(policy, bundles);
 
   const decide = async ({ identity }: Run, waitMs: number): Promise<void> => {
-    const { workload, cluster } = identity;
+    const { workload, cluster, nodes } = identity;
     const code = 'node_absent' as const;
-    const absent = await ledger.recordAbsent({ workload, code, limit: mostRecorded, waitMs, at: now() });
+    const wait = { limit: mostRecorded, waitMs, at: now() };
+    const absent = await ledger.recordAbsent({ workload, nodes, code, ...wait });
     if (absent.count === 0) return;
     options.log.warn('nodes have never come for the files of a run', { workload, nodes: absent.count });
     const others = absent.count - absent.nodes.length;

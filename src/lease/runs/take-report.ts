@@ -29,7 +29,7 @@ export interface Reported {
 
 /** A run registered this shortly before a report was made, or came, may not stand in it yet. */
 const reportMarginMs = 60_000;
-/** Of all reports together: they share commits and syncs of the audit log, and leave the ledger to others, too. */
+/** Of one report: they share commits and syncs of the audit log, and leave the ledger to others, too. */
 const atOnce = 64;
 
 export function createTakeReport(options: {
@@ -43,8 +43,6 @@ export function createTakeReport(options: {
   readonly now: () => number;
 }): (report: RunReport) => Promise<Reported> {
   const { ledger, audit, absentNodes, finish, clock, log, now } = options;
-  const limited = createLimited(atOnce);
-
   /** A clock that is ahead would have runs ended that started after the scheduler was asked. */
   const requireOurTime = async (cluster: string, asOf: number): Promise<void> => {
     const ahead = asOf - clock.now();
@@ -60,6 +58,7 @@ export function createTakeReport(options: {
    * under way any more.
    */
   const carryOut = async (works: readonly (() => Promise<void>)[], signal: AbortSignal): Promise<void> => {
+    const limited = createLimited(atOnce);
     const failures: unknown[] = [];
     const attempt = async (work: () => Promise<void>): Promise<void> => {
       if (failures.length > 0 || signal.aborted) return;

@@ -1,5 +1,6 @@
 import type { Absent, AwaitedLedger } from '../awaited.ts';
 import type { Sql } from './statements.ts';
+import { withoutAll } from '../stored/without-all.ts';
 import { recordUndelivered } from './undelivered.ts';
 
 type Input<Name extends keyof AwaitedLedger> = Parameters<AwaitedLedger[Name]>[0];
@@ -43,7 +44,7 @@ export async function stopAwaiting(sql: Sql, input?: Input<'stopAwaiting'>): Pro
 /** The run and its wait are locked: it is decided by one broker, and an end in the same moment comes before or after. */
 export async function recordAbsent(
   sql: Sql,
-  { workload, code, limit, waitMs, at }: Input<'recordAbsent'>,
+  { workload, nodes: all, code, limit, waitMs, at }: Input<'recordAbsent'>,
 ): Promise<Absent> {
   const run = await sql.get('SELECT state FROM run WHERE workload = $1 FOR SHARE', workload);
   const awaited = await sql.get(
@@ -58,15 +59,15 @@ export async function recordAbsent(
     await sql.run('UPDATE awaited SET since = $1 WHERE workload = $2', first, workload);
     return { nodes: [], count: 0 };
   }
-  const rows = await sql.all(
+  // A session that is one node's alone has no row of the others.
+  const heard = await sql.all(
     `SELECT holder.name AS name FROM holder JOIN session ON session.id = holder.session
-     WHERE session.workload = $1 AND holder.name NOT IN (SELECT node FROM undelivered WHERE workload = $1)
-     GROUP BY holder.name
-     HAVING NOT bool_or(holder.attached OR holder.replica IS NOT NULL OR holder.delivered_at IS NOT NULL)
-     ORDER BY min(holder.position)`,
+     WHERE session.workload = $1 AND (holder.attached OR holder.replica IS NOT NULL OR holder.delivered_at IS NOT NULL)
+     UNION SELECT node FROM undelivered WHERE workload = $1`,
     workload,
   );
-  const absent = rows.map((row) => String(row['name']));
+  const names = heard.map((row) => String(row['name']));
+  const absent = withoutAll(all, names);
   const nodes = absent.slice(0, limit);
   for (const node of nodes) await recordUndelivered(sql, { workload, node, code, cancels: true, at });
   await sql.run('DELETE FROM awaited WHERE workload = $1', workload);

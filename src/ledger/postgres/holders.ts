@@ -120,9 +120,10 @@ async function recordWord(
       session.generation_number,
     ),
     sql.get(
-      `SELECT 1 FROM session WHERE workload = $1 AND bundle = $2 AND state = 'superseded' LIMIT 1`,
+      `SELECT 1 FROM session WHERE workload = $1 AND bundle = $2 AND node = $3 AND state = 'superseded' LIMIT 1`,
       session.workload,
       session.bundle,
+      session.node,
     ),
     readSession(sql, input.session),
   ]);

@@ -1,5 +1,6 @@
 import type { Absent, AwaitedLedger } from '../awaited.ts';
 import type { Sql } from './statements.ts';
+import { withoutAll } from '../stored/without-all.ts';
 import { recordUndelivered } from './undelivered.ts';
 
 type Input<Name extends keyof AwaitedLedger> = Parameters<AwaitedLedger[Name]>[0];
@@ -36,7 +37,10 @@ export function stopAwaiting(sql: Sql, input?: Input<'stopAwaiting'>): void {
   else for (const workload of input.workloads) sql.run('DELETE FROM awaited WHERE workload = ?', workload);
 }
 
-export function recordAbsent(sql: Sql, { workload, code, limit, waitMs, at }: Input<'recordAbsent'>): Absent {
+export function recordAbsent(
+  sql: Sql,
+  { workload, nodes: all, code, limit, waitMs, at }: Input<'recordAbsent'>,
+): Absent {
   const run = sql.get('SELECT state FROM run WHERE workload = ?', workload);
   const awaited = sql.get('SELECT 1 FROM awaited WHERE workload = ? AND seen - since >= ?', workload, waitMs);
   if (run?.['state'] !== 'active' || awaited === undefined) return { nodes: [], count: 0 };
@@ -46,17 +50,18 @@ export function recordAbsent(sql: Sql, { workload, code, limit, waitMs, at }: In
     sql.run('UPDATE awaited SET since = ? WHERE workload = ?', first, workload);
     return { nodes: [], count: 0 };
   }
-  const absent = sql
+  // A session that is one node's alone has no row of the others.
+  const heard = sql
     .all(
       `SELECT holder.name AS name FROM holder JOIN session ON session.id = holder.session
-       WHERE session.workload = ? AND holder.name NOT IN (SELECT node FROM undelivered WHERE workload = ?)
-       GROUP BY holder.name
-       HAVING max(holder.attached = 1 OR holder.replica IS NOT NULL OR holder.delivered_at IS NOT NULL) = 0
-       ORDER BY min(holder.position)`,
+       WHERE session.workload = ?
+         AND (holder.attached = 1 OR holder.replica IS NOT NULL OR holder.delivered_at IS NOT NULL)
+       UNION SELECT node FROM undelivered WHERE workload = ?`,
       workload,
       workload,
     )
     .map((row) => String(row['name']));
+  const absent = withoutAll(all, heard);
   const nodes = absent.slice(0, limit);
   for (const node of nodes) recordUndelivered(sql, { workload, node, code, cancels: true, at });
   sql.run('DELETE FROM awaited WHERE workload = ?', workload);

@@ -84,9 +84,10 @@ export function recordDelivered(sql: Sql, input: LedgerInput<'recordDelivered'>)
   const lacking = lookForLacking(sql, input.session, session.generation_number);
   if (session.owner_replica !== null && !lacking.any) endOwnership(sql, input.session, session.owner_replica);
   const supersedes = sql.get(
-    `SELECT 1 FROM session WHERE workload = ? AND bundle = ? AND state = 'superseded' LIMIT 1`,
+    `SELECT 1 FROM session WHERE workload = ? AND bundle = ? AND node = ? AND state = 'superseded' LIMIT 1`,
     session.workload,
     session.bundle,
+    session.node,
   );
   return {
     session: readSession(sql, input.session, { withEnded: false }),

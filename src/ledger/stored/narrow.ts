@@ -5,9 +5,12 @@ import type { SessionRow } from './rows.ts';
 
 /** Columns of a session and the value that each must have: what an index can answer of a query. The selector still decides about each row. */
 export function equalColumns(query: SessionQuery): readonly (readonly [column: string, value: string])[] {
-  const { selector } = query;
+  const { selector, key } = query;
   const columns: readonly (readonly [string, string | undefined])[] = [
     ['workload', query.workload],
+    ['workload', key?.workload],
+    ['bundle', key?.bundle],
+    ['node', key?.node],
     ['id', selector?.session],
     ['cluster', selector?.cluster],
     ['namespace', selector?.namespace],

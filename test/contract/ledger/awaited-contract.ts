@@ -34,8 +34,8 @@ export function awaitedContract(open: OpenLedgerWorld): void {
     const said = { running: workloads(running), others: workloads(others) };
     return ledger.seeRunning({ ...said, silenceMs, waitMs, at: start + ms });
   };
-  const decide = ({ workload }: RunIdentity, ms: number, limit = 16) =>
-    ledger.recordAbsent({ workload, code: 'node_absent', limit, waitMs, at: start + ms });
+  const decide = ({ workload, nodes }: RunIdentity, ms: number, limit = 16) =>
+    ledger.recordAbsent({ workload, nodes, code: 'node_absent', limit, waitMs, at: start + ms });
   /** Until the wait is over, as of `from`. */
   const seeAll = async (run: RunIdentity, from = 0) => {
     for (let ms = 0; ms < waitMs; ms += 2_000) expect(await see(from + ms, [run])).toEqual([]);
@@ -117,6 +117,15 @@ export function awaitedContract(open: OpenLedgerWorld): void {
       expect(await decide(run, waitMs)).toEqual(nothing);
       expect(await see(waitMs + 1_000, [run])).toEqual([]);
       expect(await toCancel()).toEqual([]);
+    });
+
+    it('misses those of its nodes that never were also where each node has a session of its own', async () => {
+      const run = await register();
+      for (const node of ['n1', 'n3'])
+        await ledger.beginSession(aStaticSession({ identity: run, node, holders: [node], attach: node }));
+      await seeAll(run);
+      expect(await decide(run, waitMs)).toEqual({ nodes: ['n2'], count: 1 });
+      expect(await toCancel()).toEqual([run.workload]);
     });
 
     it('is to be cancelled for those that never were, and decided once', async () => {

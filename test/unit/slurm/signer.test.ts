@@ -114,6 +114,20 @@ describe('a SLUID', () => {
     expect(parts.ended).toHaveLength(2);
   });
 
+  it('of several ends that overtake a registration the latest goes with it', async () => {
+    const parts = await createSignerParts();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    parts.trouble.answerAfter = promise;
+    const starting = parts.start(1, named);
+    await parts.until(() => expect(parts.registrations).toHaveLength(1));
+    await parts.end(1, named);
+    await parts.end(1, { SLURM_JOB_SLUID: 's5WCZ2JGZ0A000' });
+    resolve(undefined);
+    expect(await starting).toEqual({ ok: true });
+    const { jobId, start } = parts.row(1);
+    expect(parts.ended).toEqual([{ jobId, start, sluid }]);
+  });
+
   it('of an end that overtakes a registration goes with it, and one of an earlier run does not undo that', async () => {
     const parts = await createSignerParts();
     const { promise, resolve } = Promise.withResolvers<undefined>();

@@ -60,6 +60,7 @@ it.each([
   ['the same', { sluid: registered }, {}],
   ['the same, and names the run', { sluid: registered, run: identity.workload }, {}],
   ['none, as an older agent', {}, {}],
+  ['a later one, and names the run, which was resized', { sluid: later, run: identity.workload }, {}],
   ['one, and the run was registered without', { sluid: later }, { sluid: undefined }],
 ])('a node that speaks of %s redeems the run', async (_what, reference, known) => {
   expect(await redeem(reference, known)).toMatchObject({ identity, holder: 'n1' });
