@@ -373,7 +373,7 @@ describe('an outage', () => {
 
   it('is not counted for the moment in which a stream is opened anew, only for one that ends in trouble', async () => {
     await using broker = await startFakeBroker();
-    await using sidecar = await startSidecar([broker]);
+    await using sidecar = await startSidecar([broker], { factor: 5 });
     const first = await broker.nextStream();
     await deliverFirst(first, { outage: { mode: 'WIPE', after: 0 } });
     first.end();

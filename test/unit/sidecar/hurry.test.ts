@@ -3,13 +3,12 @@ import { type AilingBrokers, createAilingBrokers } from '../../../sidecar/ailing
 import type { BundleHold } from '../../../sidecar/bundle-hold.ts';
 import { createCounters } from '../../../sidecar/counters.ts';
 import { createHoldLoop } from '../../../sidecar/hold.ts';
+import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { Secret } from '../../../src/platform/secret.ts';
 import type { DialHold } from '../../../src/rpc/client/hold-client.ts';
 import { createFastClock } from './fast-clock.ts';
-
-const clock = createFastClock(20);
 
 /** One bundle that asks through whatever it is attached to. */
 function askingBundle(asks: string[]): BundleHold {
@@ -32,6 +31,7 @@ function askingBundle(asks: string[]): BundleHold {
 /** Two brokers, asked in this order by who is in a hurry: b1 and b2. */
 async function hold(options: {
   readonly ailing: AilingBrokers;
+  readonly clock: Clock;
   /** What becomes of a dial to each; `well` welcomes, and redirects whoever asks to b2. */
   readonly b1: 'well' | 'silent' | 'refuses';
   readonly b2: 'well' | 'silent' | 'refuses';
@@ -72,7 +72,7 @@ async function hold(options: {
     agent: 'test',
     bundles: [askingBundle(asks)],
     dial,
-    clock,
+    clock: options.clock,
     random: () => 0,
     log: silentLog,
     counters: createCounters(),
@@ -91,8 +91,9 @@ async function hold(options: {
 }
 
 it('leaves an owner that does not answer after its patience, and does not go there again while that ails', async () => {
+  const clock = createFastClock(20);
   const ailing = createAilingBrokers({ clock });
-  await using held = await hold({ ailing, b1: 'well', b2: 'silent' });
+  await using held = await hold({ ailing, clock, b1: 'well', b2: 'silent' });
   await expect.poll(() => held.asks).toEqual(['short']);
   expect(held.dials).toEqual(['b1:1', 'b2:1']);
   expect(ailing.isAiling('b2:1')).toBe(true);
@@ -100,17 +101,19 @@ it('leaves an owner that does not answer after its patience, and does not go the
 
 // The other one may have been started anew since it ailed.
 it('leaves a broker that does not answer also where the only other one has ailed', async () => {
+  const clock = createFastClock(20);
   const ailing = createAilingBrokers({ clock });
   ailing.note('b2:1', false);
-  await using held = await hold({ ailing, b1: 'silent', b2: 'well' });
+  await using held = await hold({ ailing, clock, b1: 'silent', b2: 'well' });
   await expect.poll(() => held.loop.hasAttached()).toBe(true);
   expect(held.dials).toEqual(['b1:1', 'b2:1']);
   expect([ailing.isAiling('b1:1'), ailing.isAiling('b2:1')]).toEqual([true, false]);
 });
 
 it('does not take a broker for ailing that nobody has waited for', async () => {
+  const clock = systemClock;
   const ailing = createAilingBrokers({ clock });
-  await using held = await hold({ ailing, b1: 'refuses', b2: 'well' });
+  await using held = await hold({ ailing, clock, b1: 'refuses', b2: 'well' });
   await expect.poll(() => held.loop.hasAttached()).toBe(true);
   expect(held.dials).toEqual(['b1:1', 'b2:1']);
   expect(ailing.isAiling('b1:1')).toBe(false);

@@ -20,13 +20,15 @@ export interface RunningSidecar extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A whole sidecar in this process, on a memory folder, with time going fifty times faster. */
+/** A whole sidecar in this process, on a memory folder, with time going fifty times faster unless told otherwise. */
 export async function startSidecar(
   brokers: readonly FakeBroker[],
   options: {
     readonly bundles?: string;
     readonly onExit?: 'wipe' | 'keep';
     readonly home?: Awaited<ReturnType<typeof createMemoryFolder>>;
+    /** How many times faster time goes by. */
+    readonly factor?: number;
   } = {},
 ): Promise<RunningSidecar> {
   const home = options.home ?? (await createMemoryFolder());
@@ -48,7 +50,7 @@ ${options.bundles ?? '  - { name: db }'}
     config,
     mode: 'hold',
     dial: dialHold,
-    clock: createFastClock(50),
+    clock: createFastClock(options.factor ?? 50),
     random: () => 0.5,
     log: recordingLog(lines),
     version: 'test',
