@@ -3,7 +3,7 @@ import { createCounters } from '../../../sidecar/counters.ts';
 import { createHoldLoop } from '../../../sidecar/hold.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
-import { Secret } from '../../../src/platform/secret.ts';
+import { aProof } from './a-proof.ts';
 import { createFastClock } from './fast-clock.ts';
 
 const addresses = ['b1:1', 'b2:1', 'b3:1', 'b4:1'];
@@ -15,11 +15,7 @@ async function dialled(random: () => number, count: number): Promise<readonly st
   const loop = createHoldLoop({
     addresses,
     serverName: undefined,
-    prove: async () => ({
-      credential: Secret.ofText('token-1'),
-      endpoint: { ca: Buffer.from('ca') },
-      keep: () => ({ expiresAt: () => undefined, sendNow: () => undefined, close: () => undefined }),
-    }),
+    prove: aProof,
     agent: 'test',
     bundles: [],
     dial: ({ endpoint }) => {

@@ -6,8 +6,8 @@ import { createHoldLoop } from '../../../sidecar/hold.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
-import { Secret } from '../../../src/platform/secret.ts';
 import type { DialHold } from '../../../src/rpc/client/hold-client.ts';
+import { aProof } from './a-proof.ts';
 import { createFastClock } from './fast-clock.ts';
 
 /** One bundle that asks through whatever it is attached to. */
@@ -64,11 +64,7 @@ async function hold(options: {
   const loop = createHoldLoop({
     addresses: ['b1:1', 'b2:1'],
     serverName: undefined,
-    prove: async () => ({
-      credential: Secret.ofText('token-1'),
-      endpoint: { ca: Buffer.from('ca') },
-      keep: () => ({ expiresAt: () => undefined, sendNow: () => undefined, close: () => undefined }),
-    }),
+    prove: aProof,
     agent: 'test',
     bundles: [askingBundle(asks)],
     dial,
