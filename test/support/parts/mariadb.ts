@@ -51,8 +51,8 @@ export async function startMariadb(database: string): Promise<TestMariadb> {
   ];
   await writeFile(at('users.sql'), `${statements.join('\n')}\n`, { mode: 0o600 });
   if (runAs !== undefined) await chown(at('users.sql'), runAs.uid, runAs.gid);
-  // Whatever this machine has set for a server of its own is not for this one.
-  const own = ['--no-defaults', `--datadir=${at('data')}`];
+  // Whatever this machine has set for a server of its own is not for this one; and the folder for temporary files may be closed to that user.
+  const own = ['--no-defaults', `--datadir=${at('data')}`, `--tmpdir=${folder}`];
   const accounts = ['--skip-test-db', '--skip-name-resolve', `--extra-file=${at('users.sql')}`];
   await promisify(execFile)(programs.install, [...own, ...accounts, ...small], {
     ...(runAs ?? {}),
