@@ -20,7 +20,6 @@ import { watchSessions } from './watch-sessions.ts';
 import { withHolders } from './with-holders.ts';
 import { recordAnyway } from './record-anyway.ts';
 
-const pageSize = 500;
 const endedAtOnce = 64;
 
 /** What people may do; rights are the caller's to check, records are written here. */
@@ -104,12 +103,15 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
     return ended;
   };
 
-  /** Near a deadline one hold has two sessions; who names one of them by its id means the hold. */
-  const withSuccessors = async (sessions: readonly Session[]): Promise<readonly Session[]> => {
+  /**
+   * Near a deadline one hold has two sessions, and nodes of a run may have one each; who names one of them by its id means all that the workload holds of
+   * the bundle, which it does not get again either.
+   */
+  const withAllOfHold = async (sessions: readonly Session[]): Promise<readonly Session[]> => {
     const all = new Map(sessions.map((session) => [session.id, session]));
-    for (const key of sessions)
-      for (const other of await ledger.listSessions({ key, states: heldStates, limit: pageSize }))
-        all.set(other.id, other);
+    for (const { workload, bundle } of sessions)
+      for await (const page of everySession(ledger, { workload, selector: { bundle }, states: heldStates }))
+        for (const other of page) all.set(other.id, other);
     return [...all.values()];
   };
 
@@ -134,7 +136,7 @@ export function createSessionAdmin(parts: Parts, canaries: Pick<Canaries, 'list'
     revoke: async ({ selector, reason, by, dryRun }) => {
       require(selector);
       const found = await matching(selector, heldStates);
-      const sessions = selector.session === undefined ? found : await withSuccessors(found);
+      const sessions = selector.session === undefined ? found : await withAllOfHold(found);
       const known = new Set(sessions.map(({ id }) => id));
       const revoking = (await matching(selector, ['revoking'])).filter(({ id }) => !known.has(id));
       if (dryRun) return shown(sessions);

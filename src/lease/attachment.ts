@@ -1,5 +1,5 @@
 import type { Verified } from '../identity/identity.ts';
-import { type Delivered, heldStates, type Session, type SessionKey } from '../ledger/ledger.ts';
+import type { Delivered, Session, SessionKey } from '../ledger/ledger.ts';
 import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { acknowledged } from './acknowledge.ts';
 import { identityFacts, sessionFacts } from './audit-facts.ts';
@@ -70,8 +70,11 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
   /** By the policy, unless the holder has a session of the other kind: a change of that is none for what works. */
   const keyFor = async ({ bundle, resume }: OpenRequest): Promise<SessionKey> => {
     const held = resume && (await parts.ledger.findSession(resume.session));
-    const isStanding = held?.bundle === bundle && isOwn(held) && heldStates.includes(held.state);
-    if (isStanding) return { workload, bundle, node: held.node };
+    if (held?.bundle === bundle && isOwn(held)) {
+      const key = { workload, bundle, node: held.node };
+      // It, or its successor.
+      if ((await parts.ledger.findLive(key)) !== undefined) return key;
+    }
     return keyOf(attached.verified, bundle, parts.policy.bundle(bundle));
   };
 

@@ -11,6 +11,7 @@ import { type Issued, issue, settleAt } from './issue.ts';
 import type { Opening } from './open.ts';
 import type { Parts } from './parts.ts';
 import { requireStanding } from './standing.ts';
+import { keyOf } from './session-key.ts';
 import { staticFields } from './static-delivery.ts';
 import type { StaticSnapshot } from './static-secrets.ts';
 import { tenantOf } from './tenant.ts';
@@ -33,6 +34,9 @@ export async function begin(
   requireMayBegin(parts, opening.attached);
   const { verified } = opening.attached;
   const { bundle } = granted;
+  // What it was to go on with has ended, or the policy was exchanged, while it waited for its turn: it asks again, and as the policy says now.
+  if (old === undefined && keyOf(verified, bundle.name, bundle).node !== opening.key.node)
+    throw new LeaseholdError('ledger_conflict', { detail: 'whose the bundle is has changed meanwhile' });
   if ((await parts.ledger.findTombstone(verified.identity.workload, bundle.name)) !== undefined)
     throw new LeaseholdError('tombstoned');
   await parts.audit.record({

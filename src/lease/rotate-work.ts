@@ -3,6 +3,7 @@ import { hasCode, LeaseholdError } from '../platform/error.ts';
 import { type Bundle, isLeased } from '../policy/bundle.ts';
 import { deliver } from './deliver.ts';
 import { someLacks } from './acknowledge.ts';
+import { endSession } from './end-session.ts';
 import type { Parts } from './parts.ts';
 import { rotate } from './rotate.ts';
 import { deliverStatics, staticFields } from './static-delivery.ts';
@@ -38,10 +39,20 @@ export async function rotateWork(parts: Parts, id: string): Promise<number | und
     if (hasCode(error, 'ledger_conflict') && !(await isActive(parts, id))) return undefined;
     parts.events.count('rotate_failed');
     const { code } = LeaseholdError.from(error);
+    // The nodes share what they may not share any more; each gets its own when it asks again.
+    if (code === 'backend_reply_invalid' && isToBePerNode(session, bundle)) {
+      parts.log.warn('what nodes of a run share is replaced by what each has alone', { session: id }, error);
+      await endSession(parts, { session: id, reason: 'lost', tombstone: false });
+      return undefined;
+    }
     parts.log.warn('rotation failed and is tried again', { session: id }, error);
     parts.trouble.began(id, code, parts.backend.now());
     return later();
   }
+}
+
+function isToBePerNode({ identity, node }: Session, bundle: Bundle): boolean {
+  return identity.kind === 'run' && node === '' && bundle.perNode;
 }
 
 /** The rotation before this one still waits for holders that use what it replaces; another would take that away from them. */

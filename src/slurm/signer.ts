@@ -195,8 +195,10 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   async function end(job: EndingJob): Promise<void> {
     const { jobId, sluid } = job;
     const start = registered.get(jobId);
-    // It may be meant for the run whose registration is under way: of several the latest.
-    if (starting.has(jobId) && !isEarlierSluid(sluid, ending.get(jobId)?.sluid)) ending.set(jobId, job);
+    // It may be meant for the run whose registration is under way: of several the latest, as far as that is known.
+    const before = ending.get(jobId)?.sluid;
+    const isLatest = before === undefined || (sluid !== undefined && !isEarlierSluid(sluid, before));
+    if (starting.has(jobId) && isLatest) ending.set(jobId, job);
     if (start === undefined) return;
     await options.broker().end({ run: { jobId, start }, ...(sluid === undefined ? {} : { sluid }) }, signal);
     // A registration that came meanwhile is another run.

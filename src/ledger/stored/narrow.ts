@@ -6,20 +6,20 @@ import type { SessionRow } from './rows.ts';
 /** Columns of a session and the value that each must have: what an index can answer of a query. The selector still decides about each row. */
 export function equalColumns(query: SessionQuery): readonly (readonly [column: string, value: string])[] {
   const { selector, key } = query;
+  // Of a pattern the selector alone decides; what is no selector is never one.
+  const plain = (value: string | undefined) => (value?.includes('*') === true ? undefined : value);
   const columns: readonly (readonly [string, string | undefined])[] = [
     ['workload', query.workload],
     ['workload', key?.workload],
     ['bundle', key?.bundle],
     ['node', key?.node],
-    ['id', selector?.session],
-    ['cluster', selector?.cluster],
-    ['namespace', selector?.namespace],
-    ['pod_uid', selector?.podUid],
-    ['bundle', selector?.bundle],
+    ['id', plain(selector?.session)],
+    ['cluster', plain(selector?.cluster)],
+    ['namespace', plain(selector?.namespace)],
+    ['pod_uid', plain(selector?.podUid)],
+    ['bundle', plain(selector?.bundle)],
   ];
-  return columns.flatMap(([column, value]) =>
-    value === undefined || value.includes('*') ? [] : [[column, value] as const],
-  );
+  return columns.flatMap(([column, value]) => (value === undefined ? [] : [[column, value] as const]));
 }
 
 export function isSelected({ selector }: SessionQuery, row: SessionRow, identity: Identity): boolean {

@@ -104,7 +104,7 @@ it('a word of one node about its successor ends nothing of another node', async 
   expect((await world.ledger.findSession(old))?.state).toBe('ended');
 });
 
-it("a revocation of one node's session, by its id, takes nothing from another, and it has no new one", async () => {
+it("a revocation that is told one node's session takes the bundle from the whole run", async () => {
   await using world = await worldWithRun([own]);
   const [first, second] = [await world.holder(node('n1')), await world.holder(node('n2'))];
   await first.take('db');
@@ -112,12 +112,57 @@ it("a revocation of one node's session, by its id, takes nothing from another, a
   const { session } = resumeOf(first);
   await world.engine().admin.revoke({ selector: { session }, reason: 'x', by: 'admin:a', dryRun: false });
   await world.pass(1_000);
-  expect(first.last('revoked')).toMatchObject({ session, reason: 'admin' });
-  expect(second.last('revoked')).toBeUndefined();
-  expect(await live(world)).toEqual(['n2']);
+  for (const holder of [first, second])
+    expect(holder.last('revoked')).toMatchObject({ session: resumeOf(holder).session, reason: 'admin' });
+  expect(await live(world)).toEqual([]);
+  expect(world.backend.aliveCredentials()).toEqual([]);
+  for (const name of ['n1', 'n3']) {
+    const again = await world.holder(node(name));
+    await open(again);
+    expect(again.last('refused')).toMatchObject({ code: 'tombstoned' });
+  }
+});
+
+it('a bundle of static secrets that gets leases of each node begins none for all', async () => {
+  const { perNode: _none, ...rest } = own;
+  const before: Bundle = {
+    ...rest,
+    perNode: false,
+    secrets: own.secrets.filter((one) => one.kind === 'static'),
+  };
+  await using world = await worldWithRun([before]);
+  const holder = await world.holder(node('n1'));
+  await holder.take('db');
+  world.setBundles([own]);
   const again = await world.holder(node('n1'));
+  await open(again, holder);
+  // What it held has ended, and it asks once more.
+  expect(again.last('refused')).toMatchObject({ code: 'ledger_conflict' });
   await open(again);
-  expect(again.last('refused')).toMatchObject({ code: 'tombstoned' });
+  expect(await live(world)).toEqual(['n1']);
+});
+
+it('a key that nodes share is replaced by one of each once the policy says so, and not before', async () => {
+  await using world = await worldWithRun([{ ...dbBundle }]);
+  const [first, second] = [await world.holder(node('n1')), await world.holder(node('n2'))];
+  await first.take('db');
+  await second.take('db');
+  world.backend.setDynamic('database/creds/app', { fields: { private_key: 'k' } });
+  const rotate = { selector: { all: true }, reason: 'x', by: 'admin:a', dryRun: false } as const;
+  await world.engine().admin.rotate(rotate);
+  await world.pass(5_000);
+  expect(await live(world)).toEqual(['']);
+  expect(first.last('revoked')).toBeUndefined();
+  world.setBundles([own]);
+  await world.pass(120_000);
+  for (const [holder, name] of [
+    [first, 'n1'],
+    [second, 'n2'],
+  ] as const) {
+    expect(holder.last('revoked')).toMatchObject({ reason: 'lost', mayReopen: true });
+    await (await world.holder(node(name))).take('db');
+  }
+  expect(await live(world)).toEqual(['n1', 'n2']);
 });
 
 it.each([
