@@ -124,9 +124,8 @@ it("a revocation that is told one node's session takes the bundle from the whole
 });
 
 it('a bundle of static secrets that gets leases of each node begins none for all', async () => {
-  const { perNode: _none, ...rest } = own;
   const before: Bundle = {
-    ...rest,
+    ...own,
     perNode: false,
     secrets: own.secrets.filter((one) => one.kind === 'static'),
   };
