@@ -78,12 +78,15 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     onAttached: () => void,
     patienceMs?: number,
   ): Link {
-    return openLink({
+    const begunAt = clock.monotonic();
+    let isWelcome = false;
+    const made = openLink({
       ...options,
       address,
       bundles: carried,
       patienceMs,
       onAttached: () => {
+        isWelcome = true;
         hasAttached = true;
         options.hurry?.ailing.note(address, true);
         counters.add('connections_total');
@@ -91,6 +94,14 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       },
       onRedirect: ({ bundle, address: to }) => redirect(bundle, address, to),
     });
+    void made.ended.then((error) => {
+      const { hurry } = options;
+      const isSilent = !isWelcome && hasCode(error, 'broker_unavailable', 'deadline_exceeded');
+      if (hurry === undefined || !isSilent) return;
+      // One that is not there at once costs nobody any time, and may be there the next moment.
+      if (clock.monotonic() - begunAt >= hurry.patienceMs / 2) hurry.ailing.note(address, false);
+    });
+    return made;
   }
 
   function redirect(bundle: BundleHold, from: string, to: string): void {
@@ -128,12 +139,10 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
       existing.add(bundle);
       return;
     }
-    const met = { welcome: false, since: clock.monotonic() };
-    const made = link(address, [bundle], () => void (met.welcome = true), options.hurry?.patienceMs);
+    const made = link(address, [bundle], () => undefined, options.hurry?.patienceMs);
     sideLinks.set(address, made);
     void made.ended.then((error) => {
       sideLinks.delete(address);
-      noteAiling(address, met, error);
       note(address, error);
       for (const returned of bundles) {
         if (onMain.has(returned) || [...sideLinks.values()].some((side) => side.carries(returned))) continue;
@@ -149,18 +158,6 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     const others = addresses.slice(turn + 1);
     if (hurry === undefined || hasAttached || others.length === 0) return undefined;
     return hurry.patienceMs * (others.every((other) => hurry.ailing.isAiling(other)) ? 2 : 1);
-  }
-
-  function noteAiling(
-    address: string,
-    met: { readonly welcome: boolean; readonly since: number },
-    error: LeaseholdError | undefined,
-  ): void {
-    const { hurry } = options;
-    if (hurry === undefined || met.welcome || !hasCode(error, 'broker_unavailable', 'deadline_exceeded'))
-      return;
-    // One that is not there at once costs nobody any time, and may be there the next moment.
-    if (clock.monotonic() - met.since >= hurry.patienceMs / 2) hurry.ailing.note(address, false);
   }
 
   function note(address: string, error: LeaseholdError | undefined): void {
@@ -192,18 +189,12 @@ export function createHoldLoop(options: HoldLoopOptions): HoldLoop {
     run: async () => {
       while (!isStopping()) {
         const address = addresses[turn % addresses.length] ?? '';
-        const met = { welcome: false, since: clock.monotonic() };
-        const onAttached = () => {
-          met.welcome = true;
-          backoff.reset();
-        };
-        const made = link(address, [...onMain], onAttached, patienceFor());
+        const made = link(address, [...onMain], () => backoff.reset(), patienceFor());
         turn += 1;
         main = { link: made, address };
         const error = await made.ended;
         main = undefined;
         if (isStopping()) break;
-        noteAiling(address, met, error);
         note(address, error);
         const pauseMs = pauseAfter(error);
         log.debug('the next attempt comes after a pause', { pauseMs: Math.round(pauseMs) });

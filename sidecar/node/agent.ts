@@ -3,7 +3,7 @@ import { LeaseholdError } from '../../src/platform/error.ts';
 import type { HookRequest } from '../../src/platform/hook-request.ts';
 import { type HookAnswer, listenForHooks } from '../../src/platform/hook-socket.ts';
 import type { Log } from '../../src/platform/log.ts';
-import { isEarlierSluid, isOtherSluid } from '../../src/platform/sluid.ts';
+import { isEarlierSluid } from '../../src/platform/sluid.ts';
 import type { DialHold } from '../../src/rpc/client/hold-client.ts';
 import type { fetchRunMatchers } from '../../src/rpc/client/fetch-matchers.ts';
 import type { reportUndelivered } from '../../src/rpc/client/report-undelivered.ts';
@@ -270,7 +270,7 @@ function isSameRun(run: NodeRun, seen: SeenJob): boolean {
     subject.uid === seen.uid &&
     !areOther(subject.restarts ?? record?.restarts, seen.restarts) &&
     !areOther(subject.start, seen.start) &&
-    (!isOtherSluid(subject.sluid, seen.sluid) || isResized(subject, seen))
+    (!areOther(subject.sluid, seen.sluid) || isResized(subject, seen))
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Delivered, Session, SessionKey } from '../ledger/ledger.ts';
+import type { Delivered, Session } from '../ledger/ledger.ts';
 import { endSession } from './end-session.ts';
 import type { Attached } from './hub.ts';
 import type { Parts } from './parts.ts';
@@ -12,9 +12,10 @@ export async function acknowledged(parts: Parts, { session, lacking, supersedes 
   if (lacking.attached) return;
   const retiring = session.leaseSets.filter(({ state }) => state === 'retiring');
   // A word about the old one says nothing about its successor.
-  const supersededBy = (key: SessionKey) =>
-    parts.ledger.listSessions({ key, states: ['superseded'], limit: 100 });
-  const superseded = supersedes && session.state === 'active' ? await supersededBy(session) : [];
+  const superseded =
+    supersedes && session.state === 'active'
+      ? await parts.ledger.listSessions({ key: session, states: ['superseded'], limit: 100 })
+      : [];
   if (retiring.length === 0 && superseded.length === 0) return;
   // Attached here and not there: taken for dead meanwhile.
   if (lacking.any && (await someLacks(parts, session, parts.hub.attachedTo(session.id)))) return;

@@ -69,13 +69,14 @@ export function createAttachment(parts: Parts, attached: Attached, isDraining: (
 
   /** By the policy, unless the holder has a session of the other kind: a change of that is none for what works. */
   const keyFor = async ({ bundle, resume }: OpenRequest): Promise<SessionKey> => {
-    const held = resume && (await parts.ledger.findSession(resume.session));
-    if (held?.bundle === bundle && isOwn(held)) {
-      const key = { workload, bundle, node: held.node };
-      // It, or its successor.
-      if ((await parts.ledger.findLive(key)) !== undefined) return key;
-    }
-    return keyOf(attached.verified, bundle, parts.policy.bundle(bundle));
+    const wanted = keyOf(attached.verified, bundle, parts.policy.bundle(bundle));
+    // A pod has one kind alone.
+    if (resume === undefined || attached.verified.identity.kind === 'pod') return wanted;
+    const held = await parts.ledger.findSession(resume.session);
+    if (held?.bundle !== bundle || held.node === wanted.node || !isOwn(held)) return wanted;
+    // It, or its successor.
+    const before = { ...wanted, node: held.node };
+    return (await parts.ledger.findLive(before)) === undefined ? wanted : before;
   };
 
   const openInTurn = async (request: OpenRequest, signal: AbortSignal): Promise<void> => {

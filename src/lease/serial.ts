@@ -1,4 +1,5 @@
 import type { SessionKey } from '../ledger/ledger.ts';
+
 /** Runs tasks of one key in turns; tasks of different keys are independent. */
 export interface Serial {
   /** Alone: after all that was called before for this key, and before all that is called later. */

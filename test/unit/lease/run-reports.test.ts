@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { AuditEvent } from '../../../src/audit/audit.ts';
-import { createRunRegistry, type RunRegistry } from '../../../src/lease/runs/run-registry.ts';
+import type { RunRegistry } from '../../../src/lease/runs/run-registry.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { LeaseholdError } from '../../../src/platform/error.ts';
 import { silentLog } from '../../../src/platform/log.ts';
-import { createFixedPolicy } from '../../../src/policy/policy-cell.ts';
 import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { createManualClock, type ManualClock } from '../backend/manual-clock.ts';
+import { aRunRegistry } from './a-run-registry.ts';
 import { recordingAudit, type RecordingAudit } from '../rpc/server-world.ts';
 
 const many = 300;
@@ -73,18 +73,7 @@ beforeEach(async () => {
 
 /** One broker's. */
 const begin = (): RunRegistry => {
-  const registry = createRunRegistry({
-    ledger,
-    policy: createFixedPolicy({ bundles: new Map(), grants: [] }),
-    audit,
-    clusters: [
-      { name: 'hpc', audience: 'a', keys: { file: '/k' }, endGraceSeconds: 600, absentAfterSeconds: 0 },
-    ],
-    clock,
-    log: silentLog,
-    now: () => clock.now(),
-    serves: () => true,
-  });
+  const registry = aRunRegistry({ ledger, audit, clock });
   onTestFinished(() => registry[Symbol.asyncDispose]());
   return registry;
 };

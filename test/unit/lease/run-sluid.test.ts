@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { createRunRegistry, type RunRegistry } from '../../../src/lease/runs/run-registry.ts';
+import type { RunRegistry } from '../../../src/lease/runs/run-registry.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite-ledger.ts';
 import { silentLog } from '../../../src/platform/log.ts';
-import { createFixedPolicy } from '../../../src/policy/policy-cell.ts';
 import { aRunIdentity } from '../../contract/ledger/runs-contract.ts';
 import { createTempFolder } from '../../support/temp-folder.ts';
 import { createManualClock } from '../backend/manual-clock.ts';
+import { aRunRegistry } from './a-run-registry.ts';
 import { recordingAudit, type RecordingAudit } from '../rpc/server-world.ts';
 
 const [registered, earlier, later] = ['s5WCZ2JGZ0A101', 's5WCZ2JGZ0A100', 's5WCZ2JGZ0A102'];
@@ -23,18 +23,7 @@ beforeEach(async () => {
   ledger = await openSqliteLedger({ file: join(folder.path, 'ledger.sqlite'), log: silentLog });
   audit = recordingAudit();
   const clock = createManualClock();
-  registry = createRunRegistry({
-    ledger,
-    policy: createFixedPolicy({ bundles: new Map(), grants: [] }),
-    audit,
-    clusters: [
-      { name: 'hpc', audience: 'a', keys: { file: '/k' }, endGraceSeconds: 600, absentAfterSeconds: 0 },
-    ],
-    clock,
-    log: silentLog,
-    now: () => clock.now(),
-    serves: () => true,
-  });
+  registry = aRunRegistry({ ledger, audit, clock });
   onTestFinished(async () => {
     await registry[Symbol.asyncDispose]();
     await ledger[Symbol.asyncDispose]();
